@@ -1,0 +1,317 @@
+//! Sockets that live in another network namespace, without ever entering it.
+//!
+//! A socket belongs to the namespace it was created in, whoever binds and connects it (network_namespaces(7)). So
+//! somebody inside makes unconnected sockets in batches and passes them out, and the forwards connect them:
+//!
+//! ```text
+//!   forwards (host)                       jail's init, or a thread that entered (inside)
+//!   SocketFactory  -- "64 IPv4 sockets" -->  FactoryServer
+//!                  <-- 64 descriptors ----
+//!                  -- "10.0.0.9 is a client: make it local" -->
+//!                  <-- done --------------
+//! ```
+//!
+//! The client's own address is put on the namespace's `lo`, so that the inner socket can be bound to it and the guest
+//! sees its true peer. Nothing inside can reach that address on the real network: `lo` is all there is.
+
+use crate::link::{LinkError, Links};
+use crate::passing;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
+use rustix::net::sockopt;
+use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType};
+use std::collections::HashSet;
+use std::io;
+use std::net::{IpAddr, Ipv6Addr};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Mutex;
+
+/// Sockets in one batch.
+const BATCH: usize = 64;
+/// A new batch is ordered when fewer than this many are left.
+const LOW_WATER: usize = 32;
+/// Client addresses that one namespace learns; clients beyond them appear as its loopback address.
+const MAX_CLIENT_ADDRESSES: usize = 1024;
+/// How long an answer may take before the namespace is given up; an answer takes microseconds.
+const ANSWER_TIMEOUT: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
+/// op, family or errno, address
+const MESSAGE: usize = 18;
+const OP_SOCKETS: u8 = 1;
+const OP_LOCAL: u8 = 2;
+
+/// The address family of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// `AF_INET`
+    V4,
+    /// `AF_INET6`
+    V6,
+}
+
+impl Family {
+    /// The family that `address` belongs to.
+    pub fn of(address: IpAddr) -> Family {
+        if address.is_ipv4() { Family::V4 } else { Family::V6 }
+    }
+
+    fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+/// A non-blocking, close-on-exec TCP socket in the calling thread's namespace, ready to be bound and connected.
+fn make_socket(family: Family) -> rustix::io::Result<OwnedFd> {
+    let family = match family {
+        Family::V4 => AddressFamily::INET,
+        Family::V6 => AddressFamily::INET6,
+    };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+    sockopt::set_tcp_nodelay(&socket, true)?;
+    // The client's port may still be in TIME_WAIT here from its last connection.
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    Ok(socket)
+}
+
+/// The outer end: hands out sockets of one namespace. Any thread may ask.
+#[derive(Debug)]
+pub struct SocketFactory {
+    supply: Supply,
+}
+
+#[derive(Debug)]
+enum Supply {
+    /// No namespace of its own (`--no-isolation`): sockets are made right here.
+    Here,
+    Remote(Mutex<Remote>),
+}
+
+#[derive(Debug)]
+struct Remote {
+    channel: OwnedFd,
+    stock: [Vec<OwnedFd>; 2],
+    ordered: [bool; 2],
+    local: HashSet<IpAddr>,
+}
+
+impl SocketFactory {
+    /// A factory for the calling process's own namespace.
+    pub fn here() -> SocketFactory {
+        SocketFactory { supply: Supply::Here }
+    }
+
+    /// The factory whose [`FactoryServer`] has the other end of `channel`.
+    pub fn remote(channel: OwnedFd) -> SocketFactory {
+        SocketFactory {
+            supply: Supply::Remote(Mutex::new(Remote {
+                channel,
+                stock: [Vec::new(), Vec::new()],
+                ordered: [false, false],
+                local: HashSet::new(),
+            })),
+        }
+    }
+
+    /// An unconnected, non-blocking socket of the namespace.
+    ///
+    /// # Errors
+    ///
+    /// `CONNRESET` when the namespace is gone, or what the kernel says of a socket it will not make.
+    pub fn socket(&self, family: Family) -> rustix::io::Result<OwnedFd> {
+        match &self.supply {
+            Supply::Here => make_socket(family),
+            Supply::Remote(remote) => lock(remote).take(family),
+        }
+    }
+
+    /// Makes `client` an address of the namespace, so that a socket can be bound to it. False means that it is not
+    /// one and the socket should be left to the kernel's choice.
+    ///
+    /// # Errors
+    ///
+    /// `CONNRESET` when the namespace is gone.
+    pub fn make_local(&self, client: IpAddr) -> rustix::io::Result<bool> {
+        match &self.supply {
+            // The client's own socket has that address and port already.
+            Supply::Here => Ok(false),
+            Supply::Remote(_) if client.is_loopback() => Ok(true),
+            Supply::Remote(remote) => lock(remote).make_local(client),
+        }
+    }
+}
+
+fn lock(remote: &Mutex<Remote>) -> std::sync::MutexGuard<'_, Remote> {
+    // The stock stays consistent at every step, so a panic elsewhere does not spoil it.
+    remote.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+impl Remote {
+    fn take(&mut self, family: Family) -> rustix::io::Result<OwnedFd> {
+        let kind = family as usize;
+        if self.stock[kind].is_empty() {
+            self.order(family)?;
+            while self.stock[kind].is_empty() {
+                self.answer()?;
+            }
+        }
+        let socket = self.stock[kind].pop().ok_or(Errno::CONNRESET)?;
+        if self.stock[kind].len() < LOW_WATER {
+            self.order(family)?;
+        }
+        Ok(socket)
+    }
+
+    fn order(&mut self, family: Family) -> rustix::io::Result<()> {
+        if !self.ordered[family as usize] {
+            let message = encode(OP_SOCKETS, family.code(), Ipv6Addr::UNSPECIFIED);
+            passing::send(&self.channel, &message, &[])?;
+            self.ordered[family as usize] = true;
+        }
+        Ok(())
+    }
+
+    fn make_local(&mut self, client: IpAddr) -> rustix::io::Result<bool> {
+        if self.local.contains(&client) {
+            return Ok(true);
+        }
+        if self.local.len() >= MAX_CLIENT_ADDRESSES {
+            return Ok(false);
+        }
+        let mapped = match client {
+            IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+            IpAddr::V6(v6) => v6,
+        };
+        passing::send(&self.channel, &encode(OP_LOCAL, 0, mapped), &[])?;
+        loop {
+            if let Some(done) = self.answer()? {
+                if done {
+                    self.local.insert(client);
+                }
+                return Ok(done);
+            }
+        }
+    }
+
+    /// Takes one answer in: sockets go to the stock (`None`), the answer to an address request is returned.
+    fn answer(&mut self) -> rustix::io::Result<Option<bool>> {
+        let mut ready = [PollFd::new(&self.channel, PollFlags::IN)];
+        if rustix::io::retry_on_intr(|| rustix::event::poll(&mut ready, Some(&ANSWER_TIMEOUT)))? == 0 {
+            return Err(Errno::TIMEDOUT);
+        }
+        let mut message = [0; MESSAGE];
+        let (length, fds) = passing::receive(&self.channel, &mut message, RecvFlags::DONTWAIT)?;
+        match (length, message[0]) {
+            (MESSAGE, OP_SOCKETS) => {
+                let kind = usize::from(message[1] & 1);
+                self.ordered[kind] = false;
+                if fds.is_empty() {
+                    return Err(Errno::NFILE);
+                }
+                self.stock[kind].extend(fds);
+                Ok(None)
+            }
+            (MESSAGE, OP_LOCAL) => Ok(Some(message[1] == 0)),
+            _ => Err(Errno::CONNRESET),
+        }
+    }
+}
+
+fn encode(op: u8, detail: u8, address: Ipv6Addr) -> [u8; MESSAGE] {
+    let mut message = [0; MESSAGE];
+    message[0] = op;
+    message[1] = detail;
+    message[2..].copy_from_slice(&address.octets());
+    message
+}
+
+/// The inner end: makes sockets in the namespace of the thread that opened it.
+pub(crate) struct FactoryServer {
+    channel: OwnedFd,
+    links: Links,
+}
+
+/// What became of one turn of a [`FactoryServer`].
+pub(crate) enum Turn {
+    Served,
+    /// The outer end is closed: nobody needs this namespace any more.
+    Over,
+}
+
+impl FactoryServer {
+    /// Serves `channel` out of the calling thread's namespace.
+    pub(crate) fn open(channel: OwnedFd) -> Result<FactoryServer, LinkError> {
+        Ok(FactoryServer {
+            channel,
+            links: Links::open()?,
+        })
+    }
+
+    pub(crate) fn links(&self) -> &Links {
+        &self.links
+    }
+
+    pub(crate) fn channel(&self) -> BorrowedFd<'_> {
+        self.channel.as_fd()
+    }
+
+    /// Waits for one request and answers it.
+    pub(crate) fn turn(&self) -> Turn {
+        let mut message = [0; MESSAGE];
+        match passing::receive(&self.channel, &mut message, RecvFlags::empty()) {
+            Ok((MESSAGE, _)) => match self.serve(&message) {
+                Ok(()) => Turn::Served,
+                Err(_) => Turn::Over,
+            },
+            Ok(_) | Err(_) => Turn::Over,
+        }
+    }
+
+    fn serve(&self, message: &[u8; MESSAGE]) -> rustix::io::Result<()> {
+        let address = <[u8; 16]>::try_from(&message[2..]).expect("the message is 18 bytes");
+        match message[0] {
+            OP_SOCKETS => {
+                let family = if message[1] == 0 { Family::V4 } else { Family::V6 };
+                let sockets: Vec<OwnedFd> = (0..BATCH).map_while(|_| make_socket(family).ok()).collect();
+                let borrowed: Vec<BorrowedFd<'_>> = sockets.iter().map(AsFd::as_fd).collect();
+                passing::send(&self.channel, message, &borrowed)
+            }
+            OP_LOCAL => {
+                let address = Ipv6Addr::from(address).to_canonical();
+                let refused = self.links.add_local_address(address).is_err();
+                let answer = encode(OP_LOCAL, refused.into(), Ipv6Addr::UNSPECIFIED);
+                passing::send(&self.channel, &answer, &[])
+            }
+            _ => Err(Errno::PROTO),
+        }
+    }
+}
+
+/// A factory for an existing namespace such as `/run/netns/NAME`: a thread enters it and serves until the factory is
+/// dropped.
+///
+/// # Errors
+///
+/// The namespace cannot be opened or entered (entering needs CAP_SYS_ADMIN, setns(2)).
+pub fn in_namespace(path: &std::path::Path) -> io::Result<SocketFactory> {
+    let namespace = std::fs::File::open(path)?;
+    let (outer, inner) = passing::channel()?;
+    let (entered, result) = std::sync::mpsc::channel();
+    std::thread::Builder::new()
+        .name("netns-factory".to_owned())
+        .spawn(move || {
+            let opened = crate::namespace::enter_network(&namespace)
+                .map_err(io::Error::from)
+                .and_then(|()| FactoryServer::open(inner).map_err(io::Error::other));
+            match opened {
+                Ok(server) => {
+                    let _ = entered.send(Ok(()));
+                    while let Turn::Served = server.turn() {}
+                }
+                Err(error) => {
+                    let _ = entered.send(Err(error));
+                }
+            }
+        })?;
+    result.recv().map_err(io::Error::other)??;
+    Ok(SocketFactory::remote(outer))
+}

@@ -1,0 +1,229 @@
+//! Forwards: what the host listens on, where it leads, and the worker threads that relay.
+//!
+//! A [`Forward`] outlives every guest: its listening sockets are bound once, and [`Forwarder::retarget`] points it at
+//! another guest. While it has none, connections are accepted and wait.
+
+use crate::listener::Listeners;
+use crate::relay::{self, Command, Mailbox, Settings};
+use crate::target::Target;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Bounds of all forwards together.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Worker threads.
+    pub workers: usize,
+    /// Open connections; more wait in the listeners' queues.
+    pub connections: usize,
+    /// How long a connection waits for the guest to listen.
+    pub connect_timeout: Duration,
+    /// How long a connection that is closed on one side may stay silent.
+    pub half_closed_idle: Duration,
+}
+
+impl Limits {
+    /// Bytes may stand still this long once one side of a connection is closed.
+    pub const HALF_CLOSED_IDLE: Duration = Duration::from_secs(300);
+    /// Waiting time for a guest that does not listen yet.
+    pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+    /// Descriptors that are kept for everything but connections.
+    const RESERVED_FDS: u64 = 512;
+
+    /// What this machine and this process's descriptor limit allow: two descriptors a connection.
+    pub fn of_this_process() -> Limits {
+        let fds = rustix::process::getrlimit(rustix::process::Resource::Nofile)
+            .current
+            .unwrap_or(1 << 20);
+        let connections = fds.saturating_sub(Limits::RESERVED_FDS).max(64) / 2;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Limits {
+            workers: cores.min(4),
+            connections: usize::try_from(connections).unwrap_or(usize::MAX),
+            connect_timeout: Limits::CONNECT_TIMEOUT,
+            half_closed_idle: Limits::HALF_CLOSED_IDLE,
+        }
+    }
+}
+
+/// Something that happened to a forward and that a person may want to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A connection was given up because nothing in the guest listened on the port in time.
+    NotListening {
+        /// The guest's port.
+        guest_port: u16,
+        /// How long the connection waited.
+        waited: Duration,
+    },
+    /// The connection limit is reached; new connections wait in the queue.
+    AtLimit {
+        /// The limit.
+        connections: usize,
+    },
+    /// A connection could not be accepted or made.
+    Failed {
+        /// The guest's port.
+        guest_port: u16,
+        /// What the kernel said.
+        reason: String,
+    },
+}
+
+/// Receives notices, from any worker thread.
+pub type Listener = Arc<dyn Fn(Notice) + Send + Sync>;
+
+/// Counters of one forward since it was added.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Connections accepted.
+    pub accepted: AtomicU64,
+    /// Connections open now, waiting ones included.
+    pub live: AtomicUsize,
+    /// Connections given up because the guest did not listen in time.
+    pub refused: AtomicU64,
+    /// Connections that ended in a reset.
+    pub reset: AtomicU64,
+    /// Bytes from clients to the guest.
+    pub to_guest: AtomicU64,
+    /// Bytes from the guest to clients.
+    pub to_client: AtomicU64,
+    /// Bytes of both directions that went through splice(2); the rest was copied.
+    pub spliced: AtomicU64,
+}
+
+/// One mapping that listens.
+#[derive(Debug)]
+pub struct Forward {
+    id: u64,
+    addresses: Vec<SocketAddr>,
+    guest_port: u16,
+    sockets: Vec<OwnedFd>,
+    target: Mutex<Option<Arc<Target>>>,
+    counters: Counters,
+}
+
+impl Forward {
+    /// The host addresses it listens on.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The guest's port.
+    pub fn guest_port(&self) -> u16 {
+        self.guest_port
+    }
+
+    /// What it has done so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn sockets(&self) -> &[OwnedFd] {
+        &self.sockets
+    }
+
+    pub(crate) fn target(&self) -> Option<Arc<Target>> {
+        self.target.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The worker threads and every forward they serve. Dropping it resets what is open and closes every listener.
+pub struct Forwarder {
+    workers: Vec<(Arc<Mailbox>, JoinHandle<()>)>,
+    next_id: AtomicU64,
+}
+
+impl Forwarder {
+    /// Starts the worker threads.
+    ///
+    /// # Errors
+    ///
+    /// No thread or descriptor is left.
+    pub fn start(limits: Limits, listener: Listener) -> io::Result<Forwarder> {
+        let open = Arc::new(AtomicUsize::new(0));
+        let workers = (0..limits.workers.max(1))
+            .map(|number| {
+                relay::spawn(Settings {
+                    number,
+                    limits,
+                    open: open.clone(),
+                    listener: listener.clone(),
+                })
+            })
+            .collect::<io::Result<_>>()?;
+        Ok(Forwarder {
+            workers,
+            next_id: AtomicU64::new(1),
+        })
+    }
+
+    /// Begins to accept on `listeners`. Connections wait until the forward has a target.
+    pub fn add(&self, listeners: Listeners) -> Arc<Forward> {
+        let forward = Arc::new(Forward {
+            id: self.next_id.fetch_add(1, Ordering::Relaxed),
+            addresses: listeners.addresses,
+            guest_port: listeners.guest_port,
+            sockets: listeners.sockets,
+            target: Mutex::new(None),
+            counters: Counters::default(),
+        });
+        self.tell(|| Command::Add(forward.clone()));
+        forward
+    }
+
+    /// Stops accepting for `forward`; its open connections go on. The port is free once the last `Arc` is gone.
+    pub fn remove(&self, forward: &Forward) {
+        self.ask(|done| Command::Remove(forward.id, done));
+    }
+
+    /// Sends new connections, and those that wait, to `target`. Connections already made stay where they are.
+    pub fn retarget(&self, forward: &Forward, target: Option<Arc<Target>>) {
+        *forward.target.lock().unwrap_or_else(PoisonError::into_inner) = target;
+        self.wake(forward);
+    }
+
+    /// Tries waiting connections again at once, for example because the guest listens now.
+    pub fn wake(&self, forward: &Forward) {
+        self.tell(|| Command::Wake(forward.id));
+    }
+
+    /// Resets every connection to `target`.
+    pub fn abort(&self, target: &Arc<Target>) {
+        self.ask(|done| Command::Abort(target.clone(), done));
+    }
+
+    fn tell(&self, command: impl Fn() -> Command) {
+        for (mailbox, _) in &self.workers {
+            mailbox.post(command());
+        }
+    }
+
+    /// Tells every worker and waits until each has done it.
+    fn ask(&self, command: impl Fn(Sender<()>) -> Command) {
+        let (done, all_done) = channel();
+        self.tell(|| command(done.clone()));
+        drop(done);
+        // The channel closes when the last worker has dropped its sender.
+        while all_done.recv().is_ok() {}
+    }
+}
+
+impl Drop for Forwarder {
+    fn drop(&mut self) {
+        self.tell(|| Command::Stop);
+        for (_, thread) in self.workers.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}

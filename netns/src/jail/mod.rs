@@ -1,0 +1,159 @@
+//! The jail of one guest: namespaces of its own, an empty root, and nothing that it does not need.
+//!
+//! ```text
+//!   supervisor --exec--> this process, one thread
+//!                          | unshare user, net, mnt, ipc, uts, cgroup, pid
+//!                          +-- fork --> the guest: pid 1 of its pid namespace, root is an empty tmpfs with the bound
+//!                          |            directories, no capability, no new privileges, no way to gain either
+//!                        init: lo up, socket factory, reaps the guest and ends with its status
+//! ```
+//!
+//! Init alone keeps a capability, CAP_NET_ADMIN over the guest's own empty network, and runs no guest code. The guest
+//! cannot see or signal any process outside. Death goes downwards: init dies with the supervisor's thread that started
+//! it, the guest with init (`PR_SET_PDEATHSIG`, and SIGKILL for a pid namespace without its first process), and the
+//! kernel frees namespaces, mounts and sockets with the last process. Nothing has to be cleaned up.
+
+mod init;
+mod root;
+mod surrender;
+
+pub use root::{Bind, RootError};
+pub use surrender::SurrenderError;
+
+use crate::link::LinkError;
+use crate::namespace::{self, UnshareError};
+use nix::sys::signal::Signal as NixSignal;
+use nix::unistd::{ForkResult, fork, getppid, setsid};
+use rustix::process::{Signal, set_parent_process_death_signal};
+use std::io::{self, Read};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::PathBuf;
+
+/// What a jail is to contain.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// The supervisor's process id: without it there is nobody to run for.
+    pub supervisor: i32,
+    /// Files and directories of the host that the guest's process may use.
+    pub binds: Vec<Bind>,
+}
+
+/// Why a jail could not be built. The process that asked for it is half way in and must exit.
+#[derive(Debug, thiserror::Error)]
+pub enum JailError {
+    /// Namespaces were refused.
+    #[error(transparent)]
+    Namespaces(#[from] UnshareError),
+    /// The root of the guest could not be made.
+    #[error(transparent)]
+    Root(#[from] RootError),
+    /// A privilege could not be given up.
+    #[error(transparent)]
+    Surrender(#[from] SurrenderError),
+    /// The socket factory did not start.
+    #[error("init could not set up the guest's network: {0}")]
+    Init(String),
+    /// The network could not be set up.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// A process could not be made or asked.
+    #[error("cannot start the jail's processes")]
+    Process(#[source] io::Error),
+}
+
+/// Builds the jail and returns inside it, in the guest's process. The calling process becomes init and never returns:
+/// it serves `factory` and exits as the guest does (128 and the signal's number when a signal ended it).
+///
+/// The caller must have one thread only.
+///
+/// # Errors
+///
+/// What the kernel refused, in whichever of the two processes.
+pub fn enter(plan: &Plan, factory: OwnedFd) -> Result<(), JailError> {
+    // A session of their own: the terminal's signals go to the supervisor alone, which decides.
+    let _ = setsid();
+    namespace::unshare_all()?;
+    die_with_parent()?;
+    if getppid().as_raw() != plan.supervisor {
+        return Err(JailError::Init("the supervisor is gone".to_owned()));
+    }
+    open_low_ports();
+    let (ready, is_ready) = io::pipe().map_err(JailError::Process)?;
+    #[expect(unsafe_code, reason = "fork(2) has no safe form")]
+    // SAFETY: this process has one thread, so the child inherits no lock that another thread holds.
+    let forked = unsafe { fork() };
+    match forked.map_err(|errno| JailError::Process(errno.into()))? {
+        ForkResult::Parent { child } => {
+            drop(ready);
+            init::run(child, factory, is_ready)
+        }
+        ForkResult::Child => {
+            drop((factory, is_ready));
+            become_guest(plan, ready)
+        }
+    }
+}
+
+fn become_guest(plan: &Plan, mut ready: io::PipeReader) -> Result<(), JailError> {
+    die_with_parent()?;
+    root::enter(&plan.binds)?;
+    // Also closes the gap in which init may have died before the line above: then this is an end of file.
+    let mut word = String::new();
+    ready.read_to_string(&mut word).map_err(JailError::Process)?;
+    if word != init::READY {
+        return Err(JailError::Init(word));
+    }
+    surrender::everything()?;
+    Ok(())
+}
+
+/// Closes every descriptor above standard error: what a careless parent left open is not the guest's.
+///
+/// # Errors
+///
+/// `/proc/self/fd` cannot be read.
+pub fn close_inherited() -> io::Result<()> {
+    close_all_but(&[0, 1, 2])
+}
+
+fn close_all_but(kept: &[i32]) -> io::Result<()> {
+    // Collected first: the listing has a descriptor of its own, which is closed when the iterator ends.
+    let open: Vec<i32> = std::fs::read_dir("/proc/self/fd")?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect();
+    for fd in open.into_iter().filter(|fd| !kept.contains(fd)) {
+        let _ = nix::unistd::close(fd);
+    }
+    Ok(())
+}
+
+fn die_with_parent() -> Result<(), JailError> {
+    set_parent_process_death_signal(Some(Signal::KILL)).map_err(|errno| JailError::Process(errno.into()))
+}
+
+/// Lets the guest listen on any port: `ip_unprivileged_port_start` belongs to the network namespace (ip(7)). Where
+/// /proc/sys is read-only, in a container, a guest is left with the ports from 1024 up, and its bind says so.
+fn open_low_ports() {
+    let _ = std::fs::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
+}
+
+/// The exit code that stands for a signal, as shells have it.
+pub fn exit_code_of(signal: NixSignal) -> i32 {
+    128 + signal as i32
+}
+
+/// Where the guest's process finds the n-th [`Bind`] of a plan.
+pub fn path_of(number: usize) -> PathBuf {
+    PathBuf::from(format!("/{number}"))
+}
+
+/// Whether the calling thread has any capability.
+pub fn has_capabilities() -> bool {
+    caps::read(None, caps::CapSet::Permitted).is_ok_and(|set| !set.is_empty())
+}
+
+fn keep_only(fds: &[&OwnedFd], pipe: &io::PipeWriter) -> io::Result<()> {
+    let mut kept: Vec<i32> = fds.iter().map(|fd| fd.as_raw_fd()).collect();
+    kept.push(pipe.as_raw_fd());
+    close_all_but(&kept)
+}

@@ -1,0 +1,121 @@
+//! The guest's file system: an empty, read-only tmpfs with the files and directories that were named, and nothing else of the host.
+
+use super::path_of;
+use nix::errno::Errno;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::statvfs::{FsFlags, statvfs};
+use nix::unistd::{chdir, pivot_root, sethostname};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Any directory that always exists and that nobody wants to hand to a guest.
+const BASE: &str = "/proc";
+
+/// A file or directory of the host that the guest's process may use.
+#[derive(Debug, Clone)]
+pub struct Bind {
+    /// An absolute path on the host.
+    pub host: PathBuf,
+    /// Nothing in it can be changed by the guest's process.
+    pub read_only: bool,
+}
+
+/// A step in making the root that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum RootError {
+    /// A mount(2), or a change of one.
+    #[error("cannot {step} {}", path.display())]
+    Mount {
+        /// What was tried.
+        step: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// The kernel's answer.
+        #[source]
+        source: Errno,
+    },
+    /// A place to mount on.
+    #[error("cannot show {} in the guest's root", path.display())]
+    MountPoint {
+        /// For what.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+}
+
+const NONE: Option<&str> = None;
+
+/// Replaces the root of the calling process's mount namespace.
+pub(super) fn enter(binds: &[Bind]) -> Result<(), RootError> {
+    let base = Path::new(BASE);
+    let at = |step: &'static str, path: &Path| {
+        let path = path.to_owned();
+        move |source| RootError::Mount { step, path, source }
+    };
+    // Nothing that is mounted here may show on the host.
+    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(NONE, "/", NONE, private, NONE).map_err(at("make private", Path::new("/")))?;
+    let harmless = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    mount(Some("tmpfs"), base, Some("tmpfs"), harmless, Some("size=64k,mode=755"))
+        .map_err(at("mount a tmpfs on", base))?;
+    for (number, bind) in binds.iter().enumerate() {
+        let point = path_of(number);
+        let point = base.join(point.strip_prefix("/").unwrap_or(&point));
+        make_point(bind, &point).map_err(|source| RootError::MountPoint {
+            path: bind.host.clone(),
+            source,
+        })?;
+        show(bind, &point)?;
+    }
+    chdir(base).map_err(at("enter", base))?;
+    // With "." for both, the old root ends up on top of the new one and is taken off again (pivot_root(2), NOTES).
+    pivot_root(".", ".").map_err(at("make the root of", base))?;
+    umount2(".", MntFlags::MNT_DETACH).map_err(at("let go of", Path::new("the host's root")))?;
+    chdir("/").map_err(at("enter", Path::new("/")))?;
+    let read_only = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY | harmless;
+    mount(NONE, "/", NONE, read_only, NONE).map_err(at("make read-only", Path::new("/")))?;
+    // The host's name is nobody's business inside.
+    let _ = sethostname("guest");
+    Ok(())
+}
+
+/// A file is mounted on a file, a directory on a directory.
+fn make_point(bind: &Bind, point: &Path) -> io::Result<()> {
+    if std::fs::metadata(&bind.host)?.is_dir() {
+        std::fs::create_dir(point)
+    } else {
+        std::fs::write(point, "")
+    }
+}
+
+fn show(bind: &Bind, point: &Path) -> Result<(), RootError> {
+    let host = bind.host.as_path();
+    let failed = |step: &'static str| {
+        let path = bind.host.clone();
+        move |source| RootError::Mount { step, path, source }
+    };
+    // Recursive, because the kernel does not let a less privileged namespace look under a mount (MNT_LOCKED).
+    let recursive = MsFlags::MS_BIND | MsFlags::MS_REC;
+    mount(Some(host), point, NONE, recursive, NONE).map_err(failed("bind"))?;
+    if bind.read_only {
+        // Flags that the host has set on this mount are locked and must be repeated.
+        let flags = statvfs(point).map_err(failed("read the mount flags of"))?.flags();
+        let mut wanted = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
+        for (set, flag) in [
+            (FsFlags::ST_NOSUID, MsFlags::MS_NOSUID),
+            (FsFlags::ST_NODEV, MsFlags::MS_NODEV),
+            (FsFlags::ST_NOEXEC, MsFlags::MS_NOEXEC),
+            (FsFlags::ST_NOATIME, MsFlags::MS_NOATIME),
+            (FsFlags::ST_NODIRATIME, MsFlags::MS_NODIRATIME),
+            (FsFlags::ST_RELATIME, MsFlags::MS_RELATIME),
+        ] {
+            if flags.contains(set) {
+                wanted |= flag;
+            }
+        }
+        mount(NONE, point, NONE, wanted, NONE).map_err(failed("make read-only"))?;
+    }
+    Ok(())
+}

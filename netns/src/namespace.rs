@@ -1,0 +1,76 @@
+//! Entering and leaving namespaces: the only file that says unshare(2) or setns(2).
+
+use nix::errno::Errno;
+use nix::sched::{CloneFlags, setns, unshare};
+use nix::unistd::{getgid, getuid};
+use std::fs;
+use std::io;
+use std::os::fd::AsFd;
+
+/// Moves the calling thread into the network namespace that `namespace` refers to.
+pub(crate) fn enter_network(namespace: impl AsFd) -> Result<(), Errno> {
+    setns(namespace, CloneFlags::CLONE_NEWNET)
+}
+
+/// A step into namespaces of one's own that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum UnshareError {
+    /// unshare(2) refused.
+    #[error("the kernel refused new {namespaces} namespaces")]
+    Refused {
+        /// Which ones.
+        namespaces: &'static str,
+        /// Its answer.
+        #[source]
+        source: Errno,
+    },
+    /// The new user namespace took no id mapping (user_namespaces(7)).
+    #[error("cannot write {file} of the new user namespace")]
+    IdMap {
+        /// The file under /proc/self.
+        file: &'static str,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl UnshareError {
+    /// The error number behind it.
+    pub fn errno(&self) -> Option<Errno> {
+        match self {
+            UnshareError::Refused { source, .. } => Some(*source),
+            UnshareError::IdMap { source, .. } => source.raw_os_error().map(Errno::from_raw),
+        }
+    }
+}
+
+/// Puts the calling process into a user and a network namespace of its own, then mount, ipc, uts, cgroup and (for its
+/// children) pid namespaces. Its user and group keep their numbers inside; no other id exists there.
+///
+/// The process must have one thread only (unshare(2), `CLONE_NEWUSER`).
+pub(crate) fn unshare_all() -> Result<(), UnshareError> {
+    // Both before the user namespace, where the process is nobody until the maps are written.
+    let (uid, gid) = (getuid(), getgid());
+    unshare(CloneFlags::CLONE_NEWUSER).map_err(|source| UnshareError::Refused {
+        namespaces: "user",
+        source,
+    })?;
+    let write = |file: &'static str, text: String| {
+        fs::write(format!("/proc/self/{file}"), text).map_err(|source| UnshareError::IdMap { file, source })
+    };
+    // An unprivileged process may map a group only after it gave up setgroups(2).
+    write("setgroups", "deny".to_owned())?;
+    write("uid_map", format!("{uid} {uid} 1"))?;
+    write("gid_map", format!("{gid} {gid} 1"))?;
+    let rest = CloneFlags::CLONE_NEWNET
+        | CloneFlags::CLONE_NEWNS
+        | CloneFlags::CLONE_NEWIPC
+        | CloneFlags::CLONE_NEWUTS
+        | CloneFlags::CLONE_NEWCGROUP
+        | CloneFlags::CLONE_NEWPID;
+    unshare(rest).map_err(|source| UnshareError::Refused {
+        namespaces: "network, mount, ipc, uts, cgroup and pid",
+        source,
+    })
+}

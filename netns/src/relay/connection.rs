@@ -1,0 +1,291 @@
+//! One connection: a client's end, from its acceptance on a guest's end, and the two flows between them.
+
+use super::end::End;
+use super::flow::{Flow, Moved, Progress};
+use super::pipe::Pool;
+use crate::address;
+use crate::factory::Family;
+use crate::forward::Forward;
+use crate::target::Target;
+use rustix::io::Errno;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+/// First pause after a refused attempt; it doubles up to the last.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LAST_PAUSE: Duration = Duration::from_millis(50);
+
+/// How far a connection has come.
+pub(super) enum Phase {
+    /// Nobody listens yet: try again at this time, or when the forward is woken.
+    Waiting { again: Instant },
+    /// connect(2) is under way to this guest, at the n-th of its addresses.
+    Connecting {
+        guest: End,
+        target: Arc<Target>,
+        candidate: usize,
+    },
+    /// Bytes flow.
+    Open { guest: End, target: Arc<Target> },
+}
+
+/// What an attempt to reach the guest came to.
+pub(super) enum Attempt {
+    /// Connected; bytes can flow.
+    Connected,
+    /// epoll will say.
+    UnderWay,
+    /// Nobody listens; the phase is `Waiting`.
+    Later,
+    /// It makes no sense to go on.
+    Hopeless(Errno),
+}
+
+/// Why a connection is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// Both sides were closed in order.
+    Closed,
+    /// One side was reset, and so is the other.
+    Reset,
+}
+
+/// The state of one connection.
+pub(super) struct Connection {
+    pub(super) forward: Arc<Forward>,
+    pub(super) serial: u64,
+    pub(super) phase: Phase,
+    pub(super) deadline: Instant,
+    pub(super) accepted: Instant,
+    pub(super) last_moved: Instant,
+    /// A deadline for the half-closed state is on the heap.
+    pub(super) watched: bool,
+    /// It is on the worker's list of those with more to do.
+    pub(super) queued: bool,
+    /// It has ended in this turn; its slot is about to be freed.
+    pub(super) over: bool,
+    pub(super) client: End,
+    peer: SocketAddr,
+    to_guest: Flow,
+    to_client: Flow,
+    resetting: bool,
+    pause: Duration,
+}
+
+impl Connection {
+    pub(super) fn new(
+        forward: Arc<Forward>,
+        serial: u64,
+        socket: OwnedFd,
+        peer: SocketAddr,
+        now: Instant,
+        deadline: Instant,
+    ) -> Connection {
+        Connection {
+            forward,
+            serial,
+            phase: Phase::Waiting { again: now },
+            deadline,
+            accepted: now,
+            last_moved: now,
+            watched: false,
+            queued: false,
+            over: false,
+            client: End::new(socket),
+            peer,
+            to_guest: Flow::new(),
+            to_client: Flow::new(),
+            resetting: false,
+            pause: FIRST_PAUSE,
+        }
+    }
+
+    /// The guest it belongs to, once it has one.
+    pub(super) fn target(&self) -> Option<&Arc<Target>> {
+        match &self.phase {
+            Phase::Waiting { .. } => None,
+            Phase::Connecting { target, .. } | Phase::Open { target, .. } => Some(target),
+        }
+    }
+
+    /// Starts a connection to whoever the forward leads to, beginning with the guest's first address.
+    pub(super) fn attempt(&mut self, now: Instant) -> Attempt {
+        let Some(target) = self.forward.target() else {
+            return self.wait(now);
+        };
+        self.attempt_from(target, 0, now)
+    }
+
+    fn attempt_from(&mut self, target: Arc<Target>, first: usize, now: Instant) -> Attempt {
+        let port = self.forward.guest_port();
+        for (candidate, ip) in target.candidates(port).into_iter().enumerate().skip(first) {
+            let Some(ip) = ip else { continue };
+            match connect(&target, SocketAddr::new(ip, port), self.peer) {
+                Ok((socket, connected)) => {
+                    let mut guest = End::new(socket);
+                    guest.writable = connected;
+                    target.opened();
+                    if connected {
+                        self.phase = Phase::Open { guest, target };
+                        return Attempt::Connected;
+                    }
+                    self.phase = Phase::Connecting {
+                        guest,
+                        target,
+                        candidate,
+                    };
+                    return Attempt::UnderWay;
+                }
+                // An address family or route that the namespace does not have counts as nobody there.
+                Err(Errno::CONNREFUSED | Errno::AFNOSUPPORT | Errno::NETUNREACH) => {}
+                Err(errno) => return Attempt::Hopeless(errno),
+            }
+        }
+        self.wait(now)
+    }
+
+    fn wait(&mut self, now: Instant) -> Attempt {
+        self.phase = Phase::Waiting {
+            again: (now + self.pause).min(self.deadline),
+        };
+        self.pause = (self.pause * 2).min(LAST_PAUSE);
+        Attempt::Later
+    }
+
+    /// Asks how a connect that was under way has ended.
+    pub(super) fn connected(&mut self, now: Instant) -> Attempt {
+        let waiting = Phase::Waiting { again: now };
+        match std::mem::replace(&mut self.phase, waiting) {
+            Phase::Connecting {
+                guest,
+                target,
+                candidate,
+            } => match rustix::net::sockopt::socket_error(&guest) {
+                Ok(Ok(())) => {
+                    self.phase = Phase::Open { guest, target };
+                    Attempt::Connected
+                }
+                Ok(Err(_)) | Err(_) => {
+                    target.closed();
+                    self.attempt_from(target, candidate + 1, now)
+                }
+            },
+            other => {
+                self.phase = other;
+                Attempt::UnderWay
+            }
+        }
+    }
+
+    /// Moves bytes both ways. `Ok(true)` when there is more to do at once, `Err` when the connection is over.
+    pub(super) fn turn(&mut self, scratch: &mut [u8], pool: &mut Pool, now: Instant) -> Result<bool, Ending> {
+        let Phase::Open { guest, .. } = &mut self.phase else {
+            return Ok(false);
+        };
+        let (mut up, mut down) = (Moved::default(), Moved::default());
+        let sent = self.to_guest.turn(&mut self.client, guest, scratch, pool, &mut up);
+        let got = self.to_client.turn(guest, &mut self.client, scratch, pool, &mut down);
+        if up.total() + down.total() > 0 {
+            let counters = self.forward.counters();
+            counters.to_guest.fetch_add(up.total(), Relaxed);
+            counters.to_client.fetch_add(down.total(), Relaxed);
+            counters.spliced.fetch_add(up.spliced + down.spliced, Relaxed);
+            self.last_moved = now;
+        }
+        for progress in [sent, got] {
+            match progress {
+                Progress::SourceReset => return Err(Ending::Reset),
+                // What the broken side sent before it broke is still delivered: the other flow ends by itself, in a
+                // read error or an end-of-file.
+                Progress::SinkReset => self.resetting = true,
+                Progress::Waiting | Progress::More | Progress::Ended => {}
+            }
+        }
+        match (self.to_guest.is_over(), self.to_client.is_over()) {
+            (true, true) if self.resetting => Err(Ending::Reset),
+            (true, true) => Err(Ending::Closed),
+            _ => Ok(sent == Progress::More || got == Progress::More),
+        }
+    }
+
+    /// One side is closed, or broken with bytes still under way: it must not stay silent for ever.
+    pub(super) fn is_half_closed(&self) -> bool {
+        self.to_guest.is_over() || self.to_client.is_over() || self.client.ending
+    }
+
+    /// Gives back pipes and the place at the guest, and makes the close a reset where it should be one.
+    pub(super) fn release(&mut self, how: Ending, pool: &mut Pool) {
+        self.to_guest.end(pool);
+        self.to_client.end(pool);
+        let counters = self.forward.counters();
+        counters.live.fetch_sub(1, Relaxed);
+        if how == Ending::Reset {
+            counters.reset.fetch_add(1, Relaxed);
+            self.client.close_with_reset();
+        }
+        if let Phase::Connecting { guest, target, .. } | Phase::Open { guest, target } = &self.phase {
+            if how == Ending::Reset {
+                guest.close_with_reset();
+            }
+            target.closed();
+        }
+    }
+}
+
+/// A socket of the guest's namespace, bound to the client's address where possible, and connected or about to be.
+fn connect(target: &Target, to: SocketAddr, peer: SocketAddr) -> rustix::io::Result<(OwnedFd, bool)> {
+    let factory = target.factory();
+    let socket = factory.socket(Family::of(to.ip()))?;
+    let ip = source(to.ip(), peer.ip());
+    if factory.make_local(ip)? {
+        // The port may be taken inside: then the address alone has to do, and failing that the kernel's choice.
+        let _ = rustix::net::bind(&socket, &SocketAddr::new(ip, peer.port()))
+            .or_else(|_| rustix::net::bind(&socket, &SocketAddr::new(ip, 0)));
+    }
+    match start(&socket, to) {
+        // The same pair of addresses is in TIME_WAIT: any other port will do.
+        Err(Errno::ADDRNOTAVAIL | Errno::ADDRINUSE) => {
+            let socket = factory.socket(Family::of(to.ip()))?;
+            let connected = start(&socket, to)?;
+            Ok((socket, connected))
+        }
+        Err(errno) => Err(errno),
+        Ok(connected) => Ok((socket, connected)),
+    }
+}
+
+/// Connects without waiting. On loopback the handshake is over when connect(2) returns, although it says
+/// "in progress"; the second call asks for the result and saves a turn through epoll.
+fn start(socket: &OwnedFd, to: SocketAddr) -> rustix::io::Result<bool> {
+    match rustix::net::connect(socket, &to) {
+        Ok(()) => return Ok(true),
+        Err(Errno::INPROGRESS) => {}
+        Err(errno) => return Err(errno),
+    }
+    match rustix::net::connect(socket, &to) {
+        Ok(()) | Err(Errno::ISCONN) => Ok(true),
+        Err(Errno::ALREADY | Errno::INPROGRESS) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// The client's address in the family that the guest listens in; where there is none, loopback.
+fn source(to: IpAddr, peer: IpAddr) -> IpAddr {
+    match (to, peer) {
+        (IpAddr::V4(_), IpAddr::V4(_)) | (IpAddr::V6(_), IpAddr::V6(_)) => peer,
+        (IpAddr::V4(_), IpAddr::V6(_)) => Ipv4Addr::LOCALHOST.into(),
+        (IpAddr::V6(_), IpAddr::V4(_)) => Ipv6Addr::LOCALHOST.into(),
+    }
+}
+
+/// Accepts one connection, already non-blocking, with the client's address.
+pub(super) fn accept(listener: &OwnedFd) -> rustix::io::Result<(OwnedFd, SocketAddr)> {
+    use rustix::net::SocketFlags;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let (socket, peer) = rustix::net::acceptfrom_with(listener, flags)?;
+    let peer = peer.ok_or(Errno::NOTCONN).and_then(address::internet)?;
+    Ok((socket, peer))
+}

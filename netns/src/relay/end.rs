@@ -1,0 +1,74 @@
+//! One socket of a connection and what epoll has said of it.
+
+use rustix::event::epoll::EventFlags;
+use rustix::net::sockopt;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+/// A non-blocking stream with its readiness, as edge-triggered epoll leaves it to us to remember.
+pub(super) struct End {
+    stream: TcpStream,
+    /// A read may find something. False only after a read has shown that nothing is there.
+    pub(super) readable: bool,
+    /// A write may find room. False only after a write has shown that there is none.
+    pub(super) writable: bool,
+    /// The peer has ended its side: no later edge will announce that, so a short read is not the last word.
+    pub(super) ending: bool,
+}
+
+impl End {
+    pub(super) fn new(socket: OwnedFd) -> End {
+        End {
+            stream: TcpStream::from(socket),
+            readable: true,
+            writable: true,
+            ending: false,
+        }
+    }
+
+    /// Takes an edge in.
+    pub(super) fn mark(&mut self, events: EventFlags) {
+        let broken = EventFlags::ERR | EventFlags::HUP;
+        self.readable |= events.intersects(EventFlags::IN | EventFlags::RDHUP | broken);
+        self.writable |= events.intersects(EventFlags::OUT | broken);
+        self.ending |= events.intersects(EventFlags::RDHUP | broken);
+    }
+
+    pub(super) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.stream.read(buffer);
+        self.readable = match &read {
+            // The socket held less than asked for, so the next byte raises a new edge.
+            Ok(length) => *length == buffer.len() || self.ending,
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+        };
+        read
+    }
+
+    pub(super) fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.stream.write(bytes);
+        self.writable = match &written {
+            Ok(length) => *length == bytes.len(),
+            // A broken socket stays "writable": no later edge would bring its error back.
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+        };
+        written
+    }
+
+    /// Sends end-of-file. A peer that is gone already needs none.
+    pub(super) fn finish(&self) {
+        let _ = self.stream.shutdown(Shutdown::Write);
+    }
+
+    /// Makes the coming close(2) a reset: SO_LINGER with zero time, socket(7).
+    pub(super) fn close_with_reset(&self) {
+        let _ = sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO));
+    }
+}
+
+impl AsFd for End {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}

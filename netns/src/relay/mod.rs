@@ -1,0 +1,22 @@
+//! Moves bytes between the host's connections and the guest's.
+//!
+//! ```text
+//!   worker thread: one epoll(7) set, edge triggered, no locks while bytes move
+//!     listener --accept--> connection { client end, guest end }
+//!                            flow client -> guest:  recv/send, or splice(2) through a pooled pipe
+//!                            flow guest -> client:  the same, on its own
+//! ```
+//!
+//! Both directions of a connection live on one thread, because a wake-up of another thread costs more than anything
+//! else here. A flow starts with a small shared buffer, where a short message costs one recv and one send, and turns
+//! to splice while the stream keeps filling it. A connection ends when both flows have ended; end-of-file becomes
+//! shutdown(2), a reset becomes a reset.
+
+mod connection;
+mod deadlines;
+mod end;
+mod flow;
+mod pipe;
+mod worker;
+
+pub(crate) use worker::{Command, Mailbox, Settings, spawn};

@@ -1,0 +1,100 @@
+//! Pipes for splice(2), and the only calls of it.
+//!
+//! A pipe is taken from the pool when bytes go into it and given back when it is empty again, so idle connections
+//! hold none, and a few pipes serve thousands of connections.
+
+use rustix::io::Errno;
+use rustix::pipe::{PipeFlags, SpliceFlags};
+use std::os::fd::{AsFd, OwnedFd};
+
+/// Wanted capacity in bytes. The kernel grants an ordinary user up to `/proc/sys/fs/pipe-max-size` for one pipe.
+const CAPACITY: usize = 512 * 1024;
+/// Pipes that one worker makes at most. Their user's total is bounded by `pipe-user-pages-soft` (64 MiB by default),
+/// past which new pipes shrink to a page or two (pipe(7)).
+const MAX_PIPES: usize = 48;
+
+/// An empty or filled pipe.
+pub(super) struct Pipe {
+    read: OwnedFd,
+    write: OwnedFd,
+    capacity: usize,
+    filled: usize,
+}
+
+impl Pipe {
+    fn open() -> rustix::io::Result<Pipe> {
+        let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+        let capacity = match rustix::pipe::fcntl_setpipe_size(&write, CAPACITY) {
+            Ok(granted) => granted,
+            Err(_) => rustix::pipe::fcntl_getpipe_size(&write)?,
+        };
+        Ok(Pipe {
+            read,
+            write,
+            capacity,
+            filled: 0,
+        })
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.filled == 0
+    }
+
+    /// Moves what `source` has into this empty pipe. Zero is the end of the stream; `AGAIN` can only mean that the
+    /// socket is empty, because the pipe is.
+    pub(super) fn fill(&mut self, source: impl AsFd) -> rustix::io::Result<usize> {
+        debug_assert!(self.is_empty());
+        // Never more than the pipe holds: the length is what a splice promises, not a wish.
+        let moved = splice(source, &self.write, self.capacity)?;
+        self.filled = moved;
+        Ok(moved)
+    }
+
+    /// Moves bytes out to `sink`; `AGAIN` means that the sink is full.
+    pub(super) fn drain(&mut self, sink: impl AsFd) -> rustix::io::Result<usize> {
+        let moved = splice(&self.read, sink, self.filled)?;
+        self.filled -= moved;
+        Ok(moved)
+    }
+}
+
+fn splice(from: impl AsFd, to: impl AsFd, length: usize) -> rustix::io::Result<usize> {
+    let flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK;
+    loop {
+        match rustix::pipe::splice(&from, None, &to, None, length, flags) {
+            Err(Errno::INTR) => {}
+            done => return done,
+        }
+    }
+}
+
+/// The pipes of one worker.
+#[derive(Default)]
+pub(super) struct Pool {
+    idle: Vec<Pipe>,
+    made: usize,
+}
+
+impl Pool {
+    /// An empty pipe, or none when the limit is reached or the kernel has no more: the flow copies then.
+    pub(super) fn take(&mut self) -> Option<Pipe> {
+        if let Some(pipe) = self.idle.pop() {
+            return Some(pipe);
+        }
+        if self.made >= MAX_PIPES {
+            return None;
+        }
+        let pipe = Pipe::open().ok()?;
+        self.made += 1;
+        Some(pipe)
+    }
+
+    /// Takes a pipe back. One that still holds bytes of a dead connection is closed.
+    pub(super) fn give(&mut self, pipe: Pipe) {
+        if pipe.is_empty() {
+            self.idle.push(pipe);
+        } else {
+            self.made -= 1;
+        }
+    }
+}

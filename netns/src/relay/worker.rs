@@ -1,0 +1,519 @@
+//! The worker thread: an epoll loop that accepts, connects, relays and gives up.
+
+use super::connection::{Attempt, Connection, Ending, Phase, accept};
+use super::deadlines::{Deadlines, Ticket};
+use super::end::End;
+use super::flow::SCRATCH;
+use super::pipe::Pool;
+use crate::forward::{Forward, Limits, Listener, Notice};
+use crate::target::Target;
+use rustix::event::epoll::{self, Event, EventData, EventFlags};
+use rustix::event::{EventfdFlags, Timespec, eventfd};
+use rustix::io::Errno;
+use slab::Slab;
+use std::io;
+use std::mem::MaybeUninit;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Events taken from the kernel in one turn.
+const EVENTS: usize = 256;
+/// Connections accepted from one listener in one turn, so that a storm does not starve those that are open.
+const ACCEPTS: usize = 16;
+/// Pause in accepting after the limit is reached, or no descriptor is left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// What a worker thread is given.
+pub(crate) struct Settings {
+    pub(crate) number: usize,
+    pub(crate) limits: Limits,
+    /// Open connections of all workers.
+    pub(crate) open: Arc<AtomicUsize>,
+    pub(crate) listener: Listener,
+}
+
+/// What a worker can be told. A `Sender` is dropped when the command is done.
+pub(crate) enum Command {
+    Add(Arc<Forward>),
+    Remove(u64, Sender<()>),
+    Wake(u64),
+    Abort(Arc<Target>, Sender<()>),
+    Stop,
+}
+
+/// Where commands wait; posting wakes the worker.
+pub(crate) struct Mailbox {
+    commands: Mutex<Vec<Command>>,
+    bell: OwnedFd,
+}
+
+impl Mailbox {
+    pub(crate) fn post(&self, command: Command) {
+        self.commands
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(command);
+        // A counter that is full has rung already.
+        let _ = rustix::io::write(&self.bell, &1u64.to_ne_bytes());
+    }
+
+    fn collect(&self) -> Vec<Command> {
+        let _ = rustix::io::read(&self.bell, &mut [0; 8]);
+        std::mem::take(&mut *self.commands.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Starts a worker.
+pub(crate) fn spawn(settings: Settings) -> io::Result<(Arc<Mailbox>, JoinHandle<()>)> {
+    let mailbox = Arc::new(Mailbox {
+        commands: Mutex::new(Vec::new()),
+        bell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
+    });
+    let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+    let data = EventData::new_u64(Token::Mailbox.pack());
+    epoll::add(&epoll, &mailbox.bell, data, EventFlags::IN)?;
+    let worker = Worker {
+        epoll,
+        mailbox: mailbox.clone(),
+        connections: Slab::new(),
+        listening: Slab::new(),
+        deadlines: Deadlines::default(),
+        runnable: Vec::new(),
+        over: Vec::new(),
+        scratch: vec![0; SCRATCH],
+        pool: Pool::default(),
+        serial: 0,
+        paused_until: None,
+        limit_told: false,
+        now: Instant::now(),
+        settings,
+    };
+    let name = format!("relay-{}", worker.settings.number);
+    let thread = std::thread::Builder::new().name(name).spawn(|| worker.run())?;
+    Ok((mailbox, thread))
+}
+
+/// What an epoll event is about, packed into its 64 bits of data.
+#[derive(Clone, Copy)]
+enum Token {
+    Mailbox,
+    Listener(usize),
+    Client(usize),
+    Guest(usize),
+}
+
+impl Token {
+    fn pack(self) -> u64 {
+        match self {
+            Token::Mailbox => 0,
+            Token::Listener(key) => 1 | (key as u64) << 2,
+            Token::Client(key) => 2 | (key as u64) << 2,
+            Token::Guest(key) => 3 | (key as u64) << 2,
+        }
+    }
+
+    fn unpack(data: u64) -> Token {
+        let key = (data >> 2) as usize;
+        match data & 3 {
+            0 => Token::Mailbox,
+            1 => Token::Listener(key),
+            2 => Token::Client(key),
+            _ => Token::Guest(key),
+        }
+    }
+}
+
+/// One listening socket: a forward has one for each address.
+struct Listening {
+    forward: Arc<Forward>,
+    socket: usize,
+}
+
+struct Worker {
+    settings: Settings,
+    epoll: OwnedFd,
+    mailbox: Arc<Mailbox>,
+    connections: Slab<Connection>,
+    listening: Slab<Listening>,
+    deadlines: Deadlines,
+    /// Connections that have more to do at once.
+    runnable: Vec<Ticket>,
+    /// Connections that ended in this turn. Their slots are freed after it, because events for them may follow.
+    over: Vec<usize>,
+    scratch: Vec<u8>,
+    pool: Pool,
+    serial: u64,
+    paused_until: Option<Instant>,
+    limit_told: bool,
+    now: Instant,
+}
+
+impl Worker {
+    fn run(mut self) {
+        let mut events = [MaybeUninit::<Event>::uninit(); EVENTS];
+        loop {
+            let timeout = self.timeout();
+            let ready: &[Event] = match epoll::wait(&self.epoll, &mut events, timeout.as_ref()) {
+                Ok((ready, _)) => ready,
+                Err(Errno::INTR) => continue,
+                Err(errno) => unreachable!("epoll_wait on our own epoll set: {errno}"),
+            };
+            self.now = Instant::now();
+            for event in ready {
+                let (flags, data) = (event.flags, event.data.u64());
+                match Token::unpack(data) {
+                    Token::Mailbox => {
+                        for command in self.mailbox.collect() {
+                            if self.obey(command) {
+                                return;
+                            }
+                        }
+                    }
+                    Token::Listener(key) => self.accept(key),
+                    Token::Client(key) => self.edge(key, flags, Side::Client),
+                    Token::Guest(key) => self.edge(key, flags, Side::Guest),
+                }
+            }
+            for ticket in std::mem::take(&mut self.runnable) {
+                if let Some(key) = self.alive(ticket) {
+                    self.connections[key].queued = false;
+                    self.drive(key);
+                }
+            }
+            while let Some(ticket) = self.deadlines.pop(self.now) {
+                if let Some(key) = self.alive(ticket) {
+                    self.expire(key);
+                }
+            }
+            if self.paused_until.is_some_and(|until| until <= self.now) {
+                self.resume();
+            }
+            for key in std::mem::take(&mut self.over) {
+                drop(self.connections.remove(key));
+            }
+        }
+    }
+
+    fn timeout(&self) -> Option<Timespec> {
+        if !self.runnable.is_empty() {
+            return Some(Timespec::default());
+        }
+        let now = Instant::now();
+        let pause = self.paused_until.map(|until| until.saturating_duration_since(now));
+        let wait = match (self.deadlines.wait(now), pause) {
+            (Some(a), Some(b)) => a.min(b),
+            (Some(one), None) | (None, Some(one)) => one,
+            (None, None) => return None,
+        };
+        // Rounded up, or the loop would spin through the last fraction of a millisecond on kernels without
+        // epoll_pwait2.
+        (wait + Duration::from_micros(999)).try_into().ok()
+    }
+
+    fn alive(&self, (key, serial): Ticket) -> Option<usize> {
+        let connection = self.connections.get(key)?;
+        (connection.serial == serial && !connection.over).then_some(key)
+    }
+
+    /// The slots of those connections that `wanted` picks.
+    fn keys(&self, wanted: impl Fn(&Connection) -> bool) -> Vec<usize> {
+        let alive = self.connections.iter().filter(|(_, c)| !c.over && wanted(c));
+        alive.map(|(key, _)| key).collect()
+    }
+
+    /// True when the worker is to end.
+    fn obey(&mut self, command: Command) -> bool {
+        match command {
+            Command::Add(forward) => {
+                for socket in 0..forward.sockets().len() {
+                    let key = self.listening.insert(Listening {
+                        forward: forward.clone(),
+                        socket,
+                    });
+                    self.listen(key);
+                }
+            }
+            Command::Remove(id, _done) => {
+                let keys = self.listening.iter().filter(|(_, l)| l.forward.id() == id);
+                for key in keys.map(|(key, _)| key).collect::<Vec<_>>() {
+                    self.ignore(key);
+                    self.listening.remove(key);
+                }
+            }
+            Command::Wake(id) => {
+                let waiting = self.keys(|c| c.forward.id() == id && matches!(c.phase, Phase::Waiting { .. }));
+                waiting.into_iter().for_each(|key| self.attempt(key));
+            }
+            Command::Abort(target, _done) => {
+                let ours = self.keys(|c| c.target().is_some_and(|t| Arc::ptr_eq(t, &target)));
+                ours.into_iter().for_each(|key| self.close(key, Ending::Reset));
+            }
+            Command::Stop => {
+                let all = self.keys(|_| true);
+                all.into_iter().for_each(|key| self.close(key, Ending::Reset));
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Asks for events of a listener. Exclusive: one waiting worker is woken for a connection, not all.
+    fn listen(&mut self, key: usize) {
+        let listening = &self.listening[key];
+        let socket = &listening.forward.sockets()[listening.socket];
+        let data = EventData::new_u64(Token::Listener(key).pack());
+        let flags = EventFlags::IN | EventFlags::EXCLUSIVE;
+        if self.paused_until.is_none()
+            && let Err(errno) = epoll::add(&self.epoll, socket, data, flags)
+        {
+            self.tell(Notice::Failed {
+                guest_port: listening.forward.guest_port(),
+                reason: format!("its listener cannot be watched: {errno}"),
+            });
+        }
+    }
+
+    fn ignore(&self, key: usize) {
+        let listening = &self.listening[key];
+        // While accepting is paused no listener is watched.
+        let _ = epoll::delete(&self.epoll, &listening.forward.sockets()[listening.socket]);
+    }
+
+    fn pause(&mut self) {
+        if self.paused_until.is_none() {
+            let keys: Vec<usize> = self.listening.iter().map(|(key, _)| key).collect();
+            keys.into_iter().for_each(|key| self.ignore(key));
+        }
+        self.paused_until = Some(self.now + ACCEPT_PAUSE);
+    }
+
+    fn resume(&mut self) {
+        self.paused_until = None;
+        let keys: Vec<usize> = self.listening.iter().map(|(key, _)| key).collect();
+        keys.into_iter().for_each(|key| self.listen(key));
+    }
+
+    fn accept(&mut self, key: usize) {
+        // Removed, or paused, earlier in this turn.
+        let Some(listening) = self.listening.get(key).filter(|_| self.paused_until.is_none()) else {
+            return;
+        };
+        let forward = listening.forward.clone();
+        let socket = listening.socket;
+        for _ in 0..ACCEPTS {
+            let limit = self.settings.limits.connections;
+            if self.settings.open.load(Ordering::Relaxed) >= limit {
+                if !self.limit_told {
+                    self.limit_told = true;
+                    self.tell(Notice::AtLimit { connections: limit });
+                }
+                return self.pause();
+            }
+            match accept(&forward.sockets()[socket]) {
+                Ok((client, peer)) => self.open(forward.clone(), client, peer),
+                Err(Errno::AGAIN) => return,
+                // The client gave up between the handshake and accept(2): its loss alone.
+                Err(Errno::CONNABORTED | Errno::INTR | Errno::NOTCONN | Errno::PROTO | Errno::PERM) => {}
+                Err(errno) => {
+                    self.tell(Notice::Failed {
+                        guest_port: forward.guest_port(),
+                        reason: format!("accept: {errno}"),
+                    });
+                    return self.pause();
+                }
+            }
+        }
+    }
+
+    fn open(&mut self, forward: Arc<Forward>, client: OwnedFd, peer: SocketAddr) {
+        self.settings.open.fetch_add(1, Ordering::Relaxed);
+        forward.counters().accepted.fetch_add(1, Ordering::Relaxed);
+        forward.counters().live.fetch_add(1, Ordering::Relaxed);
+        self.serial += 1;
+        let deadline = self.now + self.settings.limits.connect_timeout;
+        let connection = Connection::new(forward, self.serial, client, peer, self.now, deadline);
+        let key = self.connections.insert(connection);
+        self.attempt(key);
+    }
+
+    fn attempt(&mut self, key: usize) {
+        let attempt = self.connections[key].attempt(self.now);
+        self.proceed(key, attempt);
+    }
+
+    fn proceed(&mut self, key: usize, attempt: Attempt) {
+        match attempt {
+            Attempt::Connected => self.start(key),
+            Attempt::UnderWay => {
+                if let Phase::Connecting { guest, .. } = &self.connections[key].phase
+                    && self.watch(guest, Token::Guest(key)).is_err()
+                {
+                    self.close(key, Ending::Reset);
+                }
+            }
+            Attempt::Later => self.wait(key),
+            Attempt::Hopeless(errno) => {
+                self.tell(Notice::Failed {
+                    guest_port: self.connections[key].forward.guest_port(),
+                    reason: errno.to_string(),
+                });
+                self.close(key, Ending::Reset);
+            }
+        }
+    }
+
+    /// The guest's end is connected: move what is there, then wait for more.
+    fn start(&mut self, key: usize) {
+        self.drive(key);
+        let connection = &self.connections[key];
+        if connection.over {
+            return;
+        }
+        let Phase::Open { guest, .. } = &connection.phase else {
+            return;
+        };
+        // EPOLL_CTL_ADD reports what is ready already, so nothing is lost between the first turn and here. Either end
+        // may be watched since it waited or connected.
+        let watched = self
+            .watch(guest, Token::Guest(key))
+            .and_then(|()| self.watch(&connection.client, Token::Client(key)));
+        if watched.is_err() {
+            self.close(key, Ending::Reset);
+        }
+    }
+
+    fn watch(&self, end: &End, token: Token) -> rustix::io::Result<()> {
+        let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
+        match epoll::add(&self.epoll, end, EventData::new_u64(token.pack()), flags) {
+            Err(Errno::EXIST) => Ok(()),
+            done => done,
+        }
+    }
+
+    fn wait(&mut self, key: usize) {
+        let connection = &self.connections[key];
+        let Phase::Waiting { again } = connection.phase else {
+            return;
+        };
+        let ticket = (key, connection.serial);
+        // A client that gives up while it waits frees its place at once.
+        if self.watch(&connection.client, Token::Client(key)).is_err() {
+            return self.close(key, Ending::Reset);
+        }
+        // Without a target only a wake or the deadline can change anything.
+        let at = match connection.forward.target() {
+            Some(_) => again,
+            None => connection.deadline,
+        };
+        self.deadlines.push(at, ticket);
+    }
+
+    fn edge(&mut self, key: usize, flags: EventFlags, side: Side) {
+        let now = self.now;
+        let Some(connection) = self.connections.get_mut(key).filter(|c| !c.over) else {
+            return;
+        };
+        match (side, &mut connection.phase) {
+            (Side::Client, _) => connection.client.mark(flags),
+            (Side::Guest, Phase::Open { guest, .. }) => guest.mark(flags),
+            (Side::Guest, Phase::Connecting { guest, .. }) => {
+                if !flags.intersects(EventFlags::OUT | EventFlags::ERR | EventFlags::HUP) {
+                    return;
+                }
+                guest.mark(flags);
+                let attempt = connection.connected(now);
+                return self.proceed(key, attempt);
+            }
+            (Side::Guest, Phase::Waiting { .. }) => {}
+        }
+        match connection.phase {
+            Phase::Open { .. } => self.drive(key),
+            // Reset, or closed both ways: nobody is left who would read an answer.
+            Phase::Waiting { .. } | Phase::Connecting { .. } if flags.intersects(EventFlags::ERR | EventFlags::HUP) => {
+                self.close(key, Ending::Closed);
+            }
+            Phase::Waiting { .. } | Phase::Connecting { .. } => {}
+        }
+    }
+
+    fn drive(&mut self, key: usize) {
+        let connection = &mut self.connections[key];
+        match connection.turn(&mut self.scratch, &mut self.pool, self.now) {
+            Err(ending) => self.close(key, ending),
+            Ok(more) => {
+                let ticket = (key, connection.serial);
+                if more && !connection.queued {
+                    connection.queued = true;
+                    self.runnable.push(ticket);
+                }
+                if connection.is_half_closed() && !connection.watched {
+                    connection.watched = true;
+                    let at = self.now + self.settings.limits.half_closed_idle;
+                    self.deadlines.push(at, ticket);
+                }
+            }
+        }
+    }
+
+    /// A deadline of this connection has come.
+    fn expire(&mut self, key: usize) {
+        let connection = &mut self.connections[key];
+        let ticket = (key, connection.serial);
+        match connection.phase {
+            Phase::Waiting { again } if connection.deadline > self.now => {
+                if again <= self.now {
+                    self.attempt(key);
+                } else {
+                    self.deadlines.push(again, ticket);
+                }
+            }
+            Phase::Waiting { .. } => {
+                let guest_port = connection.forward.guest_port();
+                let waited = self.now - connection.accepted;
+                connection.forward.counters().refused.fetch_add(1, Ordering::Relaxed);
+                self.tell(Notice::NotListening { guest_port, waited });
+                self.close(key, Ending::Reset);
+            }
+            Phase::Connecting { .. } => {
+                if connection.deadline <= self.now {
+                    self.close(key, Ending::Reset);
+                } else {
+                    self.deadlines.push(connection.deadline, ticket);
+                }
+            }
+            Phase::Open { .. } if connection.watched => {
+                let at = connection.last_moved + self.settings.limits.half_closed_idle;
+                if at <= self.now {
+                    self.close(key, Ending::Reset);
+                } else {
+                    self.deadlines.push(at, ticket);
+                }
+            }
+            Phase::Open { .. } => {}
+        }
+    }
+
+    fn close(&mut self, key: usize, ending: Ending) {
+        let connection = &mut self.connections[key];
+        connection.over = true;
+        connection.release(ending, &mut self.pool);
+        self.settings.open.fetch_sub(1, Ordering::Relaxed);
+        self.limit_told = false;
+        self.over.push(key);
+    }
+
+    fn tell(&self, notice: Notice) {
+        (self.settings.listener)(notice);
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Side {
+    Client,
+    Guest,
+}

@@ -1,0 +1,82 @@
+//! Where a forward's connections go: one guest, in one namespace.
+
+use crate::factory::SocketFactory;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A guest that connections can be made to. Its last connection's end wakes whoever waits in [`Target::drained`].
+#[derive(Debug)]
+pub struct Target {
+    factory: SocketFactory,
+    listening: Mutex<HashMap<u16, Vec<IpAddr>>>,
+    live: AtomicUsize,
+    ended: tokio::sync::Notify,
+}
+
+impl Target {
+    /// A guest behind `factory`.
+    pub fn new(factory: SocketFactory) -> Arc<Target> {
+        Arc::new(Target {
+            factory,
+            listening: Mutex::new(HashMap::new()),
+            live: AtomicUsize::new(0),
+            ended: tokio::sync::Notify::new(),
+        })
+    }
+
+    /// Notes that the guest listens on this address; a wildcard stands for loopback.
+    pub fn listens(&self, address: std::net::SocketAddr) {
+        let ip = match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        let mut listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = listening.entry(address.port()).or_default();
+        if !known.contains(&ip) {
+            known.push(ip);
+        }
+    }
+
+    /// Connections that are open now.
+    pub fn live(&self) -> usize {
+        self.live.load(Ordering::Acquire)
+    }
+
+    /// Returns when no connection is open.
+    pub async fn drained(&self) {
+        loop {
+            let ended = self.ended.notified();
+            if self.live() == 0 {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    pub(crate) fn factory(&self) -> &SocketFactory {
+        &self.factory
+    }
+
+    /// The addresses to try for a port: those it is known to listen on, else both loopbacks.
+    pub(crate) fn candidates(&self, port: u16) -> [Option<IpAddr>; 2] {
+        let listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
+        match listening.get(&port).map(Vec::as_slice) {
+            Some([first]) => [Some(*first), None],
+            Some([first, second, ..]) => [Some(*first), Some(*second)],
+            _ => [Some(Ipv4Addr::LOCALHOST.into()), Some(Ipv6Addr::LOCALHOST.into())],
+        }
+    }
+
+    pub(crate) fn opened(&self) {
+        self.live.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn closed(&self) {
+        if self.live.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.ended.notify_waiters();
+        }
+    }
+}

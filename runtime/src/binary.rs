@@ -1,0 +1,125 @@
+//! What is known of a guest file before it is compiled.
+
+use crate::guest::Listeners;
+use std::io;
+use wasmparser::{Parser, Payload};
+use wasmtime::{Engine, Precompiled};
+
+/// A guest file's content by its form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A binary module or component.
+    Wasm,
+    /// The text format.
+    Wat,
+    /// Code that is compiled already (`.cwasm`).
+    Precompiled,
+}
+
+/// Why a file is no guest.
+#[derive(Debug, thiserror::Error)]
+pub enum BinaryError {
+    /// Zero bytes.
+    #[error("the file is empty")]
+    Empty,
+    /// Something else, or too short to tell.
+    #[error(
+        "the file is not WebAssembly: it starts with neither the binary magic `\\0asm` nor text `(module` or `(component`"
+    )]
+    NotWasm,
+    /// It could not be read.
+    #[error("the file cannot be read")]
+    Read(#[from] io::Error),
+}
+
+impl Source {
+    /// Tells the form from the first bytes; names do not count.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are no form of WebAssembly.
+    pub fn of(bytes: &[u8]) -> Result<Source, BinaryError> {
+        if bytes.is_empty() {
+            return Err(BinaryError::Empty);
+        }
+        if bytes.starts_with(b"\0asm") {
+            return Ok(Source::Wasm);
+        }
+        if let Some(Precompiled::Module | Precompiled::Component) = Engine::detect_precompiled(bytes) {
+            return Ok(Source::Precompiled);
+        }
+        if is_text(bytes) {
+            Ok(Source::Wat)
+        } else {
+            Err(BinaryError::NotWasm)
+        }
+    }
+}
+
+/// Whether the first thing after blanks and comments is an opening parenthesis and a keyword of the text format.
+fn is_text(bytes: &[u8]) -> bool {
+    let Ok(mut text) = std::str::from_utf8(bytes) else {
+        return false;
+    };
+    loop {
+        text = text.trim_start();
+        if let Some(comment) = text.strip_prefix(";;") {
+            text = comment.split_once('\n').map_or("", |(_, rest)| rest);
+        } else if let Some(comment) = text.strip_prefix("(;") {
+            // A nested comment's end is good enough to find the first form.
+            text = comment.split_once(";)").map_or("", |(_, rest)| rest);
+        } else {
+            let inner = text.strip_prefix('(').map(str::trim_start);
+            return inner.is_some_and(|t| t.starts_with("module") || t.starts_with("component"));
+        }
+    }
+}
+
+/// The language toolchain behind a binary, where it left a trace that matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Toolchain {
+    /// The Go compiler's own WebAssembly port (`GOOS=wasip1`).
+    Go,
+    /// Any other.
+    Other,
+}
+
+impl Toolchain {
+    /// Looks at the names of the custom sections; the Go linker writes `go:buildid`.
+    pub fn of(wasm: &[u8]) -> Toolchain {
+        let go = Parser::new(0)
+            .parse_all(wasm)
+            .map_while(Result::ok)
+            .any(|payload| matches!(payload, Payload::CustomSection(section) if section.name() == "go:buildid"));
+        if go { Toolchain::Go } else { Toolchain::Other }
+    }
+
+    /// The order of pre-opened descriptors that its programs expect.
+    pub fn listeners(self) -> Listeners {
+        match self {
+            Toolchain::Go => Listeners::BeforeDirectories,
+            Toolchain::Other => Listeners::AfterDirectories,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_are_told_by_content() {
+        assert!(matches!(Source::of(b"\0asm\x01\0\0\0"), Ok(Source::Wasm)));
+        assert!(matches!(Source::of(b"(module)"), Ok(Source::Wat)));
+        assert!(matches!(
+            Source::of(b";; hi\n (; there ;)\n( component )"),
+            Ok(Source::Wat)
+        ));
+        assert!(matches!(Source::of(b""), Err(BinaryError::Empty)));
+        assert!(matches!(Source::of(b"\0as"), Err(BinaryError::NotWasm)));
+        assert!(matches!(Source::of(b"hello"), Err(BinaryError::NotWasm)));
+        assert!(matches!(Source::of(b"(defun x)"), Err(BinaryError::NotWasm)));
+        assert!(matches!(Source::of(b"(;"), Err(BinaryError::NotWasm)));
+        assert!(matches!(Source::of(b"\x7fELF"), Err(BinaryError::NotWasm)));
+    }
+}

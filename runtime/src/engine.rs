@@ -1,0 +1,43 @@
+//! The one configuration of wasmtime: code compiled under it runs under it.
+
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result};
+
+/// How instances get their memory. Compiled code does not depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Allocation {
+    /// Mapped when made: right for one instance that lives long.
+    OnDemand,
+    /// Taken from a pool: right for an instance a request.
+    Pooled,
+}
+
+/// An engine for compiling and running.
+pub(crate) fn engine(allocation: Allocation) -> Result<Engine> {
+    let mut config = Config::new();
+    config.wasm_component_model_async(true);
+    // A guest in an endless loop yields at each tick, so that everything around it goes on.
+    config.epoch_interruption(true);
+    if allocation == Allocation::Pooled {
+        let pool = PoolingAllocationConfig::default();
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    }
+    Engine::new(&config)
+}
+
+/// What compiled code depends on besides its source: the compiler's version and settings, and this processor.
+pub(crate) fn fingerprint(engine: &Engine) -> [u8; 32] {
+    struct Digest(blake3::Hasher);
+
+    impl std::hash::Hasher for Digest {
+        fn finish(&self) -> u64 {
+            unreachable!("the digest is longer")
+        }
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
+        }
+    }
+
+    let mut digest = Digest(blake3::Hasher::new());
+    std::hash::Hash::hash(&engine.precompile_compatibility_hash(), &mut digest);
+    *digest.0.finalize().as_bytes()
+}

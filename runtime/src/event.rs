@@ -1,0 +1,45 @@
+//! What a guest's host sees while it runs.
+
+use crate::kind::Kind;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Something that the guest did and that others act on.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Event {
+    /// The code is loaded and linked.
+    Loaded(Kind),
+    /// The guest is about to listen on this TCP address.
+    Listening(SocketAddr),
+    /// The guest tried to reach out and was refused.
+    Denied(Attempt),
+    /// The guest asked for more memory than it may have, in bytes.
+    MemoryLimit(u64),
+    /// An HTTP instance trapped; the text has the backtrace. The next request has a new one.
+    InstanceTrapped(String),
+}
+
+/// An outbound attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum Attempt {
+    /// A TCP connection to this address.
+    Tcp(SocketAddr),
+    /// A datagram to this address.
+    Udp(SocketAddr),
+    /// An HTTP request to this authority.
+    Http(String),
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Attempt::Tcp(address) => write!(f, "{address}/tcp"),
+            Attempt::Udp(address) => write!(f, "{address}/udp"),
+            Attempt::Http(authority) => write!(f, "{authority} (http)"),
+        }
+    }
+}
+
+/// Receives events, on any thread of the guest's process.
+pub type Events = Arc<dyn Fn(Event) + Send + Sync>;

@@ -1,0 +1,52 @@
+//! What a guest is given: plain data, no handles.
+
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Everything that one guest may know and use.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Guest {
+    /// Its compiled code: a file that [`crate::compile`] made, or `wasmtime compile` of the same version.
+    pub code: PathBuf,
+    /// `argv`, the program's name first.
+    pub arguments: Vec<String>,
+    /// Environment variables in order; a later one replaces an earlier one of the same name.
+    pub environment: Vec<(String, String)>,
+    /// Directories it may use.
+    pub directories: Vec<Directory>,
+    /// TCP ports that lead to it. HTTP guests are served on each; wasip1 guests find a listener for each.
+    pub ports: Vec<u16>,
+    /// Where a wasip1 guest finds those listeners.
+    pub listeners: Listeners,
+    /// Bytes of linear memory and tables, of all its instances together. None: what 32-bit addresses allow.
+    pub memory: Option<u64>,
+    /// It reads this process's standard input; otherwise its input is empty.
+    pub stdin: bool,
+    /// It may connect to loopback addresses. No other address is ever allowed.
+    pub loopback: bool,
+}
+
+/// A directory of the host, opened before the guest starts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Directory {
+    /// Where this process finds it.
+    pub host: PathBuf,
+    /// What the guest calls it.
+    pub guest: String,
+    /// Nothing in it can be changed.
+    pub read_only: bool,
+}
+
+/// The order of a wasip1 guest's pre-opened descriptors, from 3 on.
+///
+/// wasi-libc looks for directories from 3 on and stops at the first descriptor that is none, so C, Rust and CPython
+/// need directories before listeners. Go skips what is no directory, and its programs expect a listener at 3.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Listeners {
+    /// Directories, then listeners.
+    #[default]
+    AfterDirectories,
+    /// Listeners, then directories.
+    BeforeDirectories,
+}

@@ -1,0 +1,180 @@
+//! The state behind a component's store, and what the guest may do with WASI.
+
+use crate::event::{Attempt, Event, Events};
+use crate::guest::Guest;
+use crate::memory::{Budget, Share};
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use wasmtime::component::ResourceTable;
+use wasmtime::{Engine, Result, Store};
+use wasmtime_wasi::sockets::SocketAddrUse;
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{
+    Error as HttpError, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
+};
+
+/// Addresses that a denied guest is told about; a port scanner would flood the terminal.
+const DENIALS_TOLD: usize = 64;
+
+/// Decides on sockets and tells what it sees: the one place where reaching out is allowed or not.
+pub(crate) struct Gate {
+    loopback: bool,
+    denied: Mutex<HashSet<Attempt>>,
+    events: Events,
+}
+
+impl Gate {
+    pub(crate) fn new(guest: &Guest, events: Events) -> Arc<Gate> {
+        Arc::new(Gate {
+            loopback: guest.loopback,
+            denied: Mutex::new(HashSet::new()),
+            events,
+        })
+    }
+
+    pub(crate) fn listening(&self, address: SocketAddr) {
+        (self.events)(Event::Listening(address));
+    }
+
+    fn check(&self, address: SocketAddr, reason: SocketAddrUse) -> bool {
+        match reason {
+            SocketAddrUse::TcpListen => {
+                self.listening(address);
+                true
+            }
+            SocketAddrUse::TcpConnect => self.outward(Attempt::Tcp(address), address),
+            SocketAddrUse::UdpSend => self.outward(Attempt::Udp(address), address),
+            SocketAddrUse::TcpBind | SocketAddrUse::TcpAccept | SocketAddrUse::UdpBind | SocketAddrUse::UdpReceive => {
+                true
+            }
+        }
+    }
+
+    fn outward(&self, attempt: Attempt, address: SocketAddr) -> bool {
+        let allowed = self.loopback && address.ip().to_canonical().is_loopback();
+        if !allowed {
+            self.deny(attempt);
+        }
+        allowed
+    }
+
+    fn deny(&self, attempt: Attempt) {
+        let mut denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner);
+        if denied.len() < DENIALS_TOLD && denied.insert(attempt.clone()) {
+            (self.events)(Event::Denied(attempt));
+        }
+    }
+}
+
+/// A WASI context builder with everything that `guest` is given. `placeholders` come before or after the directories
+/// and only hold descriptor numbers (wasip1).
+pub(crate) fn wasi(guest: &Guest, gate: &Arc<Gate>) -> Result<WasiCtxBuilder> {
+    let mut builder = WasiCtxBuilder::new();
+    builder
+        .args(&guest.arguments)
+        .envs(&guest.environment)
+        .initial_cwd("/")
+        // This process has one guest: waiting for a file in place is cheaper than handing it to another thread.
+        .allow_blocking_current_thread(true)
+        .allow_tcp(true)
+        .allow_udp(true)
+        // There is no resolver to reach; what is left is turning a numeric address into an address, which Python asks for.
+        .allow_ip_name_lookup(true)
+        .inherit_stdout()
+        .inherit_stderr();
+    if guest.stdin {
+        builder.inherit_stdin();
+    }
+    let gate = gate.clone();
+    builder.socket_addr_check(move |address, reason| {
+        let allowed = gate.check(address, reason);
+        Box::pin(std::future::ready(allowed))
+    });
+    Ok(builder)
+}
+
+/// Opens the guest's directories.
+pub(crate) fn add_directories(builder: &mut WasiCtxBuilder, guest: &Guest) -> Result<()> {
+    for directory in &guest.directories {
+        let permissions = if directory.read_only {
+            FsPerms::ReadOnly
+        } else {
+            FsPerms::ReadWrite
+        };
+        builder.preopened_dir(&directory.host, &directory.guest, permissions)?;
+    }
+    Ok(())
+}
+
+/// What a component's store holds.
+pub(crate) struct Host {
+    table: ResourceTable,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    hooks: Hooks,
+    share: Share,
+}
+
+/// Makes stores for one guest.
+pub(crate) struct Stores {
+    pub(crate) guest: Guest,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) budget: Arc<Budget>,
+}
+
+impl Stores {
+    /// A store with a fresh context.
+    pub(crate) fn make(&self, engine: &Engine) -> Result<Store<Host>> {
+        let mut builder = wasi(&self.guest, &self.gate)?;
+        add_directories(&mut builder, &self.guest)?;
+        let host = Host {
+            table: ResourceTable::new(),
+            wasi: builder.build(),
+            http: WasiHttpCtx::new(),
+            hooks: Hooks(self.gate.clone()),
+            share: Share::new(self.budget.clone()),
+        };
+        let mut store = Store::new(engine, host);
+        store.limiter(|host| &mut host.share);
+        store.epoch_deadline_async_yield_and_update(1);
+        Ok(store)
+    }
+}
+
+impl WasiView for Host {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+impl WasiHttpView for Host {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            ctx: &mut self.http,
+            table: &mut self.table,
+            hooks: &mut self.hooks,
+        }
+    }
+}
+
+/// Refuses requests that go out: there is nowhere for them to go.
+struct Hooks(Arc<Gate>);
+
+type Transfer = Box<dyn Future<Output = Result<(), HttpError>> + Send>;
+
+impl WasiHttpHooks for Hooks {
+    fn send_request(
+        &mut self,
+        request: ::http::Request<WasiBody>,
+        _options: Option<RequestOptions>,
+        _transfer: Transfer,
+    ) -> Box<dyn Future<Output = Result<(::http::Response<WasiBody>, Transfer), HttpError>> + Send> {
+        let authority = request.uri().authority().map_or("", |a| a.as_str());
+        self.0.deny(Attempt::Http(authority.to_owned()));
+        Box::new(std::future::ready(Err(HttpError::HttpRequestDenied)))
+    }
+}

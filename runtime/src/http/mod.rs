@@ -1,0 +1,6 @@
+//! The HTTP server in front of `wasi:http` guests.
+
+mod instances;
+mod server;
+
+pub(crate) use server::serve;

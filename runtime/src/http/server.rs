@@ -1,0 +1,148 @@
+//! HTTP/1.1 and HTTP/2 (prior knowledge) on each forwarded port.
+
+use super::instances::{Instances, Reuse};
+use crate::event::{Event, Events};
+use crate::host::{Host, Stores};
+use crate::kind::Kind;
+use crate::run::Stop;
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use wasmtime::Result;
+use wasmtime::component::InstancePre;
+use wasmtime_wasi_http::handler::{InstantiationError, ProxyHandler, ProxyPre};
+use wasmtime_wasi_http::{Error as HttpError, WasiBody, p2, p3};
+
+const BACKLOG: u32 = 4096;
+/// Requests in the guest at once; more wait. The instance pool holds a thousand.
+const REQUESTS: usize = 512;
+/// A pause after accept(2) failed for want of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A new instance for each request: the 0.2 handler's contract, which some toolchains' output depends on.
+const REUSE_02: Reuse = Reuse {
+    requests: 1,
+    at_once: 1,
+};
+/// 0.3 instances are meant to serve many requests, also at the same time.
+const REUSE_03: Reuse = Reuse {
+    requests: 1024,
+    at_once: 16,
+};
+
+type Handler = ProxyHandler<Instances>;
+
+/// Serves every forwarded port until asked to stop, then until the requests under way are done.
+pub(crate) async fn serve(
+    instance: InstancePre<Host>,
+    kind: Kind,
+    stores: Stores,
+    events: &Events,
+    stop: &Stop,
+) -> Result<()> {
+    let engine = instance.engine().clone();
+    let (proxy, reuse) = match kind {
+        Kind::Http03 => (ProxyPre::P3(p3::bindings::ServicePre::new(instance)?), REUSE_03),
+        _ => (ProxyPre::P2(p2::bindings::ProxyPre::new(instance)?), REUSE_02),
+    };
+    let (gate, ports) = (stores.gate.clone(), stores.guest.ports.clone());
+    let handler = ProxyHandler::new(Instances {
+        engine,
+        proxy,
+        stores,
+        reuse,
+        events: events.clone(),
+    });
+    let mut accepting = JoinSet::new();
+    let requests = Arc::new(Semaphore::new(REQUESTS));
+    for port in ports {
+        let listener = listen(port)?;
+        gate.listening(listener.local_addr()?);
+        accepting.spawn(accept(listener, handler.clone(), requests.clone(), stop.clone()));
+    }
+    while let Some(ended) = accepting.join_next().await {
+        ended.map_err(|error| wasmtime::format_err!("the HTTP server failed: {error}"))?;
+    }
+    Ok(())
+}
+
+fn listen(port: u16) -> std::io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    // Accepted sockets inherit it. A response's head and body must not wait for each other.
+    socket.set_nodelay(true)?;
+    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    socket.listen(BACKLOG)
+}
+
+async fn accept(listener: TcpListener, handler: Handler, requests: Arc<Semaphore>, stop: Stop) {
+    let mut http = auto::Builder::new(TokioExecutor::new());
+    // Slow heads end by this timer, which hyper arms only when it has one.
+    http.http1().timer(TokioTimer::new());
+    let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    let (handler, requests) = (handler.clone(), requests.clone());
+                    let service = service_fn(move |request| {
+                        answer(handler.clone(), requests.clone(), request)
+                    });
+                    let connection = http.serve_connection(TokioIo::new(stream), service);
+                    connections.spawn(graceful.watch(connection.into_owned()));
+                }
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            },
+            // A connection's own error, a client that broke off for example, concerns nobody else.
+            Some(_) = connections.join_next() => {}
+            () = stop.asked() => break,
+        }
+    }
+    drop(listener);
+    tokio::join!(graceful.shutdown(), async {
+        while connections.join_next().await.is_some() {}
+    });
+}
+
+/// Has the guest answer one request. A guest that fails is a 500; its trap is told as an event.
+async fn answer(
+    handler: Handler,
+    requests: Arc<Semaphore>,
+    request: Request<Incoming>,
+) -> Result<Response<WasiBody>, Infallible> {
+    // The semaphore is never closed; without a permit the request would still be right to make.
+    let _permit = requests.acquire().await;
+    let request = request.map(|body| body.map_err(HttpError::from).boxed_unsync());
+    match handler.handle((), request).await {
+        Ok(response) => Ok(response),
+        Err(error) => {
+            if error.is::<InstantiationError<()>>() {
+                (handler.state().events)(Event::InstanceTrapped(format!("{error:?}")));
+            }
+            Ok(failure())
+        }
+    }
+}
+
+fn failure() -> Response<WasiBody> {
+    let text = "500: the guest failed; wasmrun's output says how\n";
+    let body = Full::new(Bytes::from_static(text.as_bytes()));
+    let mut response = Response::new(body.map_err(|never| match never {}).boxed_unsync());
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    let plain = header::HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, plain);
+    response
+}

@@ -1,0 +1,32 @@
+//! Runs one WebAssembly guest: wasmtime, WASI, an HTTP server for `wasi:http` guests, limits. Knows nothing of namespaces.
+//!
+//! * [`compile`] and [`Cache`]: from `.wasm` or `.wat` to code that starts in a millisecond.
+//! * [`Guest`]: what one guest is given, plain data; [`run`] runs it to its end and tells [`Event`]s meanwhile.
+//!
+//! A process runs one guest. Everything happens on the tokio runtime that [`run`] builds; wasmtime-wasi's fallback
+//! runtime is never started.
+
+#![warn(missing_docs, unreachable_pub)]
+
+mod binary;
+mod cache;
+mod command;
+mod compile;
+mod engine;
+mod epoch;
+mod event;
+mod guest;
+mod host;
+mod http;
+mod kind;
+mod memory;
+mod preview1;
+mod run;
+
+pub use binary::{BinaryError, Source, Toolchain};
+pub use cache::{Cache, CacheError, Key};
+pub use compile::{CompileError, compile};
+pub use event::{Attempt, Event, Events};
+pub use guest::{Directory, Guest, Listeners};
+pub use kind::Kind;
+pub use run::{Outcome, Stop, run};

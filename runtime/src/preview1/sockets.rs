@@ -1,0 +1,179 @@
+//! The sockets of a wasip1 guest, by descriptor number.
+
+use crate::guest::Listeners;
+use crate::host::Gate;
+use rustix::net::RecvFlags;
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, ErrorKind};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::io::Interest;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+/// The first descriptor that can be pre-opened.
+pub(super) const FIRST_DESCRIPTOR: u32 = 3;
+/// The first number for accepted connections: far above what the guest's files reach, and small enough that 512 of
+/// them fit the 1,024 that CPython's select takes.
+pub(super) const FIRST_ACCEPTED: u32 = 512;
+const BACKLOG: u32 = 4096;
+
+/// A socket and its `FDFLAGS_NONBLOCK`.
+pub(super) struct Socket {
+    pub(super) kind: Kind,
+    pub(super) nonblocking: bool,
+}
+
+pub(super) enum Kind {
+    /// With connections that a poll took from the queue to be sure that they are there.
+    Listener {
+        listener: TcpListener,
+        taken: VecDeque<TcpStream>,
+    },
+    Stream(TcpStream),
+}
+
+/// All of them.
+pub(super) struct Sockets {
+    open: BTreeMap<u32, Socket>,
+    /// How Go and wasi-libc differ in looking for directories among the pre-opened descriptors.
+    pub(super) order: Listeners,
+}
+
+impl Sockets {
+    /// Listens on loopback for each port; the descriptors are consecutive from `first`.
+    pub(super) fn listen(ports: &[u16], first: u32, order: Listeners, gate: &Arc<Gate>) -> io::Result<Sockets> {
+        let mut open = BTreeMap::new();
+        for (port, descriptor) in ports.iter().zip(first..) {
+            let socket = TcpSocket::new_v4()?;
+            socket.set_reuseaddr(true)?;
+            // Accepted sockets inherit it; wasip1 has no option for it.
+            socket.set_nodelay(true)?;
+            socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, *port)))?;
+            let listener = socket.listen(BACKLOG)?;
+            gate.listening(listener.local_addr()?);
+            let kind = Kind::Listener {
+                listener,
+                taken: VecDeque::new(),
+            };
+            open.insert(
+                descriptor,
+                Socket {
+                    kind,
+                    nonblocking: false,
+                },
+            );
+        }
+        Ok(Sockets { open, order })
+    }
+
+    pub(super) fn get(&mut self, descriptor: u32) -> Option<&mut Socket> {
+        self.open.get_mut(&descriptor)
+    }
+
+    pub(super) fn has(&self, descriptor: u32) -> bool {
+        self.open.contains_key(&descriptor)
+    }
+
+    pub(super) fn close(&mut self, descriptor: u32) -> Option<Socket> {
+        self.open.remove(&descriptor)
+    }
+
+    pub(super) fn put(&mut self, descriptor: u32, socket: Socket) {
+        self.open.insert(descriptor, socket);
+    }
+
+    /// The lowest free number for an accepted connection.
+    pub(super) fn free(&self) -> u32 {
+        let mut next = FIRST_ACCEPTED;
+        for descriptor in self.open.range(FIRST_ACCEPTED..).map(|(descriptor, _)| *descriptor) {
+            if descriptor != next {
+                break;
+            }
+            next += 1;
+        }
+        next
+    }
+}
+
+impl Kind {
+    /// Takes a connection, waiting for one unless `nonblocking`.
+    pub(super) async fn accept(&mut self, nonblocking: bool) -> io::Result<TcpStream> {
+        let Kind::Listener { listener, taken } = self else {
+            return Err(ErrorKind::InvalidInput.into());
+        };
+        if let Some(stream) = taken.pop_front() {
+            return Ok(stream);
+        }
+        if nonblocking {
+            let mut context = Context::from_waker(std::task::Waker::noop());
+            return match listener.poll_accept(&mut context) {
+                Poll::Ready(accepted) => accepted.map(|(stream, _)| stream),
+                Poll::Pending => Err(ErrorKind::WouldBlock.into()),
+            };
+        }
+        listener.accept().await.map(|(stream, _)| stream)
+    }
+
+    pub(super) fn stream(&self) -> io::Result<&TcpStream> {
+        match self {
+            Kind::Stream(stream) => Ok(stream),
+            Kind::Listener { .. } => Err(ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Ready when a read or accept would not wait. Certain, not a hint: a guest that polls a blocking descriptor relies
+    /// on it. The number is of bytes that are known to be there.
+    pub(super) fn poll_readable(&mut self, context: &mut Context<'_>) -> Poll<u64> {
+        match self {
+            Kind::Listener { listener, taken } => {
+                if taken.is_empty()
+                    && let Ok((stream, _)) = ready!(listener.poll_accept(context))
+                {
+                    taken.push_back(stream);
+                }
+                // An error is for the accept that follows to find.
+                Poll::Ready(taken.len() as u64)
+            }
+            Kind::Stream(stream) => loop {
+                if ready!(stream.poll_read_ready(context)).is_err() {
+                    return Poll::Ready(0);
+                }
+                match peek(stream, &mut [0; 1]) {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    Ok(length) => return Poll::Ready(length as u64),
+                    Err(_) => return Poll::Ready(0),
+                }
+            },
+        }
+    }
+
+    /// Ready when a write would take something.
+    pub(super) fn poll_writable(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Kind::Listener { .. } => Poll::Pending,
+            Kind::Stream(stream) => stream.poll_write_ready(context).map(drop),
+        }
+    }
+}
+
+/// Looks at what a read would give; `WouldBlock` when nothing is there.
+pub(super) fn peek(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    stream.try_io(Interest::READABLE, || {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        Ok(rustix::net::recv(stream, &mut *buffer, flags)?.1)
+    })
+}
+
+/// shutdown(2). A peer that is gone already counts as told.
+pub(super) fn shutdown(stream: &TcpStream, how: Shutdown) -> io::Result<()> {
+    let how = match how {
+        Shutdown::Read => rustix::net::Shutdown::Read,
+        Shutdown::Write => rustix::net::Shutdown::Write,
+        Shutdown::Both => rustix::net::Shutdown::Both,
+    };
+    match rustix::net::shutdown(stream, how) {
+        Ok(()) | Err(rustix::io::Errno::NOTCONN) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}

@@ -1,0 +1,160 @@
+//! Running a guest to its end.
+
+use crate::command;
+use crate::engine::{Allocation, engine};
+use crate::epoch;
+use crate::event::{Event, Events};
+use crate::guest::Guest;
+use crate::host::{Gate, Stores};
+use crate::http;
+use crate::kind::Kind;
+use crate::memory::Budget;
+use crate::preview1;
+use tokio::sync::watch;
+use wasmtime::component::Component;
+use wasmtime::{Engine, Module, Precompiled, Result, Trap};
+use wasmtime_wasi::I32Exit;
+
+/// How a guest ended.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Outcome {
+    /// It returned or exited with this code.
+    Exited(i32),
+    /// It trapped; the text names the trap and has the backtrace.
+    Trapped(String),
+    /// It never ran, or the host failed; the text has every cause.
+    Failed(String),
+}
+
+/// Asks a running guest to end: HTTP guests finish their requests, others are not told, as WASI has no signal.
+#[derive(Clone, Debug)]
+pub struct Stop(watch::Sender<bool>);
+
+impl Default for Stop {
+    fn default() -> Stop {
+        Stop(watch::Sender::new(false))
+    }
+}
+
+impl Stop {
+    /// Asks. More than once is the same as once.
+    pub fn ask(&self) {
+        self.0.send_replace(true);
+    }
+
+    pub(crate) async fn asked(&self) {
+        // The sender lives in `self`, so the wait cannot fail.
+        let _ = self.0.subscribe().wait_for(|asked| *asked).await;
+    }
+}
+
+/// Runs `guest` and returns when it has ended.
+pub fn run(guest: Guest, events: &Events, stop: &Stop) -> Outcome {
+    match start(guest, events, stop) {
+        Ok(outcome) => outcome,
+        Err(error) => Outcome::Failed(format!("{error:#}")),
+    }
+}
+
+/// Loaded code of either form.
+enum Code {
+    Module(Module),
+    Component(Component, Kind),
+}
+
+fn start(guest: Guest, events: &Events, stop: &Stop) -> Result<Outcome> {
+    let mut code = load(&engine(Allocation::OnDemand)?, &guest)?;
+    if let Code::Component(_, Kind::Http02) = code {
+        // An instance a request. Where address space is scarce there is no pool, and instances are mapped one by one.
+        if let Ok(pooled) = engine(Allocation::Pooled) {
+            code = load(&pooled, &guest)?;
+        }
+    }
+    let gate = Gate::new(&guest, events.clone());
+    let budget = Budget::new(guest.memory, events.clone());
+    match code {
+        Code::Module(module) => {
+            epoch::start(module.engine())?;
+            events(Event::Loaded(Kind::Module));
+            let ended = one_thread()?.block_on(unbudgeted(preview1::run(&module, &guest, gate, budget)));
+            Ok(outcome(ended.map(Ok)))
+        }
+        Code::Component(component, kind) => {
+            epoch::start(component.engine())?;
+            let instance = command::linker(&component)?;
+            let stores = Stores { guest, gate, budget };
+            events(Event::Loaded(kind));
+            match kind {
+                Kind::Http02 | Kind::Http03 => {
+                    let served = many_threads()?.block_on(http::serve(instance, kind, stores, events, stop));
+                    served.map(|()| Outcome::Exited(0))
+                }
+                Kind::Command03 => {
+                    let run = command::run_03(instance, &stores);
+                    Ok(outcome(one_thread()?.block_on(unbudgeted(run))))
+                }
+                Kind::Command02 | Kind::Module => {
+                    let run = command::run_02(instance, &stores);
+                    Ok(outcome(one_thread()?.block_on(unbudgeted(run))))
+                }
+            }
+        }
+    }
+}
+
+/// tokio's cooperative budget makes a socket that is ready look as if it were not, once a task has done much in one
+/// turn. A guest that polled and was told "ready" must find it so.
+fn unbudgeted<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    tokio::task::unconstrained(future)
+}
+
+/// One guest, one task: its sockets are best served on the thread that runs it.
+fn one_thread() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+/// Instances of an HTTP guest run side by side.
+fn many_threads() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+#[expect(unsafe_code, reason = "compiled code is trusted as it is, see below")]
+fn load(engine: &Engine, guest: &Guest) -> Result<Code> {
+    match Engine::detect_precompiled_file(&guest.code)? {
+        // SAFETY: the code runs with this process's rights whatever it is, and the file is either our compiler's output
+        // in a folder that only this user can write, or what the user named as compiled code to run. wasmtime checks
+        // version and settings. The file stays as it is: the cache replaces files whole, never writes into them.
+        Some(Precompiled::Module) => unsafe { Module::deserialize_file(engine, &guest.code) }.map(Code::Module),
+        // SAFETY: as above.
+        Some(Precompiled::Component) => {
+            let component = unsafe { Component::deserialize_file(engine, &guest.code) }?;
+            let kind = Kind::of_component(engine, &component).map_err(not_runnable)?;
+            Ok(Code::Component(component, kind))
+        }
+        None => Err(wasmtime::format_err!("the file is not compiled code")),
+    }
+}
+
+fn not_runnable(exports: Vec<String>) -> wasmtime::Error {
+    let exports = match exports.as_slice() {
+        [] => "nothing".to_owned(),
+        names => names.join(", "),
+    };
+    wasmtime::format_err!(
+        "the component exports neither `wasi:cli/run` nor a `wasi:http` handler (0.2 or 0.3), so there is nothing to run; it exports {exports}"
+    )
+}
+
+fn outcome(ended: Result<Result<(), ()>>) -> Outcome {
+    match ended {
+        Ok(Ok(())) => Outcome::Exited(0),
+        Ok(Err(())) => Outcome::Exited(1),
+        Err(error) => match error.downcast_ref::<I32Exit>() {
+            Some(exit) => Outcome::Exited(exit.0),
+            None if error.is::<Trap>() || error.is::<wasmtime::WasmBacktrace>() => {
+                Outcome::Trapped(format!("{error:?}"))
+            }
+            None => Outcome::Failed(format!("{error:#}")),
+        },
+    }
+}

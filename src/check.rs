@@ -1,0 +1,58 @@
+//! `wasmrun check`: what a run would do, without doing it.
+
+use crate::artifact;
+use crate::cli::{Check, Os};
+use crate::config::{self, File};
+use crate::failure::{Failure, Result};
+use crate::settings;
+use anyhow::anyhow;
+use clap::Parser;
+use netns::Bind;
+use std::io::Write;
+
+#[derive(Parser)]
+struct Defaults {
+    #[command(flatten)]
+    os: Os,
+}
+
+/// Reads the file as a run would and prints what comes of it.
+pub fn run(check: &Check) -> Result<u8> {
+    let Some(file) = File::find(check.config.as_deref(), &check.path)? else {
+        let message = anyhow!("there is no {} in {} or here", config::NAME, check.path.display());
+        return Err(Failure::usage(message).hint("`wasmrun init` writes one"));
+    };
+    // A run with no option but the file's.
+    let os = Defaults::try_parse_from(["wasmrun"]).map_err(Failure::usage)?.os;
+    let settings = settings::resolve(&os, Some(&file))?;
+    let artifact = artifact::find(&check.path, Some(&file))?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "file:      {}", file.path.display())?;
+    writeln!(out, "guest:     {}", artifact.display())?;
+    for mapping in &settings.mappings {
+        let host = match mapping.bind {
+            Bind::Loopback => "localhost".to_owned(),
+            Bind::Address(address) if address.is_ipv6() => format!("[{address}]"),
+            Bind::Address(address) => address.to_string(),
+        };
+        writeln!(out, "forward:   {host}:{} -> guest:{}/tcp", mapping.host, mapping.guest)?;
+    }
+    for directory in &settings.directories {
+        let access = if directory.read_only {
+            "read only"
+        } else {
+            "read and write"
+        };
+        writeln!(
+            out,
+            "directory: {} as {} ({access})",
+            directory.host.display(),
+            directory.guest
+        )?;
+    }
+    for (name, value) in &settings.environment {
+        writeln!(out, "env:       {name}={value}")?;
+    }
+    writeln!(out, "ok")?;
+    Ok(0)
+}

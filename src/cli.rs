@@ -1,0 +1,174 @@
+//! The command line as it is typed. Meaning is given in `settings`.
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+use std::path::PathBuf;
+
+/// Run WebAssembly services, each in its own network namespace, with the ports that you name forwarded in.
+#[derive(Debug, Parser)]
+#[command(name = "wasmrun", version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub talk: Talk,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How much is said, and how.
+#[derive(Debug, Args)]
+pub struct Talk {
+    /// Say more: what the guest is, where its code came from, each step. Twice for everything
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
+    pub verbose: u8,
+    /// Say nothing but errors
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Form of wasmrun's own lines on standard error
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        env = "WASMRUN_LOG_FORMAT"
+    )]
+    pub log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people
+    #[default]
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a guest in its own namespaces and forward ports into it
+    Os(Os),
+    /// Write a .wasmrun.toml to start from
+    Init(Init),
+    /// Check a .wasmrun.toml, and say what a run would do
+    Check(Check),
+    /// Check whether this machine can isolate guests, and say how to make it so
+    Doctor,
+    /// Print a completion script for a shell
+    #[command(after_help = "Example:\n  wasmrun completions bash > ~/.local/share/bash-completion/completions/wasmrun")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+const OS_HELP: &str = "\
+Examples:
+  wasmrun os ./app --forward 8080:3000          localhost:8080 leads to port 3000 in the guest
+  wasmrun os hello.wasm -f 0:8080               any free port of the host; the ready line names it
+  wasmrun os ./app -f 8080:3000 -f 9000-9010:9000-9010
+  wasmrun os ./app -f 0.0.0.0:80:3000           for other machines too: has to be typed
+  wasmrun os ./db --dir ./data::/data -f 5432:5432 -- --verbose
+
+Exit codes:
+  the guest's own; 134 when it trapped; 130 or 143 after Ctrl-C or SIGTERM; 2 when the command line or the
+  configuration is wrong; 125 when wasmrun itself failed; 128 and the signal's number when its process was killed.
+
+Options given here win over the environment (WASMRUN_…), that over .wasmrun.toml, and that over the defaults.
+Forwards, directories and variables given here add to those of the file.";
+
+#[derive(Debug, Args)]
+#[command(after_help = OS_HELP)]
+pub struct Os {
+    /// A .wasm, .wat or .cwasm file, or a directory that has one
+    #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
+    pub path: PathBuf,
+    /// Forward a port of this host into the guest: [BIND:]HOST[-END]:PROC[-END][/tcp]
+    ///
+    /// HOST 0 takes a free port. BIND is an address of this host; without it only this machine can connect (127.0.0.1
+    /// and ::1). Repeatable.
+    #[arg(
+        short,
+        long = "forward",
+        value_name = "RULE",
+        env = "WASMRUN_FORWARD",
+        value_delimiter = ','
+    )]
+    pub forwards: Vec<String>,
+    /// Set an environment variable of the guest; without `=VALUE` it is taken from here. Repeatable
+    #[arg(short, long = "env", value_name = "NAME[=VALUE]")]
+    pub env: Vec<String>,
+    /// Let the guest use a directory: HOST[::GUEST][:ro]. Repeatable
+    #[arg(short, long = "dir", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub dirs: Vec<String>,
+    /// Hand this terminal's or pipe's input to the guest; otherwise its input is empty
+    #[arg(long)]
+    pub stdin: bool,
+    /// Most memory that the guest may have, for example 256MiB
+    #[arg(long, value_name = "SIZE", env = "WASMRUN_MEMORY")]
+    pub memory: Option<String>,
+    /// How long a connection waits for the guest to listen, for example 30s
+    #[arg(long, value_name = "TIME", env = "WASMRUN_CONNECT_TIMEOUT")]
+    pub connect_timeout: Option<String>,
+    /// Most connections at once; more wait in the queue
+    #[arg(long, value_name = "NUMBER", env = "WASMRUN_MAX_CONNECTIONS")]
+    pub max_connections: Option<usize>,
+    /// How long open connections may go on after Ctrl-C, for example 10s
+    #[arg(long, value_name = "TIME", env = "WASMRUN_GRACE")]
+    pub grace: Option<String>,
+    /// Where a wasip1 guest finds its listeners among the pre-opened descriptors
+    #[arg(long, value_enum, value_name = "ORDER")]
+    pub listeners: Option<Listeners>,
+    /// Read this file instead of .wasmrun.toml
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, env = "WASMRUN_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Compile anew and keep nothing
+    #[arg(long)]
+    pub no_cache: bool,
+    /// Run in the host's own network, with no namespace around the guest. Not isolated
+    #[arg(long)]
+    pub no_isolation: bool,
+    /// Arguments of the guest
+    #[arg(last = true)]
+    pub args: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Listeners {
+    /// Directories from descriptor 3, then listeners: C, Rust, CPython (wasi-libc)
+    AfterDirectories,
+    /// Listeners from descriptor 3, then directories: Go. The default for binaries that Go made
+    BeforeDirectories,
+}
+
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The project's directory
+    #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
+    pub path: PathBuf,
+    /// Write over a file that exists
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The project's directory, or a guest file
+    #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
+    pub path: PathBuf,
+    /// Read this file instead of .wasmrun.toml
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, env = "WASMRUN_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,166 @@
+//! From the guest's file to code that can start: the cache, or the compiler in a process of its own.
+//!
+//! The compiler reads what may be hostile and takes all memory it can get, so it is not run in the supervisor.
+
+use crate::failure::{Failure, Result};
+use crate::protocol::{COMPILE, memory_file};
+use anyhow::{Context, anyhow};
+use indicatif::{ProgressBar, ProgressStyle};
+use runtime::{Cache, Key, Source, Toolchain};
+use std::fs::File;
+use std::io::{IsTerminal, Seek, Write};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+use tempfile::TempPath;
+use tokio::process::Command;
+
+/// A spinner is shown for compiles that take longer than this.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// Compiled code in a file.
+pub struct Code {
+    pub path: PathBuf,
+    pub toolchain: Toolchain,
+    /// Deletes the file when nobody will need it again.
+    pub temporary: Option<TempPath>,
+}
+
+/// Finds or makes the code for a guest file.
+pub async fn prepare(artifact: &Path, use_cache: bool) -> Result<Code> {
+    let shown = artifact.display();
+    let cannot = || format!("cannot read {shown}");
+    let path = artifact.canonicalize().with_context(cannot).map_err(Failure::usage)?;
+    let bytes = std::fs::read(&path).with_context(cannot).map_err(Failure::usage)?;
+    let source = Source::of(&bytes)
+        .with_context(|| format!("{shown} is no guest"))
+        .map_err(|error| {
+            Failure::usage(error).hint("name a WebAssembly module or component (.wasm, .wat or .cwasm)")
+        })?;
+    let toolchain = match source {
+        Source::Wasm => Toolchain::of(&bytes),
+        Source::Wat | Source::Precompiled => Toolchain::Other,
+    };
+    if source == Source::Precompiled {
+        return Ok(Code {
+            path,
+            toolchain,
+            temporary: None,
+        });
+    }
+    let Some(cache) = use_cache.then(open_cache).flatten() else {
+        let mut code = tempfile::tempfile().context("cannot make a temporary file")?;
+        compile(artifact, &bytes, &code).await?;
+        let mut named = tempfile::NamedTempFile::new().context("cannot make a temporary file")?;
+        code.rewind()
+            .and_then(|()| std::io::copy(&mut code, &mut named))
+            .context("cannot write a temporary file")?;
+        let temporary = named.into_temp_path();
+        return Ok(Code {
+            path: temporary.to_path_buf(),
+            toolchain,
+            temporary: Some(temporary),
+        });
+    };
+    let key = Key::of(&bytes).map_err(|error| anyhow!("cannot set up the compiler: {error:#}"))?;
+    let path = match cache.find(&key) {
+        Some(path) => {
+            tracing::debug!("code: cached, {}", path.display());
+            path
+        }
+        None => {
+            let mut code = cache.begin().context("cannot write to the cache")?;
+            compile(artifact, &bytes, &code).await?;
+            cache.keep(&key, &mut code).context("cannot write to the cache")?
+        }
+    };
+    Ok(Code {
+        path,
+        toolchain,
+        temporary: None,
+    })
+}
+
+/// The folder for compiled code: `WASMRUN_CACHE_DIR`, else the user's cache folder.
+pub fn cache_folder() -> Option<PathBuf> {
+    match std::env::var_os("WASMRUN_CACHE_DIR") {
+        Some(folder) => Some(folder.into()),
+        None => dirs::cache_dir().map(|folder| folder.join("wasmrun").join("code")),
+    }
+}
+
+/// The cache, or none where it cannot be used; then every start compiles, which is said.
+fn open_cache() -> Option<Cache> {
+    let folder = cache_folder()?;
+    match Cache::open(&folder) {
+        Ok(cache) => Some(cache),
+        Err(error) => {
+            let error = anyhow::Error::new(error);
+            tracing::warn!(
+                hint = "set WASMRUN_CACHE_DIR to a folder of your own",
+                "compiling without a cache: {error:#}"
+            );
+            None
+        }
+    }
+}
+
+async fn compile(artifact: &Path, bytes: &[u8], code: &File) -> Result<()> {
+    let started = Instant::now();
+    // The very bytes whose digest is the key: the file may change meanwhile.
+    let mut source = memory_file("source")?;
+    source
+        .write_all(bytes)
+        .and_then(|()| source.rewind())
+        .context("cannot hand the guest to the compiler")?;
+    let output = code
+        .as_fd()
+        .try_clone_to_owned()
+        .context("cannot hand a file to the compiler")?;
+    let compiler = Command::new("/proc/self/exe")
+        .arg0("wasmrun")
+        .arg(COMPILE)
+        .stdin(Stdio::from(source))
+        .stdout(Stdio::from(output))
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .context("cannot start the compiler")?;
+    let mut finished = std::pin::pin!(compiler.wait_with_output());
+    let output = match tokio::time::timeout(PATIENCE, &mut finished).await {
+        Ok(output) => output,
+        Err(_) => {
+            let spinner = spinner(artifact);
+            let output = finished.await;
+            spinner.finish_and_clear();
+            output
+        }
+    };
+    let output = output.context("cannot wait for the compiler")?;
+    if !output.status.success() {
+        let text = String::from_utf8_lossy(&output.stderr);
+        let text = match text.trim() {
+            "" => format!("the compiler ended with {}", output.status),
+            text => text.to_owned(),
+        };
+        return Err(Failure::usage(anyhow!(
+            "{} is not a valid guest: {text}",
+            artifact.display()
+        )));
+    }
+    tracing::debug!("code: compiled in {} ms", started.elapsed().as_millis());
+    Ok(())
+}
+
+fn spinner(artifact: &Path) -> ProgressBar {
+    if !std::io::stderr().is_terminal() || !tracing::enabled!(tracing::Level::INFO) {
+        return ProgressBar::hidden();
+    }
+    let spinner = ProgressBar::new_spinner().with_message(format!("compiling {}", artifact.display()));
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
+        spinner.set_style(style);
+    }
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    spinner
+}

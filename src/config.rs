@@ -1,0 +1,147 @@
+//! `.wasmrun.toml` as it is written. Meaning is given in `settings`.
+
+use crate::cli::Listeners;
+use crate::failure::{Failure, Result};
+use anyhow::{Context, anyhow};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+
+pub const NAME: &str = ".wasmrun.toml";
+
+/// Every key that the file may have.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Config {
+    pub guest: Guest,
+    pub network: Network,
+    pub env: BTreeMap<String, String>,
+}
+
+/// What runs, and with what.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Guest {
+    pub artifact: Option<PathBuf>,
+    pub args: Vec<String>,
+    pub dirs: Vec<Spanned<String>>,
+    pub stdin: Option<bool>,
+    pub memory: Option<Spanned<String>>,
+    pub grace: Option<Spanned<String>>,
+    pub listeners: Option<Listeners>,
+}
+
+/// What leads to it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Network {
+    pub forwards: Vec<Spanned<String>>,
+    pub connect_timeout: Option<Spanned<String>>,
+    pub max_connections: Option<usize>,
+}
+
+/// A file that was read, with its text for pointing into it.
+#[derive(Debug)]
+pub struct File {
+    pub path: PathBuf,
+    pub config: Config,
+    text: String,
+}
+
+impl File {
+    /// Reads the file that applies: the one named, else the project's, else the current directory's, else none.
+    pub fn find(named: Option<&Path>, project: &Path) -> Result<Option<File>> {
+        if let Some(path) = named {
+            return File::read(path).map(Some);
+        }
+        let own = project.is_dir().then(|| project.join(NAME));
+        let candidates = own.into_iter().chain([PathBuf::from(NAME)]);
+        match candidates.into_iter().find(|path| path.exists()) {
+            Some(path) => File::read(&path).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    pub fn read(path: &Path) -> Result<File> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read {}", path.display()))
+            .map_err(Failure::usage)?;
+        let config = parse(&text).map_err(|error| {
+            // toml's message shows line, column and the line itself.
+            let message = error.to_string();
+            Failure::usage(anyhow!("{}: {}", path.display(), message.trim_end()))
+        })?;
+        Ok(File {
+            path: path.to_owned(),
+            config,
+            text,
+        })
+    }
+
+    /// The folder that relative paths in the file start from.
+    pub fn folder(&self) -> &Path {
+        match self.path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        }
+    }
+
+    /// `FILE:LINE:COLUMN` of a value.
+    pub fn place<T>(&self, value: &Spanned<T>) -> String {
+        let before = &self.text[..value.span().start];
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        format!("{}:{line}:{column}", self.path.display())
+    }
+}
+
+pub fn parse(text: &str) -> Result<Config, toml::de::Error> {
+    toml::from_str(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_example_has_every_key_commented_out_with_its_default() {
+        let example = include_str!("../.wasmrun.toml.example");
+        parse(example).expect("the example is valid as it stands");
+        let set: String = example
+            .lines()
+            .map(|line| line.strip_prefix("#: ").unwrap_or(line))
+            .fold(String::new(), |text, line| text + line + "\n");
+        let config = parse(&set).expect("the example is valid with every key set");
+        assert!(config.guest.artifact.is_some());
+        assert!(config.guest.memory.is_some() && config.guest.grace.is_some());
+        assert!(config.guest.stdin.is_some() && config.guest.listeners.is_some());
+        assert!(!config.guest.args.is_empty() && !config.guest.dirs.is_empty());
+        assert!(!config.network.forwards.is_empty() && !config.env.is_empty());
+        assert!(config.network.connect_timeout.is_some());
+        assert!(config.network.max_connections.is_some());
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_place() {
+        let error = parse("[network]\nforward = [\"8080:3000\"]\n").unwrap_err().to_string();
+        assert!(error.contains("line 2, column 1"), "{error}");
+        assert!(
+            error.contains("unknown field `forward`, expected one of `forwards`"),
+            "{error}"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_config_or_an_error(text in "\\PC*") {
+            let _ = parse(&text);
+        }
+
+        #[test]
+        fn config_like_text_never_panics(text in "(\\[(guest|network|env|x)\\]\n|[a-z-]{1,16} = (\"[^\"\n]{0,20}\"|[0-9]{1,20}|\\[\"a\"\\]|true)\n){0,12}") {
+            let _ = parse(&text);
+        }
+    }
+}

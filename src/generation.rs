@@ -1,0 +1,131 @@
+//! One guest process, from the supervisor's side.
+
+use crate::failure::{Failure, Result};
+use crate::protocol::{self, Bind, GUEST, Launch, Message, Order, Task};
+use anyhow::Context;
+use netns::{SocketFactory, Target, passing};
+use rustix::net::RecvFlags;
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::Stdio;
+use std::sync::Arc;
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+/// A process that runs, or is about to, and the way into its network. Dropping it kills the process.
+pub struct Generation {
+    process: Child,
+    channel: Arc<OwnedFd>,
+    messages: UnboundedReceiver<Message>,
+    pub target: Arc<Target>,
+}
+
+/// What a new process is given.
+pub struct Start {
+    pub task: Task,
+    /// None: no isolation.
+    pub binds: Option<Vec<Bind>>,
+    pub stdin: bool,
+}
+
+impl Generation {
+    /// Starts the process. It is one of this thread's children and dies with this thread (`PR_SET_PDEATHSIG`), so this
+    /// must be the main one.
+    pub fn start(start: Start) -> Result<Generation> {
+        let (ours, theirs) = passing::channel().context("cannot make a channel")?;
+        let (factory, their_factory) = if start.binds.is_some() {
+            let (ours, theirs) = passing::channel().context("cannot make a channel")?;
+            (SocketFactory::remote(ours), Some(theirs))
+        } else {
+            (SocketFactory::here(), None)
+        };
+        let process = Command::new("/proc/self/exe")
+            .arg0("wasmrun")
+            .arg(GUEST)
+            .stdin(Stdio::from(theirs))
+            .kill_on_drop(true)
+            .spawn()
+            .context("cannot start the guest's process")?;
+        let launch = Launch {
+            supervisor: rustix::process::getpid().as_raw_pid(),
+            binds: start.binds,
+            task: start.task,
+        };
+        let empty;
+        let stdin = std::io::stdin();
+        let stdin = if start.stdin {
+            stdin.as_fd()
+        } else {
+            empty = File::open("/dev/null").context("cannot open /dev/null")?;
+            empty.as_fd()
+        };
+        protocol::send_launch(&ours, &launch, stdin, their_factory.as_ref())?;
+        let channel = Arc::new(ours);
+        let messages = listen(channel.clone()).context("cannot listen to the guest's process")?;
+        Ok(Generation {
+            process,
+            channel,
+            messages,
+            target: Target::new(factory),
+        })
+    }
+
+    /// The process id: of init, in a jail.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.id()
+    }
+
+    /// The next message; none when the process has ended.
+    pub async fn message(&mut self) -> Option<Message> {
+        self.messages.recv().await
+    }
+
+    /// Asks the guest to finish.
+    pub fn ask_to_stop(&self) {
+        // A process that is gone has stopped.
+        let _ = protocol::send(&*self.channel, &Order::Stop);
+    }
+
+    /// Ends the process at once.
+    pub fn kill(&mut self) {
+        let _ = self.process.start_kill();
+    }
+
+    /// Waits for the end and returns the exit code.
+    pub async fn ended(&mut self) -> Result<u8> {
+        use std::os::unix::process::ExitStatusExt;
+        let status = self
+            .process
+            .wait()
+            .await
+            .context("cannot wait for the guest's process")?;
+        let code = status.code().or(status.signal().map(|signal| 128 + signal));
+        code.and_then(|code| u8::try_from(code).ok())
+            .ok_or_else(|| Failure::from(anyhow::anyhow!("the guest's process ended in no known way: {status}")))
+    }
+}
+
+/// Takes messages off the channel until the other end is gone. A thread, because tokio knows no message sockets.
+fn listen(channel: Arc<OwnedFd>) -> std::io::Result<UnboundedReceiver<Message>> {
+    let (sender, receiver) = unbounded_channel();
+    std::thread::Builder::new()
+        .name("guest-messages".to_owned())
+        .spawn(move || {
+            loop {
+                match protocol::receive(&*channel, RecvFlags::empty()) {
+                    Ok(Some(message)) => {
+                        // A generation that was dropped has nobody to tell.
+                        if sender.send(message).is_err() {
+                            return;
+                        }
+                    }
+                    Ok(None) => return,
+                    Err(errno) => {
+                        tracing::debug!("the guest's process sent what makes no sense: {errno}");
+                        return;
+                    }
+                }
+            }
+        })?;
+    Ok(receiver)
+}

@@ -1,0 +1,158 @@
+//! The processes that are not the supervisor: a guest in its jail, and the compiler.
+//!
+//! Both are this binary again, told apart by a hidden first argument, and single-threaded until the jail stands.
+
+use crate::failure::{FAILED, TRAPPED};
+use crate::protocol::{self, Bind, Inside, Launch, Message, Order, Task};
+use anyhow::{Context, Result};
+use netns::jail::{self, JailError};
+use runtime::{Events, Guest, Outcome, Stop};
+use rustix::net::RecvFlags;
+use rustix::process::{Signal, set_parent_process_death_signal};
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Compiles standard input to standard output; returns the exit code. Errors go to standard error, which the supervisor
+/// reads.
+pub fn compile() -> u8 {
+    let compiled = || -> Result<()> {
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        let mut source = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut source)?;
+        let code = runtime::compile(&source)?;
+        std::io::stdout().lock().write_all(&code)?;
+        Ok(())
+    };
+    match compiled() {
+        Ok(()) => 0,
+        Err(error) => {
+            let _ = write!(std::io::stderr(), "{error:#}");
+            FAILED
+        }
+    }
+}
+
+/// Becomes the guest's process and runs the guest; returns the exit code.
+pub fn guest() -> u8 {
+    match run() {
+        Ok(code) => code,
+        // There is no channel to say it on.
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: the guest's process cannot start: {error:#}");
+            FAILED
+        }
+    }
+}
+
+fn run() -> Result<u8> {
+    jail::close_inherited().context("cannot close inherited descriptors")?;
+    // Standard input is the channel; what the guest reads comes over it.
+    let channel = std::io::stdin().as_fd().try_clone_to_owned()?;
+    let (launch, stdin, factory) = protocol::receive_launch(&channel)?;
+    rustix::stdio::dup2_stdin(&stdin)?;
+    drop(stdin);
+    if let Err(error) = enter(&launch, factory) {
+        let message = Message::Jail {
+            errno: errno(&error),
+            error: netns::chain(&error),
+        };
+        protocol::send(&channel, &message)?;
+        return Ok(FAILED);
+    }
+    let channel = Arc::new(channel);
+    match launch.task {
+        Task::Probe => {
+            protocol::send(&channel, &Message::Inside(look_around()))?;
+            Ok(0)
+        }
+        Task::Run(guest) => run_guest(*guest, channel),
+    }
+}
+
+fn enter(launch: &Launch, factory: Option<OwnedFd>) -> Result<(), JailError> {
+    let (Some(binds), Some(factory)) = (&launch.binds, factory) else {
+        set_parent_process_death_signal(Some(Signal::KILL)).map_err(|errno| JailError::Process(errno.into()))?;
+        return Ok(());
+    };
+    let plan = jail::Plan {
+        supervisor: launch.supervisor,
+        binds: binds.iter().map(Bind::to_jail).collect(),
+    };
+    jail::enter(&plan, factory)
+}
+
+impl Bind {
+    fn to_jail(&self) -> jail::Bind {
+        jail::Bind {
+            host: self.host.clone(),
+            read_only: self.read_only,
+        }
+    }
+}
+
+fn run_guest(guest: Guest, channel: Arc<OwnedFd>) -> Result<u8> {
+    let stop = Stop::default();
+    let orders = {
+        let (channel, stop) = (channel.clone(), stop.clone());
+        move || obey(&channel, &stop)
+    };
+    std::thread::Builder::new().name("orders".to_owned()).spawn(orders)?;
+    let events: Events = {
+        let channel = channel.clone();
+        Arc::new(move |event| {
+            let event = match event {
+                runtime::Event::InstanceTrapped(text) => runtime::Event::InstanceTrapped(protocol::shorten(text)),
+                other => other,
+            };
+            // A supervisor that is gone takes this process with it.
+            let _ = protocol::send(&*channel, &Message::Event(event));
+        })
+    };
+    let outcome = match runtime::run(guest, &events, &stop) {
+        Outcome::Trapped(text) => Outcome::Trapped(protocol::shorten(text)),
+        Outcome::Failed(text) => Outcome::Failed(protocol::shorten(text)),
+        exited => exited,
+    };
+    let code = exit_code(&outcome);
+    protocol::send(&*channel, &Message::Ended(outcome))?;
+    Ok(code)
+}
+
+/// Orders come until the supervisor ends; then there is nothing to run for.
+fn obey(channel: &OwnedFd, stop: &Stop) {
+    while let Ok(Some(Order::Stop)) = protocol::receive(channel, RecvFlags::empty()) {
+        stop.ask();
+    }
+    std::process::exit(i32::from(FAILED));
+}
+
+/// The process's exit code for an outcome. A guest's own code keeps its low byte, as in every shell.
+pub fn exit_code(outcome: &Outcome) -> u8 {
+    match outcome {
+        Outcome::Exited(code) => (code & 0xff) as u8,
+        Outcome::Trapped(_) => TRAPPED,
+        Outcome::Failed(_) => FAILED,
+    }
+}
+
+fn look_around() -> Inside {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0));
+    let loopback = listener.is_ok_and(|listener| {
+        let address = listener.local_addr();
+        address.is_ok_and(|address| std::net::TcpStream::connect(address).is_ok())
+    });
+    Inside {
+        loopback,
+        root_is_empty: !Path::new("/proc").exists() && !Path::new("/etc").exists(),
+        capabilities: jail::has_capabilities(),
+    }
+}
+
+fn errno(error: &JailError) -> Option<i32> {
+    match error {
+        JailError::Namespaces(error) => error.errno().map(|errno| errno as i32),
+        _ => None,
+    }
+}

@@ -1,0 +1,60 @@
+//! The `wasmrun` command. See ARCHITECTURE.md for the processes it becomes.
+
+#![forbid(unsafe_code)]
+
+mod artifact;
+mod check;
+mod cli;
+mod code;
+mod config;
+mod doctor;
+mod failure;
+mod generation;
+mod init;
+mod inner;
+mod protocol;
+mod report;
+mod session;
+mod settings;
+
+use clap::{CommandFactory, Parser};
+use cli::{Cli, Command};
+use failure::Result;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // First of all, while this process has one thread: it may be about to become something else.
+    match std::env::args_os().nth(1) {
+        Some(first) if first == protocol::GUEST => return inner::guest().into(),
+        Some(first) if first == protocol::COMPILE => return inner::compile().into(),
+        _ => {}
+    }
+    let cli = Cli::parse();
+    report::start(&cli.talk);
+    match run(&cli.command) {
+        Ok(code) => code.into(),
+        Err(failure) => {
+            report::failure(&failure);
+            failure.code.into()
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<u8> {
+    match command {
+        Command::Os(os) => block_on(session::run(os)),
+        Command::Doctor => block_on(doctor::run()),
+        Command::Init(init) => init::run(init),
+        Command::Check(check) => check::run(check),
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "wasmrun", &mut std::io::stdout());
+            Ok(0)
+        }
+    }
+}
+
+/// The supervisor needs one thread for everything but the relays: guests' processes are this thread's children.
+fn block_on(future: impl Future<Output = Result<u8>>) -> Result<u8> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(future)
+}

@@ -1,0 +1,135 @@
+//! What supervisor and guest process say to each other, over a channel of messages (`netns::passing`).
+//!
+//! Both are the same binary, so the form needs no versions: JSON, one value a message.
+
+use anyhow::{Context, Result};
+use netns::passing;
+use rustix::fs::MemfdFlags;
+use rustix::net::RecvFlags;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::fs::File;
+use std::io::{Read, Seek, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+
+/// The hidden first argument of a process that becomes a jail.
+pub const GUEST: &str = "__guest";
+/// The hidden first argument of a process that compiles standard input to standard output.
+pub const COMPILE: &str = "__compile";
+/// Longest message; a channel takes about 200 kB at most (`net.core.wmem_default`).
+const MESSAGE: usize = 64 * 1024;
+/// Longest text in a message, so that the rest has room. JSON may double it.
+const TEXT: usize = 24 * 1024;
+
+/// The first message, in a file because arguments and environment can be larger than a message.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Launch {
+    pub supervisor: i32,
+    /// None: no isolation.
+    pub binds: Option<Vec<Bind>>,
+    pub task: Task,
+}
+
+/// A file or directory of the host that is shown in the jail.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Bind {
+    pub host: PathBuf,
+    pub read_only: bool,
+}
+
+/// What the process is for.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Task {
+    /// Run a guest.
+    Run(Box<runtime::Guest>),
+    /// Say what the jail looks like from inside (`wasmrun doctor`).
+    Probe,
+}
+
+/// From the guest's process.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Message {
+    Event(runtime::Event),
+    Ended(runtime::Outcome),
+    /// The jail could not be built; with the errno, if it was a system call.
+    Jail {
+        error: String,
+        errno: Option<i32>,
+    },
+    Inside(Inside),
+}
+
+/// A jail from inside.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Inside {
+    pub loopback: bool,
+    pub root_is_empty: bool,
+    pub capabilities: bool,
+}
+
+/// To the guest's process.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Order {
+    /// Finish what is under way and end.
+    Stop,
+}
+
+/// Sends one value.
+pub fn send<T: Serialize>(channel: impl AsFd, value: &T) -> Result<()> {
+    let json = serde_json::to_vec(value)?;
+    passing::send(channel, &json, &[]).context("the other process is gone")
+}
+
+/// Receives one value; none at the end.
+pub fn receive<T: DeserializeOwned>(channel: impl AsFd, flags: RecvFlags) -> rustix::io::Result<Option<T>> {
+    let mut buffer = vec![0; MESSAGE];
+    let (length, _) = passing::receive(channel, &mut buffer, flags)?;
+    if length == 0 {
+        return Ok(None);
+    }
+    match serde_json::from_slice(&buffer[..length]) {
+        Ok(value) => Ok(Some(value)),
+        Err(_) => Err(rustix::io::Errno::PROTO),
+    }
+}
+
+/// Cuts a text to what a message can carry.
+pub fn shorten(mut text: String) -> String {
+    if text.len() > TEXT {
+        let end = (0..=TEXT).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        text.truncate(end);
+        text.push_str(" […]");
+    }
+    text
+}
+
+/// Sends a launch with the descriptors that the process gets: its standard input, and its end of the socket factory.
+pub fn send_launch(
+    channel: impl AsFd,
+    launch: &Launch,
+    stdin: BorrowedFd<'_>,
+    factory: Option<&OwnedFd>,
+) -> Result<()> {
+    let mut file = memory_file("launch")?;
+    file.write_all(&serde_json::to_vec(launch)?)?;
+    let mut fds = vec![file.as_fd(), stdin];
+    fds.extend(factory.map(AsFd::as_fd));
+    passing::send(channel, b"launch", &fds).context("the guest's process did not start")
+}
+
+/// Receives a launch, the standard input and the factory's end.
+pub fn receive_launch(channel: impl AsFd) -> Result<(Launch, OwnedFd, Option<OwnedFd>)> {
+    let (_, fds) = passing::receive(channel, &mut [0; 16], RecvFlags::empty())?;
+    let mut fds = fds.into_iter();
+    let file = fds.next().context("the supervisor sent no launch")?;
+    let stdin = fds.next().context("the supervisor sent no input")?;
+    let (mut file, mut json) = (File::from(file), Vec::new());
+    file.rewind()?;
+    file.read_to_end(&mut json)?;
+    Ok((serde_json::from_slice(&json)?, stdin, fds.next()))
+}
+
+/// A file that exists in memory only.
+pub fn memory_file(name: &str) -> Result<File> {
+    Ok(rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC)?.into())
+}

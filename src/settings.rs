@@ -1,0 +1,197 @@
+//! What a run will do: command line, environment, file and defaults resolved, once. Nothing here is optional that has a
+//! default, and no port is a text any more.
+
+use crate::cli::{self, Os};
+use crate::config::File;
+use crate::failure::{Failure, Result};
+use anyhow::{Context, anyhow};
+use netns::{Limits, Mapping, Rule};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Open connections may go on this long after Ctrl-C.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Everything that a run needs to know.
+#[derive(Debug)]
+pub struct Settings {
+    pub mappings: Vec<Mapping>,
+    pub arguments: Vec<String>,
+    pub environment: Vec<(String, String)>,
+    pub directories: Vec<Directory>,
+    pub stdin: bool,
+    /// Bytes; none is the wasm limit.
+    pub memory: Option<u64>,
+    pub connect_timeout: Duration,
+    pub max_connections: Option<usize>,
+    pub grace: Duration,
+    /// None: what the binary's toolchain expects.
+    pub listeners: Option<cli::Listeners>,
+    pub cache: bool,
+    pub isolation: bool,
+}
+
+/// A directory of the host and its name in the guest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directory {
+    pub host: PathBuf,
+    pub guest: String,
+    pub read_only: bool,
+}
+
+/// Resolves an `os` command with the file that applies to it.
+pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
+    let defaults = crate::config::Config::default();
+    let config = file.map_or(&defaults, |file| &file.config);
+    let mut arguments = config.guest.args.clone();
+    if !os.args.is_empty() {
+        arguments.clone_from(&os.args);
+    }
+    let memory = match given(os.memory.as_ref(), "--memory", config.guest.memory.as_ref(), file) {
+        None => None,
+        Some((text, place)) => Some(size(&text, &place)?),
+    };
+    let time = |flag: Option<&String>, name: &str, value, default| match given(flag, name, value, file) {
+        None => Ok(default),
+        Some((text, place)) => humantime::parse_duration(&text).map_err(|error| {
+            Failure::usage(anyhow!("{place}: `{text}` is no length of time: {error}"))
+                .hint("write for example `500ms`, `30s` or `2m`")
+        }),
+    };
+    let max_connections = os.max_connections.or(config.network.max_connections);
+    if max_connections == Some(0) {
+        return Err(Failure::usage(anyhow!("the connection limit must be at least 1")));
+    }
+    Ok(Settings {
+        mappings: mappings(&os.forwards, file)?,
+        arguments,
+        environment: environment(&os.env, file)?,
+        directories: directories(&os.dirs, file)?,
+        stdin: os.stdin || config.guest.stdin.unwrap_or(false),
+        memory,
+        connect_timeout: time(
+            os.connect_timeout.as_ref(),
+            "--connect-timeout",
+            config.network.connect_timeout.as_ref(),
+            Limits::CONNECT_TIMEOUT,
+        )?,
+        max_connections,
+        grace: time(os.grace.as_ref(), "--grace", config.guest.grace.as_ref(), GRACE)?,
+        listeners: os.listeners.or(config.guest.listeners),
+        cache: !os.no_cache,
+        isolation: !os.no_isolation,
+    })
+}
+
+/// The text that applies, with where it was given.
+fn given(
+    flag: Option<&String>,
+    name: &str,
+    value: Option<&toml::Spanned<String>>,
+    file: Option<&File>,
+) -> Option<(String, String)> {
+    match (flag, value, file) {
+        (Some(text), ..) => Some((text.clone(), name.to_owned())),
+        (None, Some(value), Some(file)) => Some((value.get_ref().clone(), file.place(value))),
+        _ => None,
+    }
+}
+
+fn size(text: &str, place: &str) -> Result<u64> {
+    let size: bytesize::ByteSize = text.parse().map_err(|_| {
+        Failure::usage(anyhow!("{place}: `{text}` is no size")).hint("write for example `64MiB` or `1GiB`")
+    })?;
+    Ok(size.as_u64())
+}
+
+/// Every forward of the file and the command line, in this order. A host port that two rules want is an error that
+/// names both.
+fn mappings(flags: &[String], file: Option<&File>) -> Result<Vec<Mapping>> {
+    let from_file = file.into_iter().flat_map(|file| {
+        let rules = file.config.network.forwards.iter();
+        rules.map(|rule| (rule.get_ref().as_str(), file.place(rule)))
+    });
+    let from_flags = flags.iter().map(|rule| (rule.as_str(), "--forward".to_owned()));
+    let mut taken: std::collections::HashMap<u16, Vec<(Mapping, String)>> = Default::default();
+    let mut mappings = Vec::new();
+    for (text, place) in from_file.chain(from_flags) {
+        let rule: Rule = text
+            .parse()
+            .map_err(|error| Failure::usage(anyhow!("{place}: {error}")))?;
+        let here = format!("`{text}` ({place})");
+        for mapping in rule.mappings() {
+            let same = taken.entry(mapping.host).or_default();
+            let clash = same
+                .iter()
+                .find(|(other, _)| mapping.host != 0 && other.bind.overlaps(mapping.bind));
+            if let Some((_, there)) = clash {
+                let message = anyhow!(
+                    "host port {} is forwarded twice: by {there} and by {here}",
+                    mapping.host
+                );
+                return Err(Failure::usage(message).hint("remove one of them, or give it another host port"));
+            }
+            same.push((mapping, here.clone()));
+            mappings.push(mapping);
+        }
+    }
+    Ok(mappings)
+}
+
+/// Variables of the file, then of the command line: a later one of the same name wins.
+fn environment(flags: &[String], file: Option<&File>) -> Result<Vec<(String, String)>> {
+    let from_file = file.into_iter().flat_map(|file| file.config.env.clone());
+    let from_flags = flags.iter().map(|flag| match flag.split_once('=') {
+        Some(("", _)) => Err(Failure::usage(anyhow!("--env `{flag}` has no name before the `=`"))),
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+        None => match std::env::var(flag) {
+            Ok(value) => Ok((flag.clone(), value)),
+            Err(_) => Err(Failure::usage(anyhow!("--env {flag}: the variable is not set here"))
+                .hint(format!("write `--env {flag}=VALUE`, or export it first"))),
+        },
+    });
+    let mut environment: Vec<(String, String)> = Vec::new();
+    for variable in from_file.map(Ok).chain(from_flags) {
+        let (name, value) = variable?;
+        environment.retain(|(other, _)| *other != name);
+        environment.push((name, value));
+    }
+    Ok(environment)
+}
+
+fn directories(flags: &[String], file: Option<&File>) -> Result<Vec<Directory>> {
+    let from_file = file.into_iter().flat_map(|file| {
+        let dirs = file.config.guest.dirs.iter();
+        dirs.map(|dir| directory(dir.get_ref(), file.folder(), &file.place(dir)))
+    });
+    let from_flags = flags.iter().map(|dir| directory(dir, Path::new("."), "--dir"));
+    from_file.chain(from_flags).collect()
+}
+
+fn directory(text: &str, base: &Path, place: &str) -> Result<Directory> {
+    let (path, read_only) = match text.strip_suffix(":ro") {
+        Some(path) => (path, true),
+        None => (text, false),
+    };
+    let (host, guest) = path.split_once("::").unwrap_or((path, path));
+    if host.is_empty() || guest.is_empty() {
+        let message = anyhow!("{place}: `{text}` is no directory");
+        return Err(Failure::usage(message).hint("write HOST, HOST::GUEST or HOST::GUEST:ro"));
+    }
+    let host = base
+        .join(host)
+        .canonicalize()
+        .with_context(|| format!("{place}: cannot use the directory {host}"))
+        .map_err(Failure::usage)?;
+    if !host.is_dir() {
+        return Err(Failure::usage(anyhow!(
+            "{place}: {} is not a directory",
+            host.display()
+        )));
+    }
+    Ok(Directory {
+        host,
+        guest: guest.to_owned(),
+        read_only,
+    })
+}

@@ -182,9 +182,14 @@ impl Forwarder {
         forward
     }
 
-    /// Stops accepting for `forward`; its open connections go on. The port is free once the last `Arc` is gone.
+    /// Stops accepting for `forward`: clients are refused from here on, open connections go on.
     pub fn remove(&self, forward: &Forward) {
         self.ask(|done| Command::Remove(forward.id, done));
+        for socket in &forward.sockets {
+            // A listener that is shut down refuses at once, whoever still has it open (`inet_shutdown` in the kernel's
+            // net/ipv4/af_inet.c).
+            let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Read);
+        }
     }
 
     /// Sends new connections, and those that wait, to `target`. Connections already made stay where they are.

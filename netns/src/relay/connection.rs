@@ -238,23 +238,22 @@ impl Connection {
 /// A socket of the guest's namespace, bound to the client's address where possible, and connected or about to be.
 fn connect(target: &Target, to: SocketAddr, peer: SocketAddr) -> rustix::io::Result<(OwnedFd, bool)> {
     let factory = target.factory();
-    let socket = factory.socket(Family::of(to.ip()))?;
     let ip = source(to.ip(), peer.ip());
     if factory.make_local(ip)? {
-        // The port may be taken inside: then the address alone has to do, and failing that the kernel's choice.
-        let _ = rustix::net::bind(&socket, &SocketAddr::new(ip, peer.port()))
-            .or_else(|_| rustix::net::bind(&socket, &SocketAddr::new(ip, 0)));
-    }
-    match start(&socket, to) {
-        // The same pair of addresses is in TIME_WAIT: any other port will do.
-        Err(Errno::ADDRNOTAVAIL | Errno::ADDRINUSE) => {
+        // The port may be taken inside, or this very pair of addresses may not be over yet: then another port.
+        for port in [peer.port(), 0] {
             let socket = factory.socket(Family::of(to.ip()))?;
-            let connected = start(&socket, to)?;
-            Ok((socket, connected))
+            let bound = rustix::net::bind(&socket, &SocketAddr::new(ip, port));
+            match bound.and_then(|()| start(&socket, to)) {
+                Ok(connected) => return Ok((socket, connected)),
+                Err(Errno::ADDRNOTAVAIL | Errno::ADDRINUSE | Errno::ACCESS) => {}
+                Err(errno) => return Err(errno),
+            }
         }
-        Err(errno) => Err(errno),
-        Ok(connected) => Ok((socket, connected)),
     }
+    let socket = factory.socket(Family::of(to.ip()))?;
+    let connected = start(&socket, to)?;
+    Ok((socket, connected))
 }
 
 /// Connects without waiting. On loopback the handshake is over when connect(2) returns, although it says

@@ -458,7 +458,10 @@ fn a_removed_forward_frees_its_port_and_keeps_its_connections() {
         setup.forwarder.remove(&setup.forward);
         client.write_all(b"b").unwrap();
         client.read_exact(&mut [0]).unwrap();
-        assert_eq!(TcpStream::connect(address).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+        assert_eq!(
+            TcpStream::connect(address).unwrap_err().kind(),
+            ErrorKind::ConnectionRefused
+        );
         TcpListener::bind(address).expect("the port can be bound again");
     });
 }

@@ -1,0 +1,58 @@
+;; wasip1: serves its pre-opened listeners, waiting for all of them at once with poll_oneoff. Each answer names the
+;; listener by its place: "listener N". The listeners are found by their file type, from descriptor 3 on.
+(module
+  (import "wasi_snapshot_preview1" "fd_fdstat_get" (func $fdstat (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "sock_accept" (func $accept (param i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "sock_recv" (func $recv (param i32 i32 i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "sock_send" (func $send (param i32 i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "sock_shutdown" (func $shutdown (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_close" (func $close (param i32) (result i32)))
+  (memory (export "memory") 2)
+  ;; 0 scratch; 0x100 the answer; 0x1000 subscriptions, 48 bytes each; 0x8000 events, 32 bytes each; 0x10000 requests.
+  (data (i32.const 0x100) "HTTP/1.1 200 OK\r\ncontent-length: 11\r\nconnection: close\r\n\r\nlistener ?\n")
+  (global $first (mut i32) (i32.const 3))
+  (func $is-socket (param $fd i32) (result i32)
+    (if (call $fdstat (local.get $fd) (i32.const 0)) (then (return (i32.const 0))))
+    (i32.eq (i32.load8_u (i32.const 0)) (i32.const 6)))
+  (func (export "_start")
+    (local $fd i32) (local $count i32) (local $at i32)
+    (loop $search
+      (if (i32.eqz (call $is-socket (global.get $first))) (then
+        (global.set $first (i32.add (global.get $first) (i32.const 1)))
+        (br_if $search (i32.lt_u (global.get $first) (i32.const 64)))
+        (unreachable))))
+    (loop $forever
+      (local.set $count (i32.const 0))
+      (loop $subscribe
+        (local.set $fd (i32.add (global.get $first) (local.get $count)))
+        (if (call $is-socket (local.get $fd)) (then
+          (local.set $at (i32.add (i32.const 0x1000) (i32.mul (local.get $count) (i32.const 48))))
+          (i64.store (local.get $at) (i64.extend_i32_u (local.get $fd)))
+          (i32.store8 offset=8 (local.get $at) (i32.const 1))
+          (i32.store offset=16 (local.get $at) (local.get $fd))
+          (local.set $count (i32.add (local.get $count) (i32.const 1)))
+          (br $subscribe))))
+      (if (call $poll (i32.const 0x1000) (i32.const 0x8000) (local.get $count) (i32.const 0)) (then (unreachable)))
+      (local.set $count (i32.load (i32.const 0)))
+      (local.set $at (i32.const 0x8000))
+      (loop $serve
+        (call $answer (i32.wrap_i64 (i64.load (local.get $at))))
+        (local.set $at (i32.add (local.get $at) (i32.const 32)))
+        (local.set $count (i32.sub (local.get $count) (i32.const 1)))
+        (br_if $serve (local.get $count)))
+      (br $forever)))
+  (func $answer (param $listener i32)
+    (local $fd i32)
+    (if (call $accept (local.get $listener) (i32.const 0) (i32.const 0)) (then (unreachable)))
+    (local.set $fd (i32.load (i32.const 0)))
+    (i32.store (i32.const 8) (i32.const 0x10000))
+    (i32.store (i32.const 12) (i32.const 4096))
+    (drop (call $recv (local.get $fd) (i32.const 8) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 4)))
+    (i32.store8 (i32.const 0x143)
+      (i32.add (i32.const 48) (i32.sub (local.get $listener) (global.get $first))))
+    (i32.store (i32.const 8) (i32.const 0x100))
+    (i32.store (i32.const 12) (i32.const 69))
+    (drop (call $send (local.get $fd) (i32.const 8) (i32.const 1) (i32.const 0) (i32.const 0)))
+    (drop (call $shutdown (local.get $fd) (i32.const 2)))
+    (drop (call $close (local.get $fd)))))

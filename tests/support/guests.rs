@@ -1,0 +1,43 @@
+//! Guests for tests, built from their text at test time.
+
+use std::path::{Path, PathBuf};
+use wit_component::{ComponentEncoder, StringEncoding};
+use wit_parser::Resolve;
+
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Makes a component of a core module in the text format, for a world of `examples/wit`.
+pub fn component(text: &Path, world: &str) -> Vec<u8> {
+    let mut module = wat::parse_file(text).unwrap_or_else(|error| panic!("{}: {error}", text.display()));
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve
+        .push_dir(root().join("examples/wit"))
+        .expect("examples/wit is valid");
+    let world = resolve.select_world(&[package], Some(world)).expect("the world exists");
+    wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    let encoder = ComponentEncoder::default().validate(true).module(&module);
+    let encoded = encoder.and_then(|mut encoder| encoder.encode());
+    encoded.unwrap_or_else(|error| panic!("{}: {error:#}", text.display()))
+}
+
+/// The path of a test guest that can be run. Its first line says what it is.
+pub fn guest(name: &str) -> PathBuf {
+    let text = root().join("tests/guests").join(name).with_extension("wat");
+    let source = std::fs::read_to_string(&text).unwrap_or_else(|error| panic!("{}: {error}", text.display()));
+    let world = source.strip_prefix(";; world ").and_then(|rest| rest.split_once(':'));
+    let Some((world, _)) = world else {
+        return text;
+    };
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests");
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join(name).with_extension("wasm");
+    // Tests run side by side: each puts the whole file in place at once.
+    let file = tempfile::NamedTempFile::new_in(&folder).unwrap();
+    std::fs::write(file.path(), component(&text, world)).unwrap();
+    file.persist(&path).unwrap();
+    // Another user may run it.
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    path
+}

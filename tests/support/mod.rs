@@ -1,0 +1,290 @@
+//! Starts the built binary and looks at what it does, as a user would.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+pub mod guests;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Nothing here takes this long; what does is stuck.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A command line of the built binary, with a home folder of its own so that tests share nothing but compiled code.
+pub fn wasmrun(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wasmrun"));
+    command.args(arguments).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("WASMRUN_")) {
+            command.env_remove(name);
+        }
+    }
+    command.env("WASMRUN_CACHE_DIR", cache()).env("NO_COLOR", "1");
+    command
+}
+
+/// A cache for the user who runs the tests; they may be run as root and as another user one after the other.
+pub fn cache() -> std::path::PathBuf {
+    let user = nix::unistd::geteuid();
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cache-{user}"))
+}
+
+/// What a command that ended has said.
+pub struct Output {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Runs to the end.
+pub fn run(arguments: &[&str]) -> Output {
+    output(wasmrun(arguments))
+}
+
+pub fn output(mut command: Command) -> Output {
+    let output = command.output().expect("the binary starts");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("wasmrun writes UTF-8");
+    Output {
+        code: output.status.code(),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+    }
+}
+
+impl Output {
+    /// Fails with everything that was said unless the code and the text on standard error are these.
+    #[track_caller]
+    pub fn says(&self, code: i32, stderr: &str) {
+        assert_eq!(self.stderr.trim_end(), stderr, "standard error");
+        assert_eq!(self.code, Some(code), "exit code");
+    }
+}
+
+/// A guest that runs. It is ended when this is dropped, and what it leaves behind is a failure.
+pub struct Run {
+    child: Child,
+    stderr: Arc<Mutex<String>>,
+    stdout: Arc<Mutex<String>>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+impl Run {
+    pub fn start(arguments: &[&str]) -> Run {
+        Run::of(wasmrun(arguments))
+    }
+
+    pub fn of(mut command: Command) -> Run {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let (stdout, stderr) = (Arc::default(), Arc::default());
+        let readers = vec![
+            collect(child.stdout.take().unwrap(), &stdout),
+            collect(child.stderr.take().unwrap(), &stderr),
+        ];
+        Run {
+            child,
+            stderr,
+            stdout,
+            readers,
+        }
+    }
+
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id() as i32)
+    }
+
+    pub fn stderr(&self) -> String {
+        self.stderr.lock().unwrap().clone()
+    }
+
+    pub fn stdout(&self) -> String {
+        self.stdout.lock().unwrap().clone()
+    }
+
+    /// Waits until a line with `text` was said, and returns it.
+    #[track_caller]
+    pub fn wait_for(&mut self, text: &str) -> String {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(line) = self.stderr().lines().find(|line| line.contains(text)) {
+                return line.to_owned();
+            }
+            let over = self.child.try_wait().unwrap().is_some();
+            assert!(
+                !over && Instant::now() < end,
+                "`{text}` was not said, but:\n{}",
+                self.stderr()
+            );
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// The IPv4 address that leads to a port of the guest, once it is ready.
+    #[track_caller]
+    pub fn ready(&mut self, guest_port: u16) -> SocketAddr {
+        let end = format!(" -> guest:{guest_port}/tcp");
+        let line = self.wait_for(&end);
+        let address = line.strip_prefix("ready: ").and_then(|rest| rest.strip_suffix(&end));
+        address.expect("a ready line").parse().expect("an address")
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).unwrap();
+    }
+
+    /// Waits for the end.
+    #[track_caller]
+    pub fn ended(&mut self) -> ExitStatus {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                for reader in self.readers.drain(..) {
+                    reader.join().unwrap();
+                }
+                return status;
+            }
+            assert!(Instant::now() < end, "it does not end:\n{}", self.stderr());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Interrupts it and checks that it ends as after Ctrl-C.
+    #[track_caller]
+    pub fn stop(mut self) -> String {
+        self.signal(Signal::SIGINT);
+        let status = self.ended();
+        assert_eq!(status.code(), Some(130), "{}", self.stderr());
+        self.stderr()
+    }
+
+    /// The processes that it has started, and theirs.
+    pub fn descendants(&self) -> Vec<Pid> {
+        descendants(self.pid())
+    }
+
+    /// The process that runs the guest: the last in the line.
+    #[track_caller]
+    pub fn guest(&self) -> Pid {
+        *self.descendants().last().expect("a guest's process")
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let family = self.descendants();
+        if self.child.try_wait().is_ok_and(|status| status.is_none()) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+        if !std::thread::panicking() {
+            eventually("every process is gone", || family.iter().all(|pid| !is_alive(*pid)));
+        }
+    }
+}
+
+/// What became of a process that was killed.
+pub fn signal_of(status: ExitStatus) -> Option<i32> {
+    status.signal()
+}
+
+fn collect(from: impl Read + Send + 'static, into: &Arc<Mutex<String>>) -> JoinHandle<()> {
+    let into = into.clone();
+    std::thread::spawn(move || {
+        let mut from = BufReader::new(from);
+        let mut line = Vec::new();
+        while from.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+            into.lock().unwrap().push_str(&String::from_utf8_lossy(&line));
+            line.clear();
+        }
+    })
+}
+
+pub fn descendants(of: Pid) -> Vec<Pid> {
+    let children = |pid: Pid| -> Vec<Pid> {
+        let tasks = std::fs::read_dir(format!("/proc/{pid}/task"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        let lists = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+        let pids: Vec<i32> = lists
+            .flat_map(|list| {
+                list.split_whitespace()
+                    .filter_map(|pid| pid.parse().ok())
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        pids.into_iter().map(Pid::from_raw).collect()
+    };
+    let mut found = children(of);
+    let mut at = 0;
+    while at < found.len() {
+        found.extend(children(found[at]));
+        at += 1;
+    }
+    found
+}
+
+pub fn is_alive(pid: Pid) -> bool {
+    // A process that nobody has waited for yet is over, too.
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or_default().starts_with(" Z"))
+}
+
+/// Waits for something that must come true soon.
+#[track_caller]
+pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < end, "never: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// One HTTP/1.1 request on a connection of its own; the status and the body.
+#[track_caller]
+pub fn get(address: SocketAddr) -> (u16, String) {
+    let mut stream = connect(address);
+    write!(stream, "GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let (head, body) = text
+        .split_once("\r\n\r\n")
+        .unwrap_or_else(|| panic!("no response but `{text}`"));
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, body.to_owned())
+}
+
+/// A connection on which nothing waits for ever.
+#[track_caller]
+pub fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// Everything that a server says before it closes.
+#[track_caller]
+pub fn read_all(address: SocketAddr) -> String {
+    let mut text = String::new();
+    connect(address).read_to_string(&mut text).unwrap();
+    text
+}
+
+/// A folder of its own that other users can look into.
+pub fn folder() -> TempDir {
+    tempfile::Builder::new()
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .tempdir()
+        .unwrap()
+}

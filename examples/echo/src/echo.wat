@@ -45,6 +45,8 @@
   (global $OUTPUT i32 (i32.const 1))
   ;; The client has ended; what is left goes out, then the end.
   (global $ENDING i32 (i32.const 2))
+  ;; Nothing: it is over, and its place can be taken.
+  (global $OVER i32 (i32.const 3))
 
   (func $connection (param $index i32) (result i32)
     (i32.add (global.get $table) (i32.shl (local.get $index) (i32.const 5))))
@@ -71,7 +73,6 @@
     (loop $forever
       (call $gather (local.get $incoming))
       (call $poll (global.get $pollables) (i32.add (global.get $count) (i32.const 1)) (i32.const 0))
-      ;; From the last to the first: a connection that ends gives its place to the last one, which has been served.
       (local.set $n (i32.load (i32.const 4)))
       (loop $next
         (if (local.get $n) (then
@@ -81,6 +82,7 @@
             (then (call $serve (i32.sub (local.get $index) (i32.const 1))))
             (else (call $accept-all (local.get $listener))))
           (br $next))))
+      (call $sweep)
       (br $forever))
     (unreachable))
 
@@ -149,8 +151,19 @@
     (call $drop-input (i32.load offset=4 (local.get $connection)))
     (call $drop-output (i32.load offset=8 (local.get $connection)))
     (call $drop-socket (i32.load (local.get $connection)))
-    (global.set $count (i32.sub (global.get $count) (i32.const 1)))
-    (memory.copy (local.get $connection) (call $connection (global.get $count)) (i32.const 32)))
+    (i32.store offset=20 (local.get $connection) (global.get $OVER)))
+
+  ;; Puts the last connection into each place that has become free.
+  (func $sweep
+    (local $index i32)
+    (local.set $index (global.get $count))
+    (loop $next
+      (if (local.get $index) (then
+        (local.set $index (i32.sub (local.get $index) (i32.const 1)))
+        (if (i32.eq (i32.load offset=20 (call $connection (local.get $index))) (global.get $OVER)) (then
+          (global.set $count (i32.sub (global.get $count) (i32.const 1)))
+          (memory.copy (call $connection (local.get $index)) (call $connection (global.get $count)) (i32.const 32))))
+        (br $next)))))
 
   ;; The one list that the host gives us is that of what is ready.
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)

@@ -1,0 +1,172 @@
+//! How a run ends, and that nothing stays.
+
+mod support;
+
+use nix::sys::signal::{Signal, kill};
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+use support::guests::guest;
+use support::{Run, connect, eventually, is_alive, signal_of};
+
+fn echo() -> Run {
+    let folder = support::guests::root().join("examples/echo");
+    Run::start(&["os", folder.to_str().unwrap(), "-f", "0:3000", "--grace", "5s"])
+}
+
+#[test]
+fn killing_the_supervisor_takes_everything_with_it() {
+    let mut run = echo();
+    let mut client = connect(run.ready(3000));
+    client.write_all(b"x").unwrap();
+    client.read_exact(&mut [0]).unwrap();
+    let family = run.descendants();
+    assert_eq!(family.len(), 2, "init and the guest");
+    run.signal(Signal::SIGKILL);
+    assert_eq!(signal_of(run.ended()), Some(9));
+    eventually("init and the guest are gone", || {
+        family.iter().all(|pid| !is_alive(*pid))
+    });
+}
+
+#[test]
+fn killing_it_at_any_moment_of_its_start_leaves_nothing() {
+    // The whole start takes some tens of milliseconds.
+    for delay in (0..40).map(|step| Duration::from_millis(step * 2)) {
+        let mut run = echo();
+        std::thread::sleep(delay);
+        let family = run.descendants();
+        run.signal(Signal::SIGKILL);
+        run.ended();
+        eventually("its processes are gone", || family.iter().all(|pid| !is_alive(*pid)));
+    }
+}
+
+#[test]
+fn killing_the_guest_is_said_and_passed_on() {
+    let mut run = echo();
+    run.ready(3000);
+    let guest = run.guest();
+    kill(guest, Signal::SIGKILL).unwrap();
+    assert_eq!(run.ended().code(), Some(137));
+    assert_eq!(
+        run.stderr().lines().last(),
+        Some("error: the guest's process was killed (exit code 137)")
+    );
+}
+
+#[test]
+fn killing_init_ends_the_guest() {
+    let mut run = echo();
+    run.ready(3000);
+    let family = run.descendants();
+    kill(family[0], Signal::SIGKILL).unwrap();
+    assert_eq!(run.ended().code(), Some(137));
+    eventually("the guest is gone", || !is_alive(family[1]));
+}
+
+#[test]
+fn an_interrupt_lets_connections_finish() {
+    let mut run = echo();
+    let address = run.ready(3000);
+    let mut client = connect(address);
+    client.write_all(b"a").unwrap();
+    client.read_exact(&mut [0]).unwrap();
+    run.signal(Signal::SIGINT);
+    run.wait_for("stopping: 1 open connection, up to 5s; Ctrl-C again to end now");
+    // New ones are refused, the open one goes on.
+    assert!(std::net::TcpStream::connect(address).is_err());
+    client.write_all(b"b").unwrap();
+    client.read_exact(&mut [0]).unwrap();
+    let started = Instant::now();
+    drop(client);
+    assert_eq!(run.ended().code(), Some(130));
+    assert!(
+        started.elapsed() < Duration::from_secs(3),
+        "it ends with its last connection"
+    );
+}
+
+#[test]
+fn a_second_interrupt_ends_at_once() {
+    let mut run = echo();
+    let mut client = connect(run.ready(3000));
+    client.write_all(b"a").unwrap();
+    client.read_exact(&mut [0]).unwrap();
+    run.signal(Signal::SIGTERM);
+    run.wait_for("stopping: ");
+    let started = Instant::now();
+    run.signal(Signal::SIGINT);
+    assert_eq!(run.ended().code(), Some(143), "the first signal counts");
+    assert!(started.elapsed() < Duration::from_secs(2));
+    assert_eq!(run.stderr().lines().last(), Some("warning: ended 1 open connection"));
+    assert!(client.read(&mut [0]).is_err(), "the client is reset");
+}
+
+#[test]
+fn a_supervisor_that_serves_thousands_returns_to_where_it_was() {
+    let mut run = echo();
+    let address = run.ready(3000);
+    let supervisor = run.pid();
+    let descriptors = || std::fs::read_dir(format!("/proc/{supervisor}/fd")).unwrap().count();
+    let threads = || std::fs::read_dir(format!("/proc/{supervisor}/task")).unwrap().count();
+    let round = || {
+        let mut open: Vec<_> = (0..500).map(|_| connect(address)).collect();
+        for stream in &mut open {
+            stream.write_all(b"x").unwrap();
+        }
+        for stream in &mut open {
+            stream.read_exact(&mut [0]).unwrap();
+        }
+    };
+    round();
+    eventually("connections are over", || descriptors() < 200);
+    let before = (descriptors(), threads());
+    for _ in 0..4 {
+        round();
+    }
+    // A batch of 64 sockets may be there or used up.
+    eventually("descriptors return", || descriptors() <= before.0 + 64);
+    assert_eq!(threads(), before.1);
+    run.stop();
+}
+
+#[test]
+fn it_says_where_the_guest_listens_instead() {
+    let peer = guest("peer");
+    let mut run = Run::start(&[
+        "os",
+        peer.to_str().unwrap(),
+        "-f",
+        "127.0.0.1:0:3000",
+        "--",
+        "5000",
+        "0",
+        "x",
+    ]);
+    run.wait_for("warning: port 3000 is forwarded, but the guest listens on 5000");
+    run.wait_for("hint: forward that one: --forward ");
+    run.stop();
+}
+
+#[test]
+fn a_guest_that_never_listens_is_said_so() {
+    let spin = guest("spin_http");
+    // It listens on 81 by our server; 80 never comes.
+    let exit = guest("peer");
+    let mut run = Run::start(&[
+        "os",
+        exit.to_str().unwrap(),
+        "-f",
+        "0:3000",
+        "--connect-timeout",
+        "300ms",
+        "--",
+        "3000",
+        "0",
+        "x",
+        "60000",
+    ]);
+    run.wait_for("warning: port 3000 is forwarded, but the guest does not listen on any port yet");
+    run.stop();
+    drop(spin);
+}

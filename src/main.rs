@@ -20,6 +20,7 @@ mod settings;
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command};
 use failure::Result;
+use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -47,7 +48,9 @@ fn run(command: &Command) -> Result<u8> {
         Command::Init(init) => init::run(init),
         Command::Check(check) => check::run(check),
         Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Cli::command(), "wasmrun", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "wasmrun", &mut script);
+            std::io::stdout().write_all(&script)?;
             Ok(0)
         }
     }

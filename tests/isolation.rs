@@ -1,0 +1,388 @@
+//! What a guest cannot reach. The "host" of these tests is a private network namespace that has the addresses which a
+//! guest might try, each with a listener that would see a hit: a leak shows, and no packet can leave the machine.
+
+mod support;
+
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::linux::net::SocketAddrExt;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use support::guests::guest;
+use support::{Run, connect, run};
+
+/// The machine's own address, a neighbour on the LAN, and the metadata service of clouds.
+const ADDRESSES: [&str; 4] = ["127.0.0.1", "10.1.2.3", "192.168.77.9", "169.254.169.254"];
+
+/// Runs a test again in a network of its own, as root there.
+fn on_a_host_of_its_own(name: &str, test: impl FnOnce()) {
+    if std::env::var_os("WASMRUN_TEST_HOST").is_some() {
+        command("ip", &["link", "set", "lo", "up"]);
+        for address in &ADDRESSES[1..] {
+            command("ip", &["address", "add", &format!("{address}/32"), "dev", "lo"]);
+        }
+        return test();
+    }
+    let output = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--net", "--"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture", "--test-threads=1"])
+        .env("WASMRUN_TEST_HOST", "1")
+        .output()
+        .expect("util-linux's unshare runs");
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "on its own host the test failed:\n{text}"
+    );
+}
+
+fn command(program: &str, arguments: &[&str]) {
+    let status = Command::new(program).args(arguments).status();
+    assert!(
+        status.is_ok_and(|status| status.success()),
+        "{program} {arguments:?} failed"
+    );
+}
+
+/// Listeners on a port of every address that count what reaches them.
+struct Tripwires {
+    hits: Arc<AtomicUsize>,
+    port: u16,
+}
+
+impl Tripwires {
+    fn new(port: u16) -> Tripwires {
+        let hits: Arc<AtomicUsize> = Arc::default();
+        for address in ADDRESSES {
+            let address: SocketAddr = format!("{address}:{port}").parse().unwrap();
+            let tcp = TcpListener::bind(address).unwrap();
+            let counter = hits.clone();
+            std::thread::spawn(move || {
+                for stream in tcp.incoming() {
+                    drop(stream);
+                    counter.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+            let udp = UdpSocket::bind(address).unwrap();
+            let counter = hits.clone();
+            std::thread::spawn(move || {
+                while udp.recv(&mut [0; 16]).is_ok() {
+                    counter.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+        }
+        let wires = Tripwires { hits, port };
+        wires.try_themselves();
+        wires
+    }
+
+    /// A tripwire that cannot be hit proves nothing.
+    fn try_themselves(&self) {
+        let udp = UdpSocket::bind("0.0.0.0:0").unwrap();
+        for address in ADDRESSES {
+            TcpStream::connect((address, self.port)).unwrap();
+            udp.send_to(b"x", (address, self.port)).unwrap();
+        }
+        support::eventually("every tripwire works", || {
+            self.hits.load(Ordering::SeqCst) == 2 * ADDRESSES.len()
+        });
+        self.hits.store(0, Ordering::SeqCst);
+    }
+
+    fn none(&self) {
+        // What was sent over loopback has arrived when the sender goes on; this is for the threads that count.
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        assert_eq!(self.hits.load(Ordering::SeqCst), 0, "something came out");
+    }
+}
+
+/// Arguments of the probe guest: the numbers of each address and the port.
+fn targets(port: u16) -> Vec<String> {
+    let numbers = |address: &&str| {
+        let mut numbers: Vec<String> = address.split('.').map(str::to_owned).collect();
+        numbers.push(port.to_string());
+        numbers
+    };
+    ADDRESSES.iter().flat_map(numbers).collect()
+}
+
+#[test]
+fn a_guest_reaches_nothing_of_the_host() {
+    on_a_host_of_its_own("a_guest_reaches_nothing_of_the_host", || {
+        let wires = Tripwires::new(4000);
+        let probe = guest("probe");
+        let targets = targets(4000);
+        let mut arguments = vec!["os", probe.to_str().unwrap(), "--"];
+        arguments.extend(targets.iter().map(String::as_str));
+        let ended = run(&arguments);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        // Each TCP attempt is refused, and each datagram too but the one to its own loopback, where nobody listens.
+        assert_eq!(ended.stdout, "tUtututu\n", "{}", ended.stderr);
+        for address in &ADDRESSES[1..] {
+            let said = format!("warning: the guest tried to reach {address}:4000/tcp and was refused");
+            assert!(ended.stderr.contains(&said), "{}", ended.stderr);
+        }
+        wires.none();
+    });
+}
+
+#[test]
+fn two_guests_do_not_reach_each_other() {
+    on_a_host_of_its_own("two_guests_do_not_reach_each_other", || {
+        let folder = support::guests::root().join("examples/echo");
+        let mut echo = Run::start(&["os", folder.to_str().unwrap(), "-f", "0:3000"]);
+        let address = echo.ready(3000);
+        let probe = guest("probe");
+        // The other guest's port, and the host's that leads to it.
+        let host = address.port().to_string();
+        let ended = run(&[
+            "os",
+            probe.to_str().unwrap(),
+            "--",
+            "127",
+            "0",
+            "0",
+            "1",
+            "3000",
+            "127",
+            "0",
+            "0",
+            "1",
+            &host,
+        ]);
+        assert_eq!(ended.stdout, "tUtU\n", "{}", ended.stderr);
+        let mut client = connect(address);
+        client.write_all(b"x").unwrap();
+        client.read_exact(&mut [0]).unwrap();
+        drop(client);
+        echo.stop();
+    });
+}
+
+/// Runs a native program in all of a guest's namespaces, as a guest that broke out of the sandbox could.
+fn inside(guest: Pid, program: &[&str]) -> (bool, String) {
+    let output = Command::new("nsenter")
+        .args([
+            "--target",
+            &guest.to_string(),
+            "--user",
+            "--net",
+            "--ipc",
+            "--uts",
+            "--preserve-credentials",
+            "--",
+        ])
+        .args(program)
+        .stdin(Stdio::null())
+        .output()
+        .expect("util-linux's nsenter runs");
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    (output.status.success(), text)
+}
+
+#[test]
+fn a_native_probe_in_the_namespaces_reaches_nothing_either() {
+    on_a_host_of_its_own("a_native_probe_in_the_namespaces_reaches_nothing_either", || {
+        let wires = Tripwires::new(4000);
+        let name = std::os::unix::net::SocketAddr::from_abstract_name(b"wasmrun-test-tripwire").unwrap();
+        let _unix = std::os::unix::net::UnixListener::bind_addr(&name).unwrap();
+        let program = "
+import socket, sys
+hits = []
+for address in sys.argv[1].split(','):
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        s = socket.socket(socket.AF_INET, kind)
+        s.settimeout(2)
+        try:
+            s.connect((address, 4000)); s.send(b'x'); s.send(b'x')
+            hits.append(address)
+        except OSError:
+            pass
+try:
+    socket.socket(socket.AF_UNIX).connect('\\0wasmrun-test-tripwire'); hits.append('abstract')
+except OSError:
+    pass
+print('hits', hits, [name for _, name in socket.if_nameindex()])
+";
+        let python = ["python3", "-c", program, &ADDRESSES.join(",")];
+        // On the host it hits everything.
+        let output = Command::new(python[0]).args(&python[1..]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(text.matches("169.254.169.254").count(), 2, "{text}");
+        assert!(text.contains("abstract"), "{text}");
+        support::eventually("they were counted", || wires.hits.load(Ordering::SeqCst) >= 12);
+        wires.hits.store(0, Ordering::SeqCst);
+
+        let folder = support::guests::root().join("examples/echo");
+        let mut run = Run::start(&["os", folder.to_str().unwrap(), "-f", "0:3000"]);
+        run.ready(3000);
+        let (ran, text) = inside(run.guest(), &python);
+        assert!(ran, "{text}");
+        assert_eq!(text.trim_end(), "hits [] ['lo']");
+        wires.none();
+        run.stop();
+    });
+}
+
+#[test]
+fn every_guest_has_namespaces_of_its_own_and_nothing_else() {
+    let folder = support::guests::root().join("examples/echo");
+    let start = || {
+        let mut run = Run::start(&["os", folder.to_str().unwrap(), "-f", "0:3000"]);
+        run.ready(3000);
+        run
+    };
+    let (one, two) = (start(), start());
+    for kind in ["net", "user", "mnt", "ipc", "uts", "pid", "cgroup"] {
+        let of = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/{kind}")).unwrap();
+        let (ours, first, second) = (of("self"), of(&one.guest().to_string()), of(&two.guest().to_string()));
+        assert!(ours != first && ours != second && first != second, "{kind}");
+    }
+    let guest = one.guest();
+    let status = std::fs::read_to_string(format!("/proc/{guest}/status")).unwrap();
+    let field = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().nth(1).unwrap().to_owned()
+    };
+    for set in ["CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"] {
+        assert_eq!(field(set), "0000000000000000", "{set}");
+    }
+    assert_eq!(field("NoNewPrivs:"), "1");
+    // Its root has the compiled code and nothing of the host.
+    let root: Vec<_> = std::fs::read_dir(format!("/proc/{guest}/root"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(root, ["0"]);
+    // Init keeps one capability, over the guest's network alone.
+    let init = one.descendants()[0];
+    let status = std::fs::read_to_string(format!("/proc/{init}/status")).unwrap();
+    assert!(status.contains("CapEff:\t0000000000001000"), "{status}");
+    // Nothing that a careless parent left open has come along: 0, 1, 2, its channel, what the runtime makes, and no file.
+    for entry in std::fs::read_dir(format!("/proc/{guest}/fd")).unwrap() {
+        let link = std::fs::read_link(entry.unwrap().path()).unwrap();
+        let link = link.to_string_lossy().into_owned();
+        let harmless = ["socket:", "pipe:", "anon_inode:", "/memfd:", "/dev/null", "/0"];
+        assert!(harmless.iter().any(|kind| link.starts_with(kind)), "{link}");
+    }
+    one.stop();
+    two.stop();
+}
+
+#[test]
+fn what_the_parent_left_open_does_not_reach_the_guest() {
+    let folder = support::guests::root().join("examples/echo");
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    // A shell that leaves descriptor 7 open.
+    let mut command = support::wasmrun(&["os", folder.to_str().unwrap(), "-f", "0:3000"]);
+    let mut shell = Command::new("sh");
+    shell
+        .arg("-c")
+        .arg(format!("exec 7<{}; exec \"$@\"", secret.path().display()))
+        .arg("sh")
+        .arg(command.get_program())
+        .args(command.get_args());
+    for (name, value) in command.get_envs() {
+        if let Some(value) = value {
+            shell.env(name, value);
+        }
+    }
+    command = shell;
+    let mut run = Run::of(command);
+    run.ready(3000);
+    for pid in run.descendants() {
+        for entry in std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten() {
+            let link = std::fs::read_link(entry.path()).unwrap();
+            assert_ne!(link, secret.path(), "process {pid}");
+        }
+    }
+    run.stop();
+}
+
+#[test]
+fn without_isolation_is_said_out_loud_and_still_works() {
+    let peer = guest("peer");
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+        .to_string();
+    let rule = format!("127.0.0.1:0:{port}");
+    let mut run = Run::start(&[
+        "os",
+        peer.to_str().unwrap(),
+        "--no-isolation",
+        "-f",
+        &rule,
+        "--",
+        &port,
+        "1",
+        "open",
+    ]);
+    run.wait_for("warning: --no-isolation: the guest runs in the host's network, without namespaces around it");
+    let address = run.ready(port.parse().unwrap());
+    assert!(support::read_all(address).starts_with("open 0 "));
+    let guest = run.guest();
+    let of = |pid: String| std::fs::read_link(format!("/proc/{pid}/ns/net")).unwrap();
+    assert_eq!(of("self".to_owned()), of(guest.to_string()));
+    run.signal(Signal::SIGINT);
+    run.ended();
+}
+
+#[test]
+fn a_kernel_that_refuses_is_explained() {
+    // A user namespace in which no further one may be made.
+    let hello = support::guests::root().join("examples/hello");
+    let output = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--", "sh", "-c"])
+        .arg("echo 0 > /proc/sys/user/max_user_namespaces && exec \"$@\"")
+        .args(["sh", env!("CARGO_BIN_EXE_wasmrun"), "os"])
+        .arg(hello)
+        .env("WASMRUN_CACHE_DIR", support::cache())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(125), "{text}");
+    assert_eq!(
+        text.trim_end(),
+        "error: the guest cannot be isolated: the kernel refused new user namespaces: ENOSPC: No space left on device\n  \
+         cause: user.max_user_namespaces is 0\n\
+         hint: sysctl -w user.max_user_namespaces=15000\n\
+         or run without isolation, in the host's network: --no-isolation"
+    );
+}
+
+#[test]
+fn doctor_looks_at_each_need() {
+    let ended = run(&["doctor"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    for need in [
+        "kernel",
+        "user namespaces",
+        "network namespaces",
+        "a guest's jail",
+        "its loopback",
+        "its root",
+        "its capabilities",
+    ] {
+        assert!(
+            ended.stdout.contains(&format!("ok    {need}: ")),
+            "{need}: {}",
+            ended.stdout
+        );
+    }
+    assert!(ended.stdout.ends_with("guests can be isolated on this machine\n"));
+}

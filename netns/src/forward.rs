@@ -44,7 +44,8 @@ impl Limits {
         let connections = fds.saturating_sub(Limits::RESERVED_FDS).max(64) / 2;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Limits {
-            workers: cores.min(4),
+            // The clients and the guest want processors too: on two cores one worker does 5 to 10 % more requests than two.
+            workers: (cores / 2).clamp(1, 4),
             connections: usize::try_from(connections).unwrap_or(usize::MAX),
             connect_timeout: Limits::CONNECT_TIMEOUT,
             half_closed_idle: Limits::HALF_CLOSED_IDLE,

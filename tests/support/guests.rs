@@ -30,7 +30,8 @@ pub fn guest(name: &str) -> PathBuf {
     let Some((world, _)) = world else {
         return text;
     };
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests");
+    let user = nix::unistd::geteuid();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("guests-{user}"));
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join(name).with_extension("wasm");
     // Tests run side by side: each puts the whole file in place at once.

@@ -7,11 +7,14 @@ use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, SpliceFlags};
 use std::os::fd::{AsFd, OwnedFd};
 
-/// Wanted capacity in bytes. The kernel grants an ordinary user up to `/proc/sys/fs/pipe-max-size` for one pipe.
-const CAPACITY: usize = 512 * 1024;
+/// Wanted capacity in bytes: the default of `/proc/sys/fs/pipe-max-size`, which an ordinary user is granted. Half of it
+/// costs a tenth of the throughput.
+const CAPACITY: usize = 1024 * 1024;
+/// A pipe of less is worse than a copy.
+const MIN_CAPACITY: usize = 128 * 1024;
 /// Pipes that one worker makes at most. Their user's total is bounded by `pipe-user-pages-soft` (64 MiB by default),
 /// past which new pipes shrink to a page or two (pipe(7)).
-const MAX_PIPES: usize = 48;
+const MAX_PIPES: usize = 16;
 
 /// An empty or filled pipe.
 pub(super) struct Pipe {
@@ -28,6 +31,9 @@ impl Pipe {
             Ok(granted) => granted,
             Err(_) => rustix::pipe::fcntl_getpipe_size(&write)?,
         };
+        if capacity < MIN_CAPACITY {
+            return Err(Errno::NOBUFS);
+        }
         Ok(Pipe {
             read,
             write,
@@ -84,9 +90,17 @@ impl Pool {
         if self.made >= MAX_PIPES {
             return None;
         }
-        let pipe = Pipe::open().ok()?;
-        self.made += 1;
-        Some(pipe)
+        match Pipe::open() {
+            Ok(pipe) => {
+                self.made += 1;
+                Some(pipe)
+            }
+            Err(_) => {
+                // Asking again for each buffer would cost more than the pipe could save.
+                self.made = MAX_PIPES;
+                None
+            }
+        }
     }
 
     /// Takes a pipe back. One that still holds bytes of a dead connection is closed.

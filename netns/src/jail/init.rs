@@ -1,6 +1,6 @@
 //! Init: the first process of a jail, outside the guest's pid namespace and inside all the others.
 
-use super::{JailError, exit_code_of, keep_only, surrender};
+use super::{JailError, exit_code_of, surrender};
 use crate::factory::{FactoryServer, Turn};
 use caps::Capability;
 use nix::sys::wait::{WaitStatus, waitpid};
@@ -15,7 +15,7 @@ pub(super) const READY: &str = "ready";
 
 /// Sets the network up, then serves sockets until the guest ends, and ends as it did.
 pub(super) fn run(guest: Pid, factory: OwnedFd, mut is_ready: PipeWriter) -> ! {
-    let server = match set_up(factory, &is_ready) {
+    let server = match set_up(factory) {
         Ok(server) => server,
         Err(error) => {
             let _ = is_ready.write_all(crate::chain(&error).as_bytes());
@@ -29,8 +29,7 @@ pub(super) fn run(guest: Pid, factory: OwnedFd, mut is_ready: PipeWriter) -> ! {
     std::process::exit(status(guest))
 }
 
-fn set_up(factory: OwnedFd, is_ready: &PipeWriter) -> Result<FactoryServer, JailError> {
-    keep_only(&[&factory], is_ready).map_err(JailError::Process)?;
+fn set_up(factory: OwnedFd) -> Result<FactoryServer, JailError> {
     let server = FactoryServer::open(factory)?;
     server.links().loopback_up()?;
     server.links().loopback_acks_at_once()?;

@@ -79,12 +79,15 @@ pub fn enter(plan: &Plan, factory: OwnedFd) -> Result<(), JailError> {
     }
     open_low_ports();
     let (ready, is_ready) = io::pipe().map_err(JailError::Process)?;
+    // Listed before the guest hides /proc from both.
+    let open = open_descriptors().map_err(JailError::Process)?;
     #[expect(unsafe_code, reason = "fork(2) has no safe form")]
     // SAFETY: this process has one thread, so the child inherits no lock that another thread holds.
     let forked = unsafe { fork() };
     match forked.map_err(|errno| JailError::Process(errno.into()))? {
         ForkResult::Parent { child } => {
             drop(ready);
+            close(open, &[factory.as_raw_fd(), is_ready.as_raw_fd()]);
             init::run(child, factory, is_ready)
         }
         ForkResult::Child => {
@@ -113,18 +116,23 @@ fn become_guest(plan: &Plan, mut ready: io::PipeReader) -> Result<(), JailError>
 ///
 /// `/proc/self/fd` cannot be read.
 pub fn close_inherited() -> io::Result<()> {
-    close_all_but(&[0, 1, 2])
+    close(open_descriptors()?, &[0, 1, 2]);
+    Ok(())
 }
 
-fn close_all_but(kept: &[i32]) -> io::Result<()> {
-    // Collected first: the listing has a descriptor of its own, which is closed when the iterator ends.
-    let open: Vec<i32> = std::fs::read_dir("/proc/self/fd")?
+fn open_descriptors() -> io::Result<Vec<i32>> {
+    // The listing has a descriptor of its own, which is closed when the iterator ends.
+    let entries = std::fs::read_dir("/proc/self/fd")?;
+    Ok(entries
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .collect();
-    for fd in open.into_iter().filter(|fd| !kept.contains(fd)) {
-        let _ = nix::unistd::close(fd);
+        .collect())
+}
+
+fn close(descriptors: Vec<i32>, kept: &[i32]) {
+    for descriptor in descriptors.into_iter().filter(|one| !kept.contains(one)) {
+        // One that is not open any more is closed.
+        let _ = nix::unistd::close(descriptor);
     }
-    Ok(())
 }
 
 fn die_with_parent() -> Result<(), JailError> {
@@ -150,10 +158,4 @@ pub fn path_of(number: usize) -> PathBuf {
 /// Whether the calling thread has any capability.
 pub fn has_capabilities() -> bool {
     caps::read(None, caps::CapSet::Permitted).is_ok_and(|set| !set.is_empty())
-}
-
-fn keep_only(fds: &[&OwnedFd], pipe: &io::PipeWriter) -> io::Result<()> {
-    let mut kept: Vec<i32> = fds.iter().map(|fd| fd.as_raw_fd()).collect();
-    kept.push(pipe.as_raw_fd());
-    close_all_but(&kept)
 }

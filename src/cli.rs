@@ -1,4 +1,5 @@
-//! The command line as it is typed. Meaning is given in `settings`.
+//! The command line as it is typed. Meaning is given in `settings`. The comments are the text of `--help`.
+#![allow(rustdoc::broken_intra_doc_links, reason = "brackets in usage texts are no links")]
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;

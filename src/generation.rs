@@ -10,13 +10,16 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::process::Stdio;
 use std::sync::Arc;
 use tokio::process::{Child, Command};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{Receiver, channel};
+
+/// Messages that wait to be looked at.
+const MESSAGES: usize = 64;
 
 /// A process that runs, or is about to, and the way into its network. Dropping it kills the process.
 pub struct Generation {
     process: Child,
     channel: Arc<OwnedFd>,
-    messages: UnboundedReceiver<Message>,
+    messages: Receiver<Message>,
     pub target: Arc<Target>,
 }
 
@@ -106,16 +109,17 @@ impl Generation {
 }
 
 /// Takes messages off the channel until the other end is gone. A thread, because tokio knows no message sockets.
-fn listen(channel: Arc<OwnedFd>) -> std::io::Result<UnboundedReceiver<Message>> {
-    let (sender, receiver) = unbounded_channel();
+fn listen(from: Arc<OwnedFd>) -> std::io::Result<Receiver<Message>> {
+    // Bounded: a guest that broke out and talks without end is held up, and does not fill our memory.
+    let (sender, receiver) = channel(MESSAGES);
     std::thread::Builder::new()
         .name("guest-messages".to_owned())
         .spawn(move || {
             loop {
-                match protocol::receive(&*channel, RecvFlags::empty()) {
+                match protocol::receive(&*from, RecvFlags::empty()) {
                     Ok(Some(message)) => {
                         // A generation that was dropped has nobody to tell.
-                        if sender.send(message).is_err() {
+                        if sender.blocking_send(message).is_err() {
                             return;
                         }
                     }

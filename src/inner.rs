@@ -7,10 +7,13 @@ use crate::protocol::{self, Bind, Inside, Launch, Message, Order, Task};
 use anyhow::{Context, Result};
 use netns::jail::{self, JailError};
 use runtime::{Events, Guest, Outcome, Stop};
+use rustix::fs::OFlags;
 use rustix::net::RecvFlags;
 use rustix::process::{Signal, set_parent_process_death_signal};
-use std::io::{Read, Write};
+use std::fs::OpenOptions;
+use std::io::{IsTerminal, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -53,6 +56,7 @@ fn run() -> Result<u8> {
     let (launch, stdin, factory) = protocol::receive_launch(&channel)?;
     rustix::stdio::dup2_stdin(&stdin)?;
     drop(stdin);
+    give_up_reading_the_terminal();
     if let Err(error) = enter(&launch, factory) {
         let message = Message::Jail {
             errno: errno(&error),
@@ -68,6 +72,27 @@ fn run() -> Result<u8> {
             Ok(0)
         }
         Task::Run(guest) => run_guest(*guest, channel),
+    }
+}
+
+/// A terminal on standard output or error is open for reading, too: opened again, it can only be written.
+fn give_up_reading_the_terminal() {
+    let write_only = |fd: i32| {
+        OpenOptions::new()
+            .write(true)
+            .custom_flags(OFlags::NOCTTY.bits() as i32)
+            .open(format!("/proc/self/fd/{fd}"))
+    };
+    // Where /proc shows it differently, the guest's process has it as it was, like every child of a shell.
+    if std::io::stdout().is_terminal()
+        && let Ok(terminal) = write_only(1)
+    {
+        let _ = rustix::stdio::dup2_stdout(&terminal);
+    }
+    if std::io::stderr().is_terminal()
+        && let Ok(terminal) = write_only(2)
+    {
+        let _ = rustix::stdio::dup2_stderr(&terminal);
     }
 }
 

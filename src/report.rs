@@ -67,13 +67,25 @@ where
         if !name.is_empty() {
             label(&mut writer, name, color)?;
         }
-        writeln!(writer, "{}", parts.message)?;
+        writeln!(writer, "{}", harmless(&parts.message))?;
         if let Some(hint) = parts.hint {
             label(&mut writer, "hint", "36")?;
-            writeln!(writer, "{hint}")?;
+            writeln!(writer, "{}", harmless(&hint))?;
         }
         Ok(())
     }
+}
+
+/// Without what a terminal would obey: names of functions, files and processes are somebody else's text.
+fn harmless(text: &str) -> String {
+    let safe = |c: char| {
+        if c.is_control() && c != '\n' {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
+        }
+    };
+    text.chars().map(safe).collect()
 }
 
 fn label(writer: &mut Writer<'_>, name: &str, color: &str) -> fmt::Result {

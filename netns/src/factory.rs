@@ -100,7 +100,7 @@ impl SocketFactory {
         SocketFactory { supply: Supply::Here }
     }
 
-    /// The factory whose [`FactoryServer`] has the other end of `channel`.
+    /// The factory whose server (`FactoryServer`) has the other end of `channel`.
     pub fn remote(channel: OwnedFd) -> SocketFactory {
         SocketFactory {
             supply: Supply::Remote(Mutex::new(Remote {

@@ -6,6 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// Addresses of one port that are remembered; two are tried.
+const MAX_ADDRESSES: usize = 4;
+
 /// A guest that connections can be made to. Its last connection's end wakes whoever waits in [`Target::drained`].
 #[derive(Debug)]
 pub struct Target {
@@ -35,7 +38,7 @@ impl Target {
         };
         let mut listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
         let known = listening.entry(address.port()).or_default();
-        if !known.contains(&ip) {
+        if known.len() < MAX_ADDRESSES && !known.contains(&ip) {
             known.push(ip);
         }
     }

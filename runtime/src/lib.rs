@@ -1,9 +1,9 @@
 //! Runs one WebAssembly guest: wasmtime, WASI, an HTTP server for `wasi:http` guests, limits. Knows nothing of namespaces.
 //!
-//! * [`compile`] and [`Cache`]: from `.wasm` or `.wat` to code that starts in a millisecond.
-//! * [`Guest`]: what one guest is given, plain data; [`run`] runs it to its end and tells [`Event`]s meanwhile.
+//! * [`compile()`] and [`Cache`]: from `.wasm` or `.wat` to code that starts in a millisecond.
+//! * [`Guest`]: what one guest is given, plain data; [`run()`] runs it to its end and tells [`Event`]s meanwhile.
 //!
-//! A process runs one guest. Everything happens on the tokio runtime that [`run`] builds; wasmtime-wasi's fallback
+//! A process runs one guest. Everything happens on the tokio runtime that [`run()`] builds; wasmtime-wasi's fallback
 //! runtime is never started.
 
 #![warn(missing_docs, unreachable_pub)]

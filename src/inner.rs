@@ -57,6 +57,8 @@ fn run() -> Result<u8> {
     rustix::stdio::dup2_stdin(&stdin)?;
     drop(stdin);
     give_up_reading_the_terminal();
+    // What top(1) and the out-of-memory killer call it; as it is, all of them are "exe".
+    let _ = rustix::thread::set_name(c"wasmrun-guest");
     if let Err(error) = enter(&launch, factory) {
         let message = Message::Jail {
             errno: errno(&error),

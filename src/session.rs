@@ -11,7 +11,7 @@ use crate::{artifact, doctor, report};
 use anyhow::{Context, anyhow};
 use netns::{Forward, Forwarder, Limits, Notice, jail};
 use runtime::{Event, Guest, Outcome};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,6 +22,8 @@ use tokio::time::{Instant, sleep_until};
 
 /// A guest that listens on a port that is not forwarded has this long to listen on those that are.
 const SETTLE: Duration = Duration::from_secs(1);
+/// The same complaint is made again after this: a load balancer's health check is no reason for a line a second.
+const REPEAT: Duration = Duration::from_secs(30);
 
 /// Runs the command and returns wasmrun's exit code.
 pub async fn run(os: &Os) -> Result<u8> {
@@ -62,7 +64,7 @@ pub async fn run(os: &Os) -> Result<u8> {
         signals,
         listening: BTreeSet::new(),
         told: BTreeSet::new(),
-        kind: None,
+        waited: HashMap::new(),
     };
     let code = tokio::select! {
         code = code::prepare(&artifact, session.settings.cache) => code?,
@@ -98,7 +100,8 @@ struct Session {
     listening: BTreeSet<u16>,
     /// Forwarded ports of which it was said that nobody listens.
     told: BTreeSet<u16>,
-    kind: Option<runtime::Kind>,
+    /// When it was last said of a port that a connection had waited in vain.
+    waited: HashMap<u16, Instant>,
 }
 
 /// Why the session stopped serving.
@@ -223,7 +226,6 @@ impl Session {
                         "the guest answers HTTP requests, but no port is forwarded to it"
                     );
                 }
-                self.kind = Some(kind);
                 None
             }
             Event::Listening(address) => {
@@ -265,6 +267,11 @@ impl Session {
     fn notice(&mut self, notice: Notice) {
         match notice {
             Notice::NotListening { guest_port, waited } => {
+                let now = Instant::now();
+                if self.waited.get(&guest_port).is_some_and(|said| now - *said < REPEAT) {
+                    return;
+                }
+                self.waited.insert(guest_port, now);
                 let waited = humantime::format_duration(Duration::from_secs(waited.as_secs().max(1)));
                 tracing::warn!(
                     "a connection waited {waited} for guest:{guest_port} and was closed: nothing listens there"

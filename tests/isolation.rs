@@ -206,7 +206,9 @@ for address in sys.argv[1].split(','):
         s = socket.socket(socket.AF_INET, kind)
         s.settimeout(2)
         try:
-            s.connect((address, 4000)); s.send(b'x'); s.send(b'x')
+            s.connect((address, 4000))
+            if kind == socket.SOCK_DGRAM:
+                s.send(b'x'); s.send(b'x')  # the second finds out that the first was refused
             hits.append(address)
         except OSError:
             pass
@@ -222,7 +224,7 @@ print('hits', hits, [name for _, name in socket.if_nameindex()])
         let text = String::from_utf8(output.stdout).unwrap();
         assert_eq!(text.matches("169.254.169.254").count(), 2, "{text}");
         assert!(text.contains("abstract"), "{text}");
-        support::eventually("they were counted", || wires.hits.load(Ordering::SeqCst) >= 12);
+        support::eventually("they were counted", || wires.hits.load(Ordering::SeqCst) >= 8);
         wires.hits.store(0, Ordering::SeqCst);
 
         let folder = support::guests::root().join("examples/echo");

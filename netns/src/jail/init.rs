@@ -15,6 +15,7 @@ pub(super) const READY: &str = "ready";
 
 /// Sets the network up, then serves sockets until the guest ends, and ends as it did.
 pub(super) fn run(guest: Pid, factory: OwnedFd, mut is_ready: PipeWriter) -> ! {
+    let _ = rustix::thread::set_name(c"wasmrun-init");
     let server = match set_up(factory) {
         Ok(server) => server,
         Err(error) => {

@@ -195,19 +195,20 @@ impl Connection {
             counters.spliced.fetch_add(up.spliced + down.spliced, Relaxed);
             self.last_moved = now;
         }
-        for progress in [sent, got] {
-            match progress {
-                Progress::SourceReset => return Err(Ending::Reset),
-                // What the broken side sent before it broke is still delivered: the other flow ends by itself, in a
-                // read error or an end-of-file.
-                Progress::SinkReset => self.resetting = true,
-                Progress::Waiting | Progress::More | Progress::Ended => {}
-            }
+        let more = sent == Progress::More || got == Progress::More;
+        self.resetting |= self.client.broken || guest.broken;
+        self.resetting |= [sent, got].contains(&Progress::SinkReset);
+        if [sent, got].contains(&Progress::SourceReset) {
+            return Err(Ending::Reset);
+        }
+        // What a broken side sent before it broke has arrived here and is still delivered, as far as the other side takes
+        // it at once. To wait for room would be to wait for ever where that side waits for us.
+        if self.resetting && !more {
+            return Err(Ending::Reset);
         }
         match (self.to_guest.is_over(), self.to_client.is_over()) {
-            (true, true) if self.resetting => Err(Ending::Reset),
             (true, true) => Err(Ending::Closed),
-            _ => Ok(sent == Progress::More || got == Progress::More),
+            _ => Ok(more),
         }
     }
 

@@ -16,6 +16,8 @@ pub(super) struct End {
     pub(super) writable: bool,
     /// The peer has ended its side: no later edge will announce that, so a short read is not the last word.
     pub(super) ending: bool,
+    /// The connection is broken (reset, timed out): nothing can be sent, and what can be read is here already.
+    pub(super) broken: bool,
 }
 
 impl End {
@@ -25,6 +27,7 @@ impl End {
             readable: true,
             writable: true,
             ending: false,
+            broken: false,
         }
     }
 
@@ -34,6 +37,7 @@ impl End {
         self.readable |= events.intersects(EventFlags::IN | EventFlags::RDHUP | broken);
         self.writable |= events.intersects(EventFlags::OUT | broken);
         self.ending |= events.intersects(EventFlags::RDHUP | broken);
+        self.broken |= events.contains(EventFlags::ERR);
     }
 
     pub(super) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

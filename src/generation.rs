@@ -69,7 +69,7 @@ impl Generation {
             process,
             channel,
             messages,
-            target: Target::new(factory),
+            target: Target::announced(factory),
         })
     }
 

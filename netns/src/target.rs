@@ -13,16 +13,29 @@ const MAX_ADDRESSES: usize = 4;
 #[derive(Debug)]
 pub struct Target {
     factory: SocketFactory,
+    announced: bool,
     listening: Mutex<HashMap<u16, Vec<IpAddr>>>,
     live: AtomicUsize,
     ended: tokio::sync::Notify,
 }
 
 impl Target {
-    /// A guest behind `factory`.
+    /// A guest behind `factory` of which nothing is known: both its loopback addresses are tried, again and again until
+    /// one answers.
     pub fn new(factory: SocketFactory) -> Arc<Target> {
+        Target::make(factory, false)
+    }
+
+    /// A guest whose every listen is told with [`Target::listens`], followed by [`crate::Forwarder::wake`]: until then
+    /// connections wait and nothing is tried.
+    pub fn announced(factory: SocketFactory) -> Arc<Target> {
+        Target::make(factory, true)
+    }
+
+    fn make(factory: SocketFactory, announced: bool) -> Arc<Target> {
         Arc::new(Target {
             factory,
+            announced,
             listening: Mutex::new(HashMap::new()),
             live: AtomicUsize::new(0),
             ended: tokio::sync::Notify::new(),
@@ -63,12 +76,14 @@ impl Target {
         &self.factory
     }
 
-    /// The addresses to try for a port: those it is known to listen on, else both loopbacks.
+    /// The addresses to try for a port: those it is known to listen on, else both loopbacks, or none where it would have
+    /// been told.
     pub(crate) fn candidates(&self, port: u16) -> [Option<IpAddr>; 2] {
         let listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
         match listening.get(&port).map(Vec::as_slice) {
             Some([first]) => [Some(*first), None],
             Some([first, second, ..]) => [Some(*first), Some(*second)],
+            _ if self.announced => [None, None],
             _ => [Some(Ipv4Addr::LOCALHOST.into()), Some(Ipv6Addr::LOCALHOST.into())],
         }
     }

@@ -372,6 +372,38 @@ fn connections_wait_for_a_guest_that_listens_late() {
 }
 
 #[test]
+fn nothing_is_tried_until_an_announced_guest_listens() {
+    namespaced("nothing_is_tried_until_an_announced_guest_listens", || {
+        let setup = Setup::new("0:3000");
+        let target = netns::Target::announced(setup.inside.factory());
+        setup.forwarder.retarget(&setup.forward, Some(target.clone()));
+        let listener = setup.inside.listen("127.0.0.1:3000");
+        listener.set_nonblocking(true).unwrap();
+        let mut client = TcpStream::connect(setup.v4()).unwrap();
+        client.write_all(b"x").unwrap();
+        thread::sleep(Duration::from_millis(100));
+        assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+        target.listens("0.0.0.0:3000".parse().unwrap());
+        setup.forwarder.wake(&setup.forward);
+        eventually("the connection arrives", || listener.accept().is_ok());
+    });
+}
+
+#[test]
+fn a_full_accept_queue_ends_at_the_time_limit() {
+    namespaced("a_full_accept_queue_ends_at_the_time_limit", || {
+        let setup = Setup::with("0:3000", |limits| limits.connect_timeout = Duration::from_millis(500));
+        let listener = setup.inside.listen("127.0.0.1:3000");
+        // A guest that listens and never accepts: its queue takes two connections, and further handshakes hang.
+        rustix::net::listen(&listener, 1).unwrap();
+        let clients: Vec<TcpStream> = (0..8).map(|_| TcpStream::connect(setup.v4()).unwrap()).collect();
+        let live = || setup.forward.counters().live.load(Ordering::Relaxed);
+        eventually("those that hang are given up", || live() == 2);
+        drop(clients);
+    });
+}
+
+#[test]
 fn a_guest_that_never_listens_is_given_up_and_said() {
     namespaced("a_guest_that_never_listens_is_given_up_and_said", || {
         let setup = Setup::with("0:3000", |limits| limits.connect_timeout = Duration::from_millis(200));

@@ -113,16 +113,18 @@ impl Connection {
 
     /// Starts a connection to whoever the forward leads to, beginning with the guest's first address.
     pub(super) fn attempt(&mut self, now: Instant) -> Attempt {
-        let Some(target) = self.forward.target() else {
-            return self.wait(now);
-        };
-        self.attempt_from(target, 0, now)
+        match self.forward.target() {
+            Some(target) => self.attempt_from(target, 0, now),
+            None => self.wait_for_wake(),
+        }
     }
 
     fn attempt_from(&mut self, target: Arc<Target>, first: usize, now: Instant) -> Attempt {
         let port = self.forward.guest_port();
+        let mut tried = first > 0;
         for (candidate, ip) in target.candidates(port).into_iter().enumerate().skip(first) {
             let Some(ip) = ip else { continue };
+            tried = true;
             match connect(&target, SocketAddr::new(ip, port), self.peer) {
                 Ok((socket, connected)) => {
                     let mut guest = End::new(socket);
@@ -144,10 +146,16 @@ impl Connection {
                 Err(errno) => return Attempt::Hopeless(errno),
             }
         }
-        self.wait(now)
+        if tried { self.pause(now) } else { self.wait_for_wake() }
     }
 
-    fn wait(&mut self, now: Instant) -> Attempt {
+    /// Nothing that time alone could change: only a wake or the deadline matters.
+    fn wait_for_wake(&mut self) -> Attempt {
+        self.phase = Phase::Waiting { again: self.deadline };
+        Attempt::Later
+    }
+
+    fn pause(&mut self, now: Instant) -> Attempt {
         self.phase = Phase::Waiting {
             again: (now + self.pause).min(self.deadline),
         };

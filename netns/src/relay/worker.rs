@@ -350,6 +350,9 @@ impl Worker {
         match attempt {
             Attempt::Connected => self.start(key),
             Attempt::UnderWay => {
+                // A handshake that the guest's full queue keeps waiting has no end of its own.
+                let connection = &self.connections[key];
+                self.deadlines.push(connection.deadline, (key, connection.serial));
                 if let Phase::Connecting { guest, .. } = &self.connections[key].phase
                     && self.watch(guest, Token::Guest(key)).is_err()
                 {
@@ -405,12 +408,7 @@ impl Worker {
         if self.watch(&connection.client, Token::Client(key)).is_err() {
             return self.close(key, Ending::Reset);
         }
-        // Without a target only a wake or the deadline can change anything.
-        let at = match connection.forward.target() {
-            Some(_) => again,
-            None => connection.deadline,
-        };
-        self.deadlines.push(at, ticket);
+        self.deadlines.push(again, ticket);
     }
 
     fn edge(&mut self, key: usize, flags: EventFlags, side: Side) {
@@ -481,6 +479,11 @@ impl Worker {
             }
             Phase::Connecting { .. } => {
                 if connection.deadline <= self.now {
+                    let guest_port = connection.forward.guest_port();
+                    self.tell(Notice::Failed {
+                        guest_port,
+                        reason: "the guest listens, but does not accept".to_owned(),
+                    });
                     self.close(key, Ending::Reset);
                 } else {
                     self.deadlines.push(connection.deadline, ticket);

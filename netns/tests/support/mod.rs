@@ -1,7 +1,7 @@
 //! Tests that own their network: each runs again inside a user and network namespace of its own, where it is root and
 //! no packet can leave the machine. A second network namespace inside is "the guest's".
 
-use netns::{Forward, Forwarder, Limits, Notice, Rule, Target};
+use netns::{Forward, Forwarder, Limits, Notice, Rule, SocketFactory, Target};
 use nix::sched::{CloneFlags, unshare};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -83,8 +83,12 @@ impl Inside {
         self.spawn(move || TcpListener::bind(address).unwrap()).join().unwrap()
     }
 
+    pub fn factory(&self) -> SocketFactory {
+        netns::factory::in_namespace(&self.path).unwrap()
+    }
+
     pub fn target(&self) -> Arc<Target> {
-        Target::new(netns::factory::in_namespace(&self.path).unwrap())
+        Target::new(self.factory())
     }
 }
 

@@ -22,6 +22,8 @@ use tokio::time::{Instant, sleep_until};
 
 /// A guest that listens on a port that is not forwarded has this long to listen on those that are.
 const SETTLE: Duration = Duration::from_secs(1);
+/// Connections of a guest that has ended have this long to deliver what it had sent.
+const LINGER: Duration = Duration::from_secs(1);
 /// The same complaint is made again after this: a load balancer's health check is no reason for a line a second.
 const REPEAT: Duration = Duration::from_secs(30);
 
@@ -312,6 +314,8 @@ impl Session {
             self.forwarder.remove(forward);
         }
         let code = generation.ended().await?;
+        // What the guest sent before it ended still goes out.
+        let _ = tokio::time::timeout(LINGER, generation.target.drained()).await;
         match outcome {
             Some(Outcome::Exited(_)) if !self.forwards.is_empty() => {
                 tracing::info!("the guest ended with exit code {code}; its ports are closed");
@@ -344,12 +348,17 @@ impl Session {
             tracing::info!("stopping: {connections}, up to {shown}; Ctrl-C again to end now");
         }
         let drained = generation.target.clone();
+        // What the guest still says is let go, so that it is not held up; its own end is no end of its connections, whose
+        // last bytes may be on their way.
+        let listen = async {
+            while generation.message().await.is_some() {}
+            std::future::pending::<()>().await;
+        };
         tokio::select! {
             () = drained.drained() => {}
             () = tokio::time::sleep(grace) => {}
             _ = self.signals.next() => {}
-            // The guest may end by itself, and its connections with it.
-            () = async { while generation.message().await.is_some() {} } => {}
+            () = listen => {}
         }
         let cut = generation.target.live();
         if cut > 0 {

@@ -31,6 +31,7 @@ fn on_a_host_of_its_own(name: &str, test: impl FnOnce()) {
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", name, "--nocapture", "--test-threads=1"])
         .env("WASMRUN_TEST_HOST", "1")
+        .env(support::guests::USER, support::guests::user())
         .output()
         .expect("util-linux's unshare runs");
     let text = format!(

@@ -22,6 +22,15 @@ pub fn component(text: &Path, world: &str) -> Vec<u8> {
     encoded.unwrap_or_else(|error| panic!("{}: {error:#}", text.display()))
 }
 
+/// Who runs the tests: they may be run as root and as another user one after the other, and in a user namespace
+/// everybody is root, so the outer id is handed in.
+pub fn user() -> String {
+    std::env::var(USER).unwrap_or_else(|_| nix::unistd::geteuid().to_string())
+}
+
+/// The variable that hands it in.
+pub const USER: &str = "WASMRUN_TEST_USER";
+
 /// The path of a test guest that can be run. Its first line says what it is.
 pub fn guest(name: &str) -> PathBuf {
     let text = root().join("tests/guests").join(name).with_extension("wat");
@@ -30,8 +39,7 @@ pub fn guest(name: &str) -> PathBuf {
     let Some((world, _)) = world else {
         return text;
     };
-    let user = nix::unistd::geteuid();
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("guests-{user}"));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("guests-{}", user()));
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join(name).with_extension("wasm");
     // Tests run side by side: each puts the whole file in place at once.

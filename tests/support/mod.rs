@@ -31,10 +31,9 @@ pub fn wasmrun(arguments: &[&str]) -> Command {
     command
 }
 
-/// A cache for the user who runs the tests; they may be run as root and as another user one after the other.
+/// A cache for the user who runs the tests.
 pub fn cache() -> std::path::PathBuf {
-    let user = nix::unistd::geteuid();
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cache-{user}"))
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cache-{}", guests::user()))
 }
 
 /// What a command that ended has said.

@@ -91,7 +91,8 @@ for name in names:
     cells = []
     for column, form in zip(range(2, 7), ("%.1f", "%.1f", "%.0f us", "%.0f", "%.0f")):
         ours, theirs = median["wasmrun", column], median[name, column]
-        ratio = theirs / ours if column == 4 else ours / theirs
+        better, worse = (theirs, ours) if column == 4 else (ours, theirs)
+        ratio = better / worse if worse else float("nan")
         cells.append((form % theirs) + ("" if name == "wasmrun" else " (%.2f)" % ratio))
     print("| %s | %s |" % (name, " | ".join(cells)))
 P

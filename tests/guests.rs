@@ -282,6 +282,25 @@ fn an_http_guest_that_traps_answers_500_and_goes_on() {
 }
 
 #[test]
+fn guests_of_wasi_0_3_run_and_serve() {
+    let ended = run(&["os", &path("run_p3")]);
+    assert_eq!(
+        (ended.code, ended.stdout.as_str()),
+        (Some(0), "run 0.3\n"),
+        "{}",
+        ended.stderr
+    );
+    let mut run = Run::start(&["os", &path("hello_p3"), "-f", "0:8080"]);
+    let address = run.ready(8080);
+    for _ in 0..20 {
+        // Its length is not given, so it comes in chunks.
+        let (status, body) = get(address);
+        assert!(status == 200 && body.contains("\nhello from 0.3\n"), "{status} {body}");
+    }
+    run.stop();
+}
+
+#[test]
 fn a_busy_guest_can_always_be_stopped() {
     // One that never gives way, and an HTTP one of whose requests never end.
     let mut busy = Run::start(&["os", &path("spin"), "-v"]);
@@ -339,6 +358,7 @@ fn the_kind_is_named_from_the_binary() {
         (path("exit7"), "core module (wasip1)"),
         (path("run03"), "component (wasi:cli/run 0.3)"),
         (path("probe"), "component (wasi:cli/run 0.2)"),
+        (path("hello_p3"), "component (wasi:http/handler 0.3)"),
         (
             hello.to_str().unwrap().to_owned(),
             "component (wasi:http/incoming-handler 0.2)",

@@ -2,6 +2,7 @@
 //!
 //! A [`Links`] speaks for the network namespace of the thread that made it, for as long as it lives.
 
+use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags};
 use rtnetlink::packet_route::link::LinkMessage;
 use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage, RouteMetric, RouteScope, RouteType};
 use rtnetlink::{Handle, LinkUnspec, RouteMessageBuilder};
@@ -97,11 +98,16 @@ impl Links {
         self.run("set quickack on lo", request.execute())
     }
 
-    /// `ip address add ADDRESS/32 dev lo` (/128 for IPv6); an address that is there already is fine.
+    /// `ip address add ADDRESS/32 dev lo nodad` (/128 for IPv6); an address that is there already is fine.
+    ///
+    /// Without `nodad` a new IPv6 address is tentative for a moment, on `lo` too (`addrconf_dad_begin` in the kernel's
+    /// net/ipv6/addrconf.c runs on a work queue), and cannot be bound.
     pub(crate) fn add_local_address(&self, address: IpAddr) -> Result<(), LinkError> {
         let prefix = if address.is_ipv4() { 32 } else { 128 };
-        let request = self.handle.address().add(LOOPBACK, address, prefix);
-        self.run(&format!("add {address} to lo"), request.replace().execute())
+        let mut request = self.handle.address().add(LOOPBACK, address, prefix).replace();
+        let attributes = &mut request.message_mut().attributes;
+        attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
+        self.run(&format!("add {address} to lo"), request.execute())
     }
 
     fn run(&self, request: &str, reply: impl Future<Output = Result<(), rtnetlink::Error>>) -> Result<(), LinkError> {

@@ -120,6 +120,8 @@ async fn compile(artifact: &Path, bytes: &[u8], code: &File) -> Result<()> {
         .context("cannot hand a file to the compiler")?;
     let compiler = Command::new("/proc/self/exe")
         .arg0("wasmrun")
+        // Tokens and paths of the user's environment are nobody's business in there.
+        .env_clear()
         .arg(COMPILE)
         .stdin(Stdio::from(source))
         .stdout(Stdio::from(output))

@@ -44,6 +44,8 @@ impl Generation {
         };
         let process = Command::new("/proc/self/exe")
             .arg0("wasmrun")
+            // Tokens and paths of the user's environment are nobody's business in there.
+            .env_clear()
             .arg(GUEST)
             .stdin(Stdio::from(theirs))
             .kill_on_drop(true)

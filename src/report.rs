@@ -28,6 +28,8 @@ pub fn start(talk: &Talk) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // A reader of our lines that goes away must not take the service with it.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
     match talk.log_format {
         LogFormat::Text => builder.event_format(Text).init(),

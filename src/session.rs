@@ -313,7 +313,14 @@ impl Session {
         for forward in &self.forwards {
             self.forwarder.remove(forward);
         }
-        let code = generation.ended().await?;
+        // A process that closed its channel, or said what makes no sense, and goes on is ended.
+        let code = match tokio::time::timeout(LINGER, generation.ended()).await {
+            Ok(code) => code?,
+            Err(_) => {
+                generation.kill();
+                generation.ended().await?
+            }
+        };
         // What the guest sent before it ended still goes out.
         let _ = tokio::time::timeout(LINGER, generation.target.drained()).await;
         match outcome {

@@ -239,6 +239,11 @@ fn wasip1_listeners_are_served_in_the_order_of_the_rules() {
 }
 
 #[test]
+fn a_closed_listener_leads_nowhere() {
+    assert_eq!(run(&["os", &path("close_listener"), "-q", "-f", "0:80"]).code, Some(88));
+}
+
+#[test]
 fn wasip1_echo_serves_many_at_once_and_carries_the_end() {
     let mut run = Run::start(&["os", &path("p1_echo"), "-f", "0:3000"]);
     let address = run.ready(3000);

@@ -389,3 +389,16 @@ fn doctor_looks_at_each_need() {
     }
     assert!(ended.stdout.ends_with("guests can be isolated on this machine\n"));
 }
+
+#[test]
+fn no_user_namespace_can_be_made_below_a_guests() {
+    let folder = support::guests::root().join("examples/echo");
+    let mut run = Run::start(&["os", folder.to_str().unwrap(), "-f", "0:3000"]);
+    run.ready(3000);
+    let (ran, text) = inside(run.guest(), &["unshare", "--user", "true"]);
+    assert!(!ran && text.contains("No space left on device"), "{text}");
+    // And nothing of the user's environment is there.
+    let environment = std::fs::read(format!("/proc/{}/environ", run.guest())).unwrap();
+    assert_eq!(String::from_utf8_lossy(&environment), "");
+    run.stop();
+}

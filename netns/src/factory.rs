@@ -151,7 +151,11 @@ impl Remote {
         if self.stock[kind].is_empty() {
             self.order(family)?;
             while self.stock[kind].is_empty() {
-                self.answer()?;
+                if let Err(errno) = self.answer() {
+                    // The next one orders again.
+                    self.ordered[kind] = false;
+                    return Err(errno);
+                }
             }
         }
         let socket = self.stock[kind].pop().ok_or(Errno::CONNRESET)?;

@@ -108,6 +108,8 @@ impl Cache {
     /// The folder is full or gone.
     pub fn keep(&self, key: &Key, code: &mut File) -> io::Result<PathBuf> {
         let path = self.path(key);
+        // On disk before it has a name: after a power cut there is all of it or nothing.
+        code.sync_data()?;
         match link(code, &path) {
             // Another process was faster: the content is the same.
             Ok(()) | Err(Errno::EXIST) => {}

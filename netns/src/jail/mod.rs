@@ -78,6 +78,7 @@ pub fn enter(plan: &Plan, factory: OwnedFd) -> Result<(), JailError> {
         return Err(JailError::Init("the supervisor is gone".to_owned()));
     }
     open_low_ports();
+    close_user_namespaces();
     let (ready, is_ready) = io::pipe().map_err(JailError::Process)?;
     // Listed before the guest hides /proc from both.
     let open = open_descriptors().map_err(JailError::Process)?;
@@ -143,6 +144,13 @@ fn die_with_parent() -> Result<(), JailError> {
 /// /proc/sys is read-only, in a container, a guest is left with the ports from 1024 up, and its bind says so.
 fn open_low_ports() {
     let _ = std::fs::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
+}
+
+/// No user namespace below this one: its first process would have every capability over new networks and mounts, which is
+/// the way into the kernel that a guest must not have. The limit belongs to the user namespace (namespaces(7)); where
+/// /proc/sys is read-only it cannot be set.
+fn close_user_namespaces() {
+    let _ = std::fs::write("/proc/sys/user/max_user_namespaces", "0");
 }
 
 /// The exit code that stands for a signal, as shells have it.

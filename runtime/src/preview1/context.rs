@@ -120,7 +120,9 @@ impl Context {
                 };
                 at += length;
                 received += Size::try_from(length)?;
-                if length == 0 || flags.contains(Riflags::RECV_PEEK) {
+                // A short read has emptied the socket. To ask again could swallow a reset, which is the next call's.
+                let short = at < until && !flags.contains(Riflags::RECV_WAITALL);
+                if length == 0 || short || flags.contains(Riflags::RECV_PEEK) {
                     return Ok(received);
                 }
             }
@@ -257,6 +259,8 @@ impl WasiSnapshotPreview1 for Context {
     async fn fd_close(&mut self, memory: &mut GuestMemory<'_>, fd: Fd) -> Result<(), Error> {
         // Dropping the stream closes it, and close(2) sends the end of the stream.
         match self.sockets.close(fd.into()) {
+            // The number must lead nowhere now: not to the directory that held it.
+            Some(_) if u32::from(fd) < FIRST_ACCEPTED => self.inner.fd_close(memory, fd).await,
             Some(_) => Ok(()),
             None => self.inner.fd_close(memory, fd).await,
         }
@@ -356,8 +360,13 @@ impl WasiSnapshotPreview1 for Context {
         match (self.sockets.has(from.into()), self.sockets.has(to.into())) {
             (false, false) => self.inner.fd_renumber(memory, from, to).await,
             (true, true) => {
-                if let Some(socket) = self.sockets.close(from.into()) {
+                if from != to
+                    && let Some(socket) = self.sockets.close(from.into())
+                {
                     self.sockets.put(to.into(), socket);
+                    if u32::from(from) < FIRST_ACCEPTED {
+                        self.inner.fd_close(memory, from).await?;
+                    }
                 }
                 Ok(())
             }

@@ -3,7 +3,7 @@
 //! The compiler reads what may be hostile and takes all memory it can get, so it is not run in the supervisor.
 
 use crate::failure::{Failure, Result};
-use crate::protocol::{COMPILE, memory_file};
+use crate::protocol::{self, COMPILE, memory_file};
 use anyhow::{Context, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
 use runtime::{Cache, Key, Source, Toolchain};
@@ -14,7 +14,6 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 use tempfile::TempPath;
-use tokio::process::Command;
 
 /// A spinner is shown for compiles that take longer than this.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -118,15 +117,10 @@ async fn compile(artifact: &Path, bytes: &[u8], code: &File) -> Result<()> {
         .as_fd()
         .try_clone_to_owned()
         .context("cannot hand a file to the compiler")?;
-    let compiler = Command::new("/proc/self/exe")
-        .arg0("wasmrun")
-        // Tokens and paths of the user's environment are nobody's business in there.
-        .env_clear()
-        .arg(COMPILE)
+    let compiler = protocol::ourselves(COMPILE)
         .stdin(Stdio::from(source))
         .stdout(Stdio::from(output))
         .stderr(Stdio::piped())
-        .kill_on_drop(true)
         .spawn()
         .context("cannot start the compiler")?;
     let mut finished = std::pin::pin!(compiler.wait_with_output());

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::Stdio;
 use std::sync::Arc;
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::sync::mpsc::{Receiver, channel};
 
 /// Messages that wait to be looked at.
@@ -42,13 +42,8 @@ impl Generation {
         } else {
             (SocketFactory::here(), None)
         };
-        let process = Command::new("/proc/self/exe")
-            .arg0("wasmrun")
-            // Tokens and paths of the user's environment are nobody's business in there.
-            .env_clear()
-            .arg(GUEST)
+        let process = protocol::ourselves(GUEST)
             .stdin(Stdio::from(theirs))
-            .kill_on_drop(true)
             .spawn()
             .context("cannot start the guest's process")?;
         let launch = Launch {

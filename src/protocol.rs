@@ -11,6 +11,7 @@ use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
+use tokio::process::Command;
 
 /// The hidden first argument of a process that becomes a jail.
 pub const GUEST: &str = "__guest";
@@ -72,6 +73,14 @@ pub struct Inside {
 pub enum Order {
     /// Finish what is under way and end.
     Stop,
+}
+
+/// This binary again, in the role that its first argument names. Tokens and paths of the user's environment are nobody's
+/// business in there.
+pub fn ourselves(role: &str) -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0("wasmrun").arg(role).env_clear().kill_on_drop(true);
+    command
 }
 
 /// Sends one value.

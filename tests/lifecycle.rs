@@ -150,12 +150,10 @@ fn it_says_where_the_guest_listens_instead() {
 
 #[test]
 fn a_guest_that_never_listens_is_said_so() {
-    let spin = guest("spin_http");
-    // It listens on 81 by our server; 80 never comes.
-    let exit = guest("peer");
+    let peer = guest("peer");
     let mut run = Run::start(&[
         "os",
-        exit.to_str().unwrap(),
+        peer.to_str().unwrap(),
         "-f",
         "0:3000",
         "--connect-timeout",
@@ -168,5 +166,4 @@ fn a_guest_that_never_listens_is_said_so() {
     ]);
     run.wait_for("warning: port 3000 is forwarded, but the guest does not listen on any port yet");
     run.stop();
-    drop(spin);
 }

@@ -168,6 +168,14 @@ impl Context {
         shutdown(socket.kind.stream().map_err(fault)?, how).map_err(fault)
     }
 
+    /// Closes the directory that held the number of a pre-opened listener which has gone: the number must lead nowhere.
+    async fn close_placeholder(&mut self, memory: &mut GuestMemory<'_>, fd: Fd) -> Result<(), Error> {
+        if u32::from(fd) < FIRST_ACCEPTED {
+            self.inner.fd_close(memory, fd).await?;
+        }
+        Ok(())
+    }
+
     /// The answer of calls that make no sense on a socket.
     fn no_socket(&self, fd: Fd, errno: Errno) -> Result<(), Error> {
         if self.sockets.has(fd.into()) {
@@ -259,9 +267,7 @@ impl WasiSnapshotPreview1 for Context {
     async fn fd_close(&mut self, memory: &mut GuestMemory<'_>, fd: Fd) -> Result<(), Error> {
         // Dropping the stream closes it, and close(2) sends the end of the stream.
         match self.sockets.close(fd.into()) {
-            // The number must lead nowhere now: not to the directory that held it.
-            Some(_) if u32::from(fd) < FIRST_ACCEPTED => self.inner.fd_close(memory, fd).await,
-            Some(_) => Ok(()),
+            Some(_) => self.close_placeholder(memory, fd).await,
             None => self.inner.fd_close(memory, fd).await,
         }
     }
@@ -364,9 +370,7 @@ impl WasiSnapshotPreview1 for Context {
                     && let Some(socket) = self.sockets.close(from.into())
                 {
                     self.sockets.put(to.into(), socket);
-                    if u32::from(from) < FIRST_ACCEPTED {
-                        self.inner.fd_close(memory, from).await?;
-                    }
+                    self.close_placeholder(memory, from).await?;
                 }
                 Ok(())
             }

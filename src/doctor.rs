@@ -141,7 +141,7 @@ fn apparmor_profile() -> String {
 }
 
 fn kernel() -> Check {
-    // pidfd_open(2) is of 5.3, epoll_pwait2(2) of 5.11.
+    // pidfd_open(2) is of 5.3, epoll_pwait2(2) of 5.11, mount_setattr(2) of 5.12.
     let release = nix::sys::utsname::uname()
         .map(|name| name.release().to_string_lossy().into_owned())
         .unwrap_or_default();
@@ -149,12 +149,12 @@ fn kernel() -> Check {
         .split(|c: char| !c.is_ascii_digit())
         .map(|n| n.parse().unwrap_or(0));
     let version: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    let state = if version >= (5, 11) {
+    let state = if version >= (5, 12) {
         State::Good(release)
     } else {
         State::Bad {
             why: format!("Linux {release} is too old"),
-            fix: "use Linux 5.11 or later".to_owned(),
+            fix: "use Linux 5.12 or later".to_owned(),
         }
     };
     Check { need: "kernel", state }

@@ -6,7 +6,7 @@ use crate::failure::{FAILED, TRAPPED};
 use crate::protocol::{self, Bind, Inside, Launch, Message, Order, Task};
 use anyhow::{Context, Result};
 use netns::jail::{self, JailError};
-use runtime::{Events, Guest, Outcome, Stop};
+use runtime::{Attempt, Events, Guest, Outcome, Stop};
 use rustix::fs::OFlags;
 use rustix::net::RecvFlags;
 use rustix::process::{Signal, set_parent_process_death_signal};
@@ -62,7 +62,7 @@ fn run() -> Result<u8> {
     if let Err(error) = enter(&launch, factory) {
         let message = Message::Jail {
             errno: errno(&error),
-            error: netns::chain(&error),
+            error: protocol::shorten(netns::chain(&error)),
         };
         protocol::send(&channel, &message)?;
         return Ok(FAILED);
@@ -131,6 +131,9 @@ fn run_guest(guest: Guest, channel: Arc<OwnedFd>) -> Result<u8> {
         Arc::new(move |event| {
             let event = match event {
                 runtime::Event::InstanceTrapped(text) => runtime::Event::InstanceTrapped(protocol::shorten(text)),
+                runtime::Event::Denied(Attempt::Http(authority)) => {
+                    runtime::Event::Denied(Attempt::Http(protocol::shorten(authority)))
+                }
                 other => other,
             };
             // A supervisor that is gone takes this process with it.

@@ -19,8 +19,8 @@ pub const GUEST: &str = "__guest";
 pub const COMPILE: &str = "__compile";
 /// Longest message; a channel takes about 200 kB at most (`net.core.wmem_default`).
 const MESSAGE: usize = 64 * 1024;
-/// Longest text in a message, so that the rest has room. JSON may double it.
-const TEXT: usize = 24 * 1024;
+/// Longest text in a message, so that the rest has room: JSON may write six bytes for one (`\u0001`).
+const TEXT: usize = 8 * 1024;
 
 /// The first message, in a file because arguments and environment can be larger than a message.
 #[derive(Debug, Serialize, Deserialize)]
@@ -102,14 +102,16 @@ pub fn receive<T: DeserializeOwned>(channel: impl AsFd, flags: RecvFlags) -> rus
     }
 }
 
-/// Cuts a text to what a message can carry.
-pub fn shorten(mut text: String) -> String {
-    if text.len() > TEXT {
-        let end = (0..=TEXT).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-        text.truncate(end);
-        text.push_str(" […]");
+/// Cuts a text to what a message can carry: its middle goes, because a trap's name stands first or last.
+pub fn shorten(text: String) -> String {
+    if text.len() <= TEXT {
+        return text;
     }
-    text
+    let (head, tail) = (
+        text.floor_char_boundary(TEXT / 2),
+        text.ceil_char_boundary(text.len() - TEXT / 2),
+    );
+    format!("{} […] {}", &text[..head], &text[tail..])
 }
 
 /// Sends a launch with the descriptors that the process gets: its standard input, and its end of the socket factory.
@@ -141,4 +143,20 @@ pub fn receive_launch(channel: impl AsFd) -> Result<(Launch, OwnedFd, Option<Own
 /// A file that exists in memory only.
 pub fn memory_file(name: &str) -> Result<File> {
     Ok(rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC)?.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use runtime::Outcome;
+
+    #[test]
+    fn the_longest_text_fits_into_a_message_however_json_writes_it() {
+        for character in ["\u{1}", "\"", "é", "\u{10ffff}", "x"] {
+            let text = shorten(format!("begin{}end", character.repeat(100_000)));
+            assert!(text.starts_with("begin") && text.ends_with("end"));
+            let message = serde_json::to_vec(&Message::Ended(Outcome::Trapped(text))).unwrap();
+            assert!(message.len() < MESSAGE, "{character:?}: {}", message.len());
+        }
+    }
 }

@@ -12,45 +12,20 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use support::guests::guest;
-use support::{Run, connect, run};
+use support::{Run, connect, network, run};
 
 /// The machine's own address, a neighbour on the LAN, and the metadata service of clouds.
 const ADDRESSES: [&str; 4] = ["127.0.0.1", "10.1.2.3", "192.168.77.9", "169.254.169.254"];
 
-/// Runs a test again in a network of its own, as root there.
+/// Runs a test on a host of its own that has those addresses.
 fn on_a_host_of_its_own(name: &str, test: impl FnOnce()) {
-    if std::env::var_os("WASMRUN_TEST_HOST").is_some() {
-        command("ip", &["link", "set", "lo", "up"]);
+    let user = support::guests::user();
+    network::namespaced(name, &[(support::guests::USER, &user)], || {
         for address in &ADDRESSES[1..] {
-            command("ip", &["address", "add", &format!("{address}/32"), "dev", "lo"]);
+            network::command("ip", &["address", "add", &format!("{address}/32"), "dev", "lo"]);
         }
-        return test();
-    }
-    let output = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--net", "--"])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture", "--test-threads=1"])
-        .env("WASMRUN_TEST_HOST", "1")
-        .env(support::guests::USER, support::guests::user())
-        .output()
-        .expect("util-linux's unshare runs");
-    let text = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    assert!(
-        output.status.success() && text.contains("1 passed"),
-        "on its own host the test failed:\n{text}"
-    );
-}
-
-fn command(program: &str, arguments: &[&str]) {
-    let status = Command::new(program).args(arguments).status();
-    assert!(
-        status.is_ok_and(|status| status.success()),
-        "{program} {arguments:?} failed"
-    );
+        test();
+    });
 }
 
 /// Listeners on a port of every address that count what reaches them.
@@ -270,9 +245,13 @@ fn every_guest_has_namespaces_of_its_own_and_nothing_else() {
         .collect();
     assert_eq!(root, ["0"]);
     // Init keeps one capability, over the guest's network alone.
-    let init = one.descendants()[0];
+    let init = one.descendants()[1];
     let status = std::fs::read_to_string(format!("/proc/{init}/status")).unwrap();
     assert!(status.contains("CapEff:\t0000000000001000"), "{status}");
+    // The keeper, outside the pid namespace, has none.
+    let keeper = one.descendants()[0];
+    let status = std::fs::read_to_string(format!("/proc/{keeper}/status")).unwrap();
+    assert!(status.contains("CapPrm:\t0000000000000000"), "{status}");
     // Nothing that a careless parent left open has come along: 0, 1, 2, its channel, what the runtime makes, and no file.
     for entry in std::fs::read_dir(format!("/proc/{guest}/fd")).unwrap() {
         let link = std::fs::read_link(entry.unwrap().path()).unwrap();
@@ -312,6 +291,34 @@ fn what_the_parent_left_open_does_not_reach_the_guest() {
         }
     }
     run.stop();
+}
+
+#[test]
+fn what_is_mounted_below_a_read_only_directory_is_read_only_too() {
+    on_a_host_of_its_own("what_is_mounted_below_a_read_only_directory_is_read_only_too", || {
+        let data = support::folder();
+        let below = data.path().join("below");
+        std::fs::create_dir(&below).unwrap();
+        network::command("mount", &["-t", "tmpfs", "tmpfs", below.to_str().unwrap()]);
+        let echo = support::guests::root().join("examples/echo");
+        let directory = format!("{}::/data:ro", data.path().display());
+        let mut run = Run::start(&["os", echo.to_str().unwrap(), "-f", "0:3000", "--dir", &directory]);
+        run.ready(3000);
+        let mounts = std::fs::read_to_string(format!("/proc/{}/mountinfo", run.guest())).unwrap();
+        let options = |point: &str| {
+            let mut fields = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+            let line = fields.find(|fields| fields[4] == point);
+            line.unwrap_or_else(|| panic!("no {point}:\n{mounts}"))[5].to_owned()
+        };
+        for point in ["/1", "/1/below"] {
+            assert!(
+                options(point).split(',').any(|option| option == "ro"),
+                "{point}: {mounts}"
+            );
+        }
+        run.stop();
+        network::command("umount", &[below.to_str().unwrap()]);
+    });
 }
 
 #[test]

@@ -20,12 +20,10 @@ fn killing_the_supervisor_takes_everything_with_it() {
     client.write_all(b"x").unwrap();
     client.read_exact(&mut [0]).unwrap();
     let family = run.descendants();
-    assert_eq!(family.len(), 2, "init and the guest");
+    assert_eq!(family.len(), 3, "keeper, init and the guest");
     run.signal(Signal::SIGKILL);
     assert_eq!(signal_of(run.ended()), Some(9));
-    eventually("init and the guest are gone", || {
-        family.iter().all(|pid| !is_alive(*pid))
-    });
+    eventually("they are gone", || family.iter().all(|pid| !is_alive(*pid)));
 }
 
 #[test]
@@ -55,13 +53,46 @@ fn killing_the_guest_is_said_and_passed_on() {
 }
 
 #[test]
-fn killing_init_ends_the_guest() {
+fn killing_init_or_its_keeper_ends_the_guest() {
+    for member in [0, 1] {
+        let mut run = echo();
+        run.ready(3000);
+        let family = run.descendants();
+        kill(family[member], Signal::SIGKILL).unwrap();
+        assert_eq!(run.ended().code(), Some(137));
+        eventually("the guest is gone", || !is_alive(family[2]));
+    }
+}
+
+/// A guest that broke out can switch off the signal that ends it with its parent, or start what never had one. Whatever
+/// is in the pid namespace ends with init.
+#[test]
+fn nothing_in_the_pid_namespace_outlives_the_supervisor() {
     let mut run = echo();
     run.ready(3000);
+    let mut stray = std::process::Command::new("nsenter")
+        .args([
+            "--target",
+            &run.guest().to_string(),
+            "--user",
+            "--pid",
+            "--preserve-credentials",
+        ])
+        .args(["--", "sleep", "60"])
+        .spawn()
+        .expect("util-linux's nsenter runs");
+    let stray_pid = nix::unistd::Pid::from_raw(stray.id() as i32);
+    eventually("it sleeps", || !support::descendants(stray_pid).is_empty());
     let family = run.descendants();
-    kill(family[0], Signal::SIGKILL).unwrap();
-    assert_eq!(run.ended().code(), Some(137));
-    eventually("the guest is gone", || !is_alive(family[1]));
+    run.signal(Signal::SIGKILL);
+    run.ended();
+    eventually("they are gone", || family.iter().all(|pid| !is_alive(*pid)));
+    let started = Instant::now();
+    let status = stray.wait().unwrap();
+    assert!(
+        !status.success() && started.elapsed() < Duration::from_secs(20),
+        "{status}"
+    );
 }
 
 #[test]

@@ -22,7 +22,7 @@ use rustix::net::sockopt;
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType};
 use std::collections::HashSet;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Mutex;
 
@@ -30,8 +30,13 @@ use std::sync::Mutex;
 const BATCH: usize = 64;
 /// A new batch is ordered when fewer than this many are left.
 const LOW_WATER: usize = 32;
-/// Client addresses that one namespace learns; clients beyond them appear as its loopback address.
+/// Client addresses that one namespace learns; clients beyond them appear as the dummy address.
 const MAX_CLIENT_ADDRESSES: usize = 1024;
+/// Who a client is inside when its own address cannot be there: never loopback, which some guests trust. RFC 7600 has
+/// this one for IPv4 packets that have no source of their own.
+const DUMMY_V4: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 8);
+/// The same in IPv6: an address of the dummy prefix of RFC 9780.
+const DUMMY_V6: Ipv6Addr = Ipv6Addr::new(0x100, 0, 0, 1, 0, 0, 0, 1);
 /// How long an answer may take before the namespace is given up; an answer takes microseconds.
 const ANSWER_TIMEOUT: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
 /// op, family or errno, address
@@ -70,6 +75,8 @@ fn make_socket(family: Family) -> rustix::io::Result<OwnedFd> {
     sockopt::set_tcp_nodelay(&socket, true)?;
     // The client's port may still be in TIME_WAIT here from its last connection.
     sockopt::set_socket_reuseaddr(&socket, true)?;
+    // Urgent data stays in its place in the stream, which is all that a relay can do for it.
+    sockopt::set_socket_oobinline(&socket, true)?;
     Ok(socket)
 }
 
@@ -92,6 +99,8 @@ struct Remote {
     stock: [Vec<OwnedFd>; 2],
     ordered: [bool; 2],
     local: HashSet<IpAddr>,
+    /// It has failed to answer once.
+    dead: bool,
 }
 
 impl SocketFactory {
@@ -108,6 +117,7 @@ impl SocketFactory {
                 stock: [Vec::new(), Vec::new()],
                 ordered: [false, false],
                 local: HashSet::new(),
+                dead: false,
             })),
         }
     }
@@ -124,20 +134,39 @@ impl SocketFactory {
         }
     }
 
-    /// Makes `client` an address of the namespace, so that a socket can be bound to it. False means that it is not
-    /// one and the socket should be left to the kernel's choice.
+    /// The address that a socket of `family` is to be bound to, so that the guest sees who its client is: the client's
+    /// own, made local to the namespace, or the dummy address where that one cannot be. None leaves it to the kernel.
     ///
     /// # Errors
     ///
-    /// `CONNRESET` when the namespace is gone.
-    pub fn make_local(&self, client: IpAddr) -> rustix::io::Result<bool> {
-        match &self.supply {
+    /// `CONNRESET` when the namespace is gone, `ADDRNOTAVAIL` when it takes no address.
+    pub fn source(&self, client: IpAddr, family: Family) -> rustix::io::Result<Option<IpAddr>> {
+        let Supply::Remote(remote) = &self.supply else {
             // The client's own socket has that address and port already.
-            Supply::Here => Ok(false),
-            Supply::Remote(_) if client.is_loopback() => Ok(true),
-            Supply::Remote(remote) => lock(remote).make_local(client),
+            return Ok(None);
+        };
+        let (loopback, dummy): (IpAddr, IpAddr) = match family {
+            Family::V4 => (Ipv4Addr::LOCALHOST.into(), DUMMY_V4.into()),
+            Family::V6 => (Ipv6Addr::LOCALHOST.into(), DUMMY_V6.into()),
+        };
+        let same_family = Family::of(client) == family;
+        if client.is_loopback() {
+            return Ok(Some(if same_family { client } else { loopback }));
         }
+        let mut remote = lock(remote);
+        if same_family && !is_link_local(client) && remote.make_local(client, MAX_CLIENT_ADDRESSES)? {
+            return Ok(Some(client));
+        }
+        if remote.make_local(dummy, usize::MAX)? {
+            return Ok(Some(dummy));
+        }
+        Err(Errno::ADDRNOTAVAIL)
     }
+}
+
+/// Such an address means nothing without its interface, which the namespace does not have.
+fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
 }
 
 fn lock(remote: &Mutex<Remote>) -> std::sync::MutexGuard<'_, Remote> {
@@ -151,11 +180,7 @@ impl Remote {
         if self.stock[kind].is_empty() {
             self.order(family)?;
             while self.stock[kind].is_empty() {
-                if let Err(errno) = self.answer() {
-                    // The next one orders again.
-                    self.ordered[kind] = false;
-                    return Err(errno);
-                }
+                self.answer()?;
             }
         }
         let socket = self.stock[kind].pop().ok_or(Errno::CONNRESET)?;
@@ -167,43 +192,67 @@ impl Remote {
 
     fn order(&mut self, family: Family) -> rustix::io::Result<()> {
         if !self.ordered[family as usize] {
-            let message = encode(OP_SOCKETS, family.code(), Ipv6Addr::UNSPECIFIED);
-            passing::send(&self.channel, &message, &[])?;
+            self.ask(&encode(OP_SOCKETS, family.code(), Ipv6Addr::UNSPECIFIED))?;
             self.ordered[family as usize] = true;
         }
         Ok(())
     }
 
-    fn make_local(&mut self, client: IpAddr) -> rustix::io::Result<bool> {
-        if self.local.contains(&client) {
+    /// False when the namespace knows `most` addresses already, or refuses this one.
+    fn make_local(&mut self, address: IpAddr, most: usize) -> rustix::io::Result<bool> {
+        if self.local.contains(&address) {
             return Ok(true);
         }
-        if self.local.len() >= MAX_CLIENT_ADDRESSES {
+        if self.local.len() >= most {
             return Ok(false);
         }
-        let mapped = match client {
+        let mapped = match address {
             IpAddr::V4(v4) => v4.to_ipv6_mapped(),
             IpAddr::V6(v6) => v6,
         };
-        passing::send(&self.channel, &encode(OP_LOCAL, 0, mapped), &[])?;
+        self.ask(&encode(OP_LOCAL, 0, mapped))?;
         loop {
             if let Some(done) = self.answer()? {
                 if done {
-                    self.local.insert(client);
+                    self.local.insert(address);
                 }
                 return Ok(done);
             }
         }
     }
 
-    /// Takes one answer in: sockets go to the stock (`None`), the answer to an address request is returned.
+    fn ask(&mut self, message: &[u8; MESSAGE]) -> rustix::io::Result<()> {
+        if self.dead {
+            return Err(Errno::CONNRESET);
+        }
+        passing::send(&self.channel, message, &[]).inspect_err(|_| self.dead = true)
+    }
+
+    /// Takes one answer in: sockets go to the stock (`None`), the answer to an address request is returned. A namespace
+    /// that does not answer, or not sensibly, is given up for good: each wait holds up every forward.
     fn answer(&mut self) -> rustix::io::Result<Option<bool>> {
+        if self.dead {
+            return Err(Errno::CONNRESET);
+        }
+        let answer = self.receive();
+        self.dead = matches!(answer, Err(errno) if errno != Errno::NFILE && errno != Errno::MFILE);
+        answer
+    }
+
+    fn receive(&mut self) -> rustix::io::Result<Option<bool>> {
         let mut ready = [PollFd::new(&self.channel, PollFlags::IN)];
         if rustix::io::retry_on_intr(|| rustix::event::poll(&mut ready, Some(&ANSWER_TIMEOUT)))? == 0 {
             return Err(Errno::TIMEDOUT);
         }
         let mut message = [0; MESSAGE];
-        let (length, fds) = passing::receive(&self.channel, &mut message, RecvFlags::DONTWAIT)?;
+        let (length, fds) = match passing::receive(&self.channel, &mut message, RecvFlags::DONTWAIT) {
+            // No descriptor is left here for what came; the next one orders again.
+            Err(Errno::MSGSIZE) => {
+                self.ordered = [false, false];
+                return Err(Errno::MFILE);
+            }
+            received => received?,
+        };
         match (length, message[0]) {
             (MESSAGE, OP_SOCKETS) => {
                 let kind = usize::from(message[1] & 1);
@@ -318,4 +367,22 @@ pub fn in_namespace(path: &std::path::Path) -> io::Result<SocketFactory> {
         })?;
     result.recv().map_err(io::Error::other)??;
     Ok(SocketFactory::remote(outer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn a_namespace_that_does_not_answer_is_given_up_once_for_all() {
+        let (outer, _silent) = passing::channel().unwrap();
+        let factory = SocketFactory::remote(outer);
+        assert_eq!(factory.socket(Family::V4).unwrap_err(), Errno::TIMEDOUT);
+        let started = Instant::now();
+        assert_eq!(factory.socket(Family::V4).unwrap_err(), Errno::CONNRESET);
+        let stranger = IpAddr::from([10, 1, 2, 3]);
+        assert_eq!(factory.source(stranger, Family::V4).unwrap_err(), Errno::CONNRESET);
+        assert!(started.elapsed() < Duration::from_millis(500));
+    }
 }

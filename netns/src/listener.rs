@@ -125,10 +125,11 @@ fn bind_one(address: SocketAddr) -> Result<(SocketAddr, OwnedFd), BindError> {
         if let IpAddr::V6(ip) = address.ip() {
             sockopt::set_ipv6_v6only(&socket, !ip.is_unspecified())?;
         }
-        // Accepted sockets inherit both, which saves two calls for each connection. Keep-alive finds clients
-        // that vanished without a word.
+        // Accepted sockets inherit these, which saves calls for each connection. Keep-alive finds clients that vanished
+        // without a word; urgent data stays in the stream.
         sockopt::set_tcp_nodelay(&socket, true)?;
         sockopt::set_socket_keepalive(&socket, true)?;
+        sockopt::set_socket_oobinline(&socket, true)?;
         rustix::net::bind(&socket, &address)?;
         rustix::net::listen(&socket, BACKLOG)?;
         let address = crate::address::local(&socket)?;

@@ -357,6 +357,67 @@ fn the_guest_sees_the_clients_own_address() {
 }
 
 #[test]
+fn a_stranger_whose_address_cannot_be_inside_is_no_local_client() {
+    namespaced("a_stranger_whose_address_cannot_be_inside_is_no_local_client", || {
+        run("ip", &["address", "add", "203.0.113.7/32", "dev", "lo"]);
+        run("ip", &["-6", "address", "add", "2001:db8::7/128", "dev", "lo", "nodad"]);
+        run("ip", &["-6", "address", "add", "fe80::7/128", "dev", "lo", "nodad"]);
+        for (from, listen, seen) in [
+            // The other family: somebody else stays somebody else, and local stays local.
+            ("2001:db8::7", "127.0.0.1:3000", "192.0.0.8"),
+            ("203.0.113.7", "[::1]:3000", "100:0:0:1::1"),
+            ("::1", "127.0.0.1:3000", "127.0.0.1"),
+            ("127.0.0.1", "[::1]:3000", "::1"),
+            ("127.0.0.9", "127.0.0.1:3000", "127.0.0.9"),
+            // Without its interface a link-local address is nobody's.
+            ("fe80::7", "[::1]:3000", "100:0:0:1::1"),
+        ] {
+            let setup = Setup::new("[::]:0:3000");
+            let listener = setup.inside.listen(listen);
+            let from: std::net::IpAddr = from.parse().unwrap();
+            let scope = if from.to_string().starts_with("fe80") { 1 } else { 0 };
+            let address = |port: u16| match from {
+                std::net::IpAddr::V6(ip) => SocketAddr::V6(std::net::SocketAddrV6::new(ip, port, 0, scope)),
+                ip => SocketAddr::new(ip, port),
+            };
+            let socket =
+                socket2::Socket::new(socket2::Domain::for_address(address(0)), socket2::Type::STREAM, None).unwrap();
+            socket.bind(&address(0).into()).unwrap();
+            socket
+                .connect(&address(setup.forward.addresses()[0].port()).into())
+                .unwrap();
+            let (_, peer) = listener.accept().unwrap();
+            assert_eq!(peer.ip().to_string(), seen, "{from} to {listen}");
+        }
+    });
+}
+
+#[test]
+fn urgent_data_stays_in_its_place_and_stops_nothing() {
+    namespaced("urgent_data_stays_in_its_place_and_stops_nothing", || {
+        let setup = Setup::new("0:3000");
+        let listener = setup.inside.listen("127.0.0.1:3000");
+        let mut client = socket2::Socket::from(TcpStream::connect(setup.v4()).unwrap());
+        let (mut server, _) = listener.accept().unwrap();
+        server.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        // As much as makes a flow splice, then an urgent byte, then more, many times over.
+        let bulk = vec![b'.'; 256 * 1024];
+        let writer = thread::spawn(move || {
+            for _ in 0..50 {
+                client.write_all(&bulk).unwrap();
+                client.send_out_of_band(b"!").unwrap();
+                client.write_all(b"after").unwrap();
+            }
+        });
+        let mut all = Vec::new();
+        server.read_to_end(&mut all).unwrap();
+        writer.join().unwrap();
+        assert_eq!(all.len(), 50 * (256 * 1024 + 6));
+        assert_eq!(all.iter().filter(|byte| **byte == b'!').count(), 50);
+    });
+}
+
+#[test]
 fn connections_wait_for_a_guest_that_listens_late() {
     namespaced("connections_wait_for_a_guest_that_listens_late", || {
         let setup = Setup::new("0:3000");

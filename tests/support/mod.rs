@@ -2,6 +2,9 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 pub mod guests;
+pub mod network;
+
+pub use network::{PATIENCE, eventually};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -14,9 +17,6 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-
-/// Nothing here takes this long; what does is stuck.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A command line of the built binary, with a home folder of its own so that tests share nothing but compiled code.
 pub fn wasmrun(arguments: &[&str]) -> Command {
@@ -238,16 +238,6 @@ pub fn is_alive(pid: Pid) -> bool {
     // A process that nobody has waited for yet is over, too.
     std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or_default().starts_with(" Z"))
-}
-
-/// Waits for something that must come true soon.
-#[track_caller]
-pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + PATIENCE;
-    while !holds() {
-        assert!(Instant::now() < end, "never: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 /// One HTTP/1.1 request on a connection of its own; the status and the body.

@@ -1,9 +1,8 @@
-//! Init: the first process of a jail, outside the guest's pid namespace and inside all the others.
+//! Init: the first process of a jail's pid namespace; with its end everything in there ends.
 
-use super::{JailError, exit_code_of, surrender};
+use super::{JailError, exit_code_of, status, surrender};
 use crate::factory::{FactoryServer, Turn};
 use caps::Capability;
-use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{PidfdFlags, pidfd_open};
@@ -43,7 +42,7 @@ fn serve(server: &FactoryServer, guest: Pid) {
     let Some(pidfd) =
         rustix::process::Pid::from_raw(guest.as_raw()).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok())
     else {
-        // Without a pidfd there is no way to wait for both; the guest dies with this process.
+        // Without a pidfd there is no way to wait for both.
         std::process::exit(exit_code_of(nix::sys::signal::Signal::SIGKILL));
     };
     loop {
@@ -59,17 +58,6 @@ fn serve(server: &FactoryServer, guest: Pid) {
             && let Turn::Over = server.turn()
         {
             std::process::exit(exit_code_of(nix::sys::signal::Signal::SIGKILL));
-        }
-    }
-}
-
-fn status(guest: Pid) -> i32 {
-    loop {
-        match waitpid(guest, None) {
-            Ok(WaitStatus::Exited(_, code)) => return code,
-            Ok(WaitStatus::Signaled(_, signal, _)) => return exit_code_of(signal),
-            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
-            Err(_) => return 1,
         }
     }
 }

@@ -3,15 +3,18 @@
 //! ```text
 //!   supervisor --exec--> this process, one thread
 //!                          | unshare user, net, mnt, ipc, uts, cgroup, pid
-//!                          +-- fork --> the guest: pid 1 of its pid namespace, root is an empty tmpfs with the bound
-//!                          |            directories, no capability, no new privileges, no way to gain either
-//!                        init: lo up, socket factory, reaps the guest and ends with its status
+//!                          +-- fork --> init: pid 1 of the pid namespace; lo up, socket factory, reaps the guest and ends
+//!                          |              |   with its status
+//!                          |              +-- fork --> the guest: root is an empty tmpfs with the bound directories,
+//!                          |                           no capability, no new privileges, no way to gain either
+//!                        keeper: outside the pid namespace, gives up everything, waits for init, ends with its status
 //! ```
 //!
 //! Init alone keeps a capability, CAP_NET_ADMIN over the guest's own empty network, and runs no guest code. The guest
-//! cannot see or signal any process outside. Death goes downwards: init dies with the supervisor's thread that started
-//! it, the guest with init (`PR_SET_PDEATHSIG`, and SIGKILL for a pid namespace without its first process), and the
-//! kernel frees namespaces, mounts and sockets with the last process. Nothing has to be cleaned up.
+//! cannot see or signal any process outside, and signals to init are ignored as every pid 1 ignores its own children's
+//! (pid_namespaces(7)). Death goes downwards: the keeper dies with the supervisor's thread that started it and init with
+//! the keeper (`PR_SET_PDEATHSIG`); everything in the pid namespace is killed with init, whatever it has done to its own
+//! settings. The kernel frees namespaces, mounts and sockets with the last process. Nothing has to be cleaned up.
 
 mod init;
 mod root;
@@ -22,8 +25,10 @@ pub use surrender::SurrenderError;
 
 use crate::link::LinkError;
 use crate::namespace::{self, UnshareError};
+use nix::errno::Errno;
 use nix::sys::signal::Signal as NixSignal;
-use nix::unistd::{ForkResult, fork, getppid, setsid};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, fork, getppid, setsid};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -61,14 +66,14 @@ pub enum JailError {
     Process(#[source] io::Error),
 }
 
-/// Builds the jail and returns inside it, in the guest's process. The calling process becomes init and never returns:
-/// it serves `factory` and exits as the guest does (128 and the signal's number when a signal ended it).
+/// Builds the jail and returns inside it, in the guest's process. The calling process becomes the keeper, which never
+/// returns: it exits as the guest does (128 and the signal's number when a signal ended it).
 ///
 /// The caller must have one thread only.
 ///
 /// # Errors
 ///
-/// What the kernel refused, in whichever of the two processes.
+/// What the kernel refused, in whichever of the processes the error is returned.
 pub fn enter(plan: &Plan, factory: OwnedFd) -> Result<(), JailError> {
     // A session of their own: the terminal's signals go to the supervisor alone, which decides.
     let _ = setsid();
@@ -79,29 +84,50 @@ pub fn enter(plan: &Plan, factory: OwnedFd) -> Result<(), JailError> {
     }
     open_low_ports();
     close_user_namespaces();
-    let (ready, is_ready) = io::pipe().map_err(JailError::Process)?;
-    // Listed before the guest hides /proc from both.
+    // Listed before the guest hides /proc.
     let open = open_descriptors().map_err(JailError::Process)?;
-    #[expect(unsafe_code, reason = "fork(2) has no safe form")]
-    // SAFETY: this process has one thread, so the child inherits no lock that another thread holds.
-    let forked = unsafe { fork() };
-    match forked.map_err(|errno| JailError::Process(errno.into()))? {
-        ForkResult::Parent { child } => {
+    if let Some(init) = fork_here()? {
+        keep(init, open);
+    }
+    // A keeper that died before this line is noticed by the end of the factory's channel.
+    die_with_parent()?;
+    let (ready, is_ready) = io::pipe().map_err(JailError::Process)?;
+    match fork_here()? {
+        Some(guest) => {
             drop(ready);
-            close(open, &[factory.as_raw_fd(), is_ready.as_raw_fd()]);
-            init::run(child, factory, is_ready)
+            close(open, &[factory.as_raw_fd()]);
+            init::run(guest, factory, is_ready)
         }
-        ForkResult::Child => {
+        None => {
             drop((factory, is_ready));
             become_guest(plan, ready)
         }
     }
 }
 
+/// The child's pid in the parent, none in the child.
+fn fork_here() -> Result<Option<Pid>, JailError> {
+    #[expect(unsafe_code, reason = "fork(2) has no safe form")]
+    // SAFETY: this process has one thread, so the child inherits no lock that another thread holds.
+    let forked = unsafe { fork() };
+    match forked.map_err(|errno| JailError::Process(errno.into()))? {
+        ForkResult::Parent { child } => Ok(Some(child)),
+        ForkResult::Child => Ok(None),
+    }
+}
+
+/// The process between the supervisor and init: it stands outside the pid namespace, so that init can be its first
+/// process, and has nothing to do but to pass the exit code on.
+fn keep(init: Pid, open: Vec<i32>) -> ! {
+    let _ = rustix::thread::set_name(c"wasmrun-keeper");
+    close(open, &[]);
+    // What it keeps, where that fails, is of no use to anybody: nobody inside can see this process.
+    let _ = surrender::everything();
+    std::process::exit(status(init))
+}
+
 fn become_guest(plan: &Plan, mut ready: io::PipeReader) -> Result<(), JailError> {
-    die_with_parent()?;
     root::enter(&plan.binds)?;
-    // Also closes the gap in which init may have died before the line above: then this is an end of file.
     let mut word = String::new();
     ready.read_to_string(&mut word).map_err(JailError::Process)?;
     if word != init::READY {
@@ -109,6 +135,18 @@ fn become_guest(plan: &Plan, mut ready: io::PipeReader) -> Result<(), JailError>
     }
     surrender::everything()?;
     Ok(())
+}
+
+/// Waits for a child's end and returns the exit code that stands for it.
+fn status(child: Pid) -> i32 {
+    loop {
+        match waitpid(child, None) {
+            Ok(WaitStatus::Exited(_, code)) => return code,
+            Ok(WaitStatus::Signaled(_, signal, _)) => return exit_code_of(signal),
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(_) => return 1,
+        }
+    }
 }
 
 /// Closes every descriptor above standard error: what a careless parent left open is not the guest's.

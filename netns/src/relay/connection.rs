@@ -8,7 +8,7 @@ use crate::factory::Family;
 use crate::forward::Forward;
 use crate::target::Target;
 use rustix::io::Errno;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -61,8 +61,8 @@ pub(super) struct Connection {
     pub(super) deadline: Instant,
     pub(super) accepted: Instant,
     pub(super) last_moved: Instant,
-    /// A deadline for the half-closed state is on the heap.
-    pub(super) watched: bool,
+    /// When its ticket on the heap of deadlines is due; a ticket for another time is not its own any more.
+    pub(super) due: Option<Instant>,
     /// It is on the worker's list of those with more to do.
     pub(super) queued: bool,
     /// It has ended in this turn; its slot is about to be freed.
@@ -91,7 +91,7 @@ impl Connection {
             deadline,
             accepted: now,
             last_moved: now,
-            watched: false,
+            due: None,
             queued: false,
             over: false,
             client: End::new(socket),
@@ -247,20 +247,22 @@ impl Connection {
 /// A socket of the guest's namespace, bound to the client's address where possible, and connected or about to be.
 fn connect(target: &Target, to: SocketAddr, peer: SocketAddr) -> rustix::io::Result<(OwnedFd, bool)> {
     let factory = target.factory();
-    let ip = source(to.ip(), peer.ip());
-    if factory.make_local(ip)? {
+    let family = Family::of(to.ip());
+    if let Some(ip) = factory.source(peer.ip(), family)? {
         // The port may be taken inside, or this very pair of addresses may not be over yet: then another port.
         for port in [peer.port(), 0] {
-            let socket = factory.socket(Family::of(to.ip()))?;
-            let bound = rustix::net::bind(&socket, &SocketAddr::new(ip, port));
-            match bound.and_then(|()| start(&socket, to)) {
-                Ok(connected) => return Ok((socket, connected)),
+            let socket = factory.socket(family)?;
+            if rustix::net::bind(&socket, &SocketAddr::new(ip, port)).is_err() {
+                continue;
+            }
+            match start(&socket, to) {
                 Err(Errno::ADDRNOTAVAIL | Errno::ADDRINUSE | Errno::ACCESS) => {}
-                Err(errno) => return Err(errno),
+                done => return done.map(|connected| (socket, connected)),
             }
         }
+        return Err(Errno::ADDRNOTAVAIL);
     }
-    let socket = factory.socket(Family::of(to.ip()))?;
+    let socket = factory.socket(family)?;
     let connected = start(&socket, to)?;
     Ok((socket, connected))
 }
@@ -277,15 +279,6 @@ fn start(socket: &OwnedFd, to: SocketAddr) -> rustix::io::Result<bool> {
         Ok(()) | Err(Errno::ISCONN) => Ok(true),
         Err(Errno::ALREADY | Errno::INPROGRESS) => Ok(false),
         Err(errno) => Err(errno),
-    }
-}
-
-/// The client's address in the family that the guest listens in; where there is none, loopback.
-fn source(to: IpAddr, peer: IpAddr) -> IpAddr {
-    match (to, peer) {
-        (IpAddr::V4(_), IpAddr::V4(_)) | (IpAddr::V6(_), IpAddr::V6(_)) => peer,
-        (IpAddr::V4(_), IpAddr::V6(_)) => Ipv4Addr::LOCALHOST.into(),
-        (IpAddr::V6(_), IpAddr::V4(_)) => Ipv6Addr::LOCALHOST.into(),
     }
 }
 

@@ -16,6 +16,8 @@ pub(super) struct End {
     pub(super) writable: bool,
     /// The peer has ended its side: no later edge will announce that, so a short read is not the last word.
     pub(super) ending: bool,
+    /// Urgent data has come: a read stops at its mark (tcp(7)), so a short one does not mean that nothing is left.
+    pub(super) urgent: bool,
     /// The connection is broken (reset, timed out): nothing can be sent, and what can be read is here already.
     pub(super) broken: bool,
 }
@@ -27,6 +29,7 @@ impl End {
             readable: true,
             writable: true,
             ending: false,
+            urgent: false,
             broken: false,
         }
     }
@@ -34,9 +37,10 @@ impl End {
     /// Takes an edge in.
     pub(super) fn mark(&mut self, events: EventFlags) {
         let broken = EventFlags::ERR | EventFlags::HUP;
-        self.readable |= events.intersects(EventFlags::IN | EventFlags::RDHUP | broken);
+        self.readable |= events.intersects(EventFlags::IN | EventFlags::PRI | EventFlags::RDHUP | broken);
         self.writable |= events.intersects(EventFlags::OUT | broken);
         self.ending |= events.intersects(EventFlags::RDHUP | broken);
+        self.urgent |= events.contains(EventFlags::PRI);
         self.broken |= events.contains(EventFlags::ERR);
     }
 
@@ -44,7 +48,7 @@ impl End {
         let read = self.stream.read(buffer);
         self.readable = match &read {
             // The socket held less than asked for, so the next byte raises a new edge.
-            Ok(length) => *length == buffer.len() || self.ending,
+            Ok(length) => *length == buffer.len() || self.ending || self.urgent,
             Err(error) => error.kind() != io::ErrorKind::WouldBlock,
         };
         read

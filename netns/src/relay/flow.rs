@@ -169,7 +169,9 @@ impl Flow {
     }
 
     fn fill(&mut self, from: &mut End, to: &mut End, scratch: &mut [u8], pool: &mut Pool, moved: &mut Moved) {
+        // splice(2) stops at an urgent mark for good; a read passes it.
         if matches!(self.way, Way::Splice { .. })
+            && !from.urgent
             && let Some(pipe) = pool.take()
         {
             self.splice(from, pipe, pool);

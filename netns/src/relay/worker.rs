@@ -54,10 +54,14 @@ pub(crate) struct Mailbox {
 
 impl Mailbox {
     pub(crate) fn post(&self, command: Command) {
-        self.commands
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(command);
+        let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
+        // A guest may listen and listen again: to be woken once is enough.
+        let waits = |other: &Command| matches!((other, &command), (Command::Wake(a), Command::Wake(b)) if a == b);
+        if commands.iter().any(waits) {
+            return;
+        }
+        commands.push(command);
+        drop(commands);
         // A counter that is full has rung already.
         let _ = rustix::io::write(&self.bell, &1u64.to_ne_bytes());
     }
@@ -185,8 +189,11 @@ impl Worker {
                     self.drive(key);
                 }
             }
-            while let Some(ticket) = self.deadlines.pop(self.now) {
-                if let Some(key) = self.alive(ticket) {
+            while let Some((at, ticket)) = self.deadlines.pop(self.now) {
+                if let Some(key) = self.alive(ticket)
+                    && self.connections[key].due == Some(at)
+                {
+                    self.connections[key].due = None;
                     self.expire(key);
                 }
             }
@@ -196,6 +203,11 @@ impl Worker {
             for key in std::mem::take(&mut self.over) {
                 drop(self.connections.remove(key));
             }
+            let connections = &self.connections;
+            self.deadlines.clean(connections.len(), |at, (key, serial)| {
+                let connection = connections.get(key);
+                connection.is_some_and(|connection| connection.serial == serial && connection.due == Some(at))
+            });
         }
     }
 
@@ -213,6 +225,15 @@ impl Worker {
         // Rounded up, or the loop would spin through the last fraction of a millisecond on kernels without
         // epoll_pwait2.
         (wait + Duration::from_micros(999)).try_into().ok()
+    }
+
+    /// Looks at a connection at this time, or when an earlier ticket of its own is due.
+    fn schedule(&mut self, key: usize, at: Instant) {
+        let connection = &mut self.connections[key];
+        if connection.due.is_none_or(|due| at < due) {
+            connection.due = Some(at);
+            self.deadlines.push(at, (key, connection.serial));
+        }
     }
 
     fn alive(&self, (key, serial): Ticket) -> Option<usize> {
@@ -351,8 +372,7 @@ impl Worker {
             Attempt::Connected => self.start(key),
             Attempt::UnderWay => {
                 // A handshake that the guest's full queue keeps waiting has no end of its own.
-                let connection = &self.connections[key];
-                self.deadlines.push(connection.deadline, (key, connection.serial));
+                self.schedule(key, self.connections[key].deadline);
                 if let Phase::Connecting { guest, .. } = &self.connections[key].phase
                     && self.watch(guest, Token::Guest(key)).is_err()
                 {
@@ -391,7 +411,7 @@ impl Worker {
     }
 
     fn watch(&self, end: &End, token: Token) -> rustix::io::Result<()> {
-        let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
+        let flags = EventFlags::IN | EventFlags::PRI | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
         match epoll::add(&self.epoll, end, EventData::new_u64(token.pack()), flags) {
             Err(Errno::EXIST) => Ok(()),
             done => done,
@@ -403,12 +423,11 @@ impl Worker {
         let Phase::Waiting { again } = connection.phase else {
             return;
         };
-        let ticket = (key, connection.serial);
         // A client that gives up while it waits frees its place at once.
         if self.watch(&connection.client, Token::Client(key)).is_err() {
             return self.close(key, Ending::Reset);
         }
-        self.deadlines.push(again, ticket);
+        self.schedule(key, again);
     }
 
     fn edge(&mut self, key: usize, flags: EventFlags, side: Side) {
@@ -449,10 +468,8 @@ impl Worker {
                     connection.queued = true;
                     self.runnable.push(ticket);
                 }
-                if connection.is_half_closed() && !connection.watched {
-                    connection.watched = true;
-                    let at = self.now + self.settings.limits.half_closed_idle;
-                    self.deadlines.push(at, ticket);
+                if connection.is_half_closed() {
+                    self.schedule(key, self.now + self.settings.limits.half_closed_idle);
                 }
             }
         }
@@ -460,14 +477,13 @@ impl Worker {
 
     /// A deadline of this connection has come.
     fn expire(&mut self, key: usize) {
-        let connection = &mut self.connections[key];
-        let ticket = (key, connection.serial);
+        let connection = &self.connections[key];
         match connection.phase {
             Phase::Waiting { again } if connection.deadline > self.now => {
                 if again <= self.now {
                     self.attempt(key);
                 } else {
-                    self.deadlines.push(again, ticket);
+                    self.schedule(key, again);
                 }
             }
             Phase::Waiting { .. } => {
@@ -486,15 +502,15 @@ impl Worker {
                     });
                     self.close(key, Ending::Reset);
                 } else {
-                    self.deadlines.push(connection.deadline, ticket);
+                    self.schedule(key, connection.deadline);
                 }
             }
-            Phase::Open { .. } if connection.watched => {
+            Phase::Open { .. } if connection.is_half_closed() => {
                 let at = connection.last_moved + self.settings.limits.half_closed_idle;
                 if at <= self.now {
                     self.close(key, Ending::Reset);
                 } else {
-                    self.deadlines.push(at, ticket);
+                    self.schedule(key, at);
                 }
             }
             Phase::Open { .. } => {}

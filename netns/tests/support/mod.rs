@@ -1,49 +1,25 @@
-//! Tests that own their network: each runs again inside a user and network namespace of its own, where it is root and
-//! no packet can leave the machine. A second network namespace inside is "the guest's".
+//! Tests that own their network; a second network namespace inside is "the guest's".
 
 use netns::{Forward, Forwarder, Limits, Notice, Rule, SocketFactory, Target};
 use nix::sched::{CloneFlags, unshare};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::process::Command;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+
+#[path = "../../../tests/support/network.rs"]
+mod network;
+
+pub use network::{command as run, eventually};
 
 /// Runs `test` in a network of its own. The name must be the test function's.
 pub fn namespaced(name: &str, test: impl FnOnce()) {
-    if std::env::var_os("NETNS_TEST_INSIDE").is_some() {
-        run("ip", &["link", "set", "lo", "up"]);
+    network::namespaced(name, &[], || {
         let nofile = rustix::process::Resource::Nofile;
         let mut limit = rustix::process::getrlimit(nofile);
         limit.current = limit.maximum;
         rustix::process::setrlimit(nofile, limit).unwrap();
-        return test();
-    }
-    let output = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--net", "--"])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture", "--test-threads=1"])
-        .env("NETNS_TEST_INSIDE", "1")
-        .output()
-        .expect("util-linux's unshare runs");
-    let text = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    assert!(
-        output.status.success(),
-        "inside its own namespace the test failed:\n{text}"
-    );
-    assert!(text.contains("1 passed"), "the test did not run inside:\n{text}");
-}
-
-pub fn run(program: &str, arguments: &[&str]) {
-    let status = Command::new(program).args(arguments).status();
-    assert!(
-        status.is_ok_and(|status| status.success()),
-        "{program} {arguments:?} failed"
-    );
+        test();
+    });
 }
 
 /// A network namespace with its loopback up, for servers.
@@ -133,15 +109,6 @@ impl Setup {
 
     pub fn v6(&self) -> SocketAddr {
         (Ipv6Addr::LOCALHOST, self.forward.addresses()[0].port()).into()
-    }
-}
-
-/// Waits for something that must come true soon.
-pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(10);
-    while !holds() {
-        assert!(Instant::now() < end, "never: {what}");
-        std::thread::sleep(Duration::from_millis(2));
     }
 }
 

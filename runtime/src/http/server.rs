@@ -124,10 +124,16 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<WasiBody>, Infallible> {
     // The semaphore is never closed; without a permit the request would still be right to make.
-    let _permit = requests.acquire().await;
+    let permit = requests.acquire_owned().await;
     let request = request.map(|body| body.map_err(HttpError::from).boxed_unsync());
     match handler.handle((), request).await {
-        Ok(response) => Ok(response),
+        // The instance works until its body is delivered, so that long the request counts.
+        Ok(response) => Ok(response.map(|body| {
+            let body = body.inspect_frame(move |_| {
+                let _counted = &permit;
+            });
+            body.boxed_unsync()
+        })),
         Err(error) => {
             if error.is::<InstantiationError<()>>() {
                 (handler.state().events)(Event::InstanceTrapped(format!("{error:?}")));

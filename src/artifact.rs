@@ -52,7 +52,8 @@ pub fn find(path: &Path, config: Option<&config::File>) -> Result<PathBuf> {
     }
 }
 
-fn candidates(folder: &Path) -> Result<Vec<PathBuf>> {
+/// Every guest file of a folder, in order.
+pub fn candidates(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let mut found: Vec<PathBuf> = entries
         .flatten()

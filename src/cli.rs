@@ -69,6 +69,7 @@ Examples:
   wasmrun os hello.wasm -f 0:8080               any free port of the host; the ready line names it
   wasmrun os ./app -f 8080:3000 -f 9000-9010:9000-9010
   wasmrun os ./app -f 0.0.0.0:80:3000           for other machines too: has to be typed
+  wasmrun os ./app -f 8080:3000 --watch         edit, save, and the next request has it
   wasmrun os ./db --dir ./data::/data -f 5432:5432 -- --verbose
 
 Exit codes:
@@ -78,7 +79,7 @@ Exit codes:
 Options given here win over the environment (WASMRUN_…), that over .wasmrun.toml, and that over the defaults.
 Forwards, directories and variables given here add to those of the file.";
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(after_help = OS_HELP)]
 pub struct Os {
     /// A .wasm, .wat or .cwasm file, or a directory that has one
@@ -117,6 +118,12 @@ pub struct Os {
     /// How long open connections may go on after Ctrl-C, for example 10s
     #[arg(long, value_name = "TIME", env = "WASMRUN_GRACE")]
     pub grace: Option<String>,
+    /// Build again and swap the guest when its files change; no connection is refused meanwhile
+    #[arg(short, long, env = "WASMRUN_WATCH")]
+    pub watch: bool,
+    /// Start a guest again that has ended; with --watch the default is on-failure
+    #[arg(long, value_enum, value_name = "WHEN", env = "WASMRUN_RESTART")]
+    pub restart: Option<Restart>,
     /// Where a wasip1 guest finds its listeners among the pre-opened descriptors
     #[arg(long, value_enum, value_name = "ORDER")]
     pub listeners: Option<Listeners>,
@@ -141,6 +148,18 @@ pub enum Listeners {
     AfterDirectories,
     /// Listeners from descriptor 3, then directories: Go. The default for binaries that Go made
     BeforeDirectories,
+}
+
+/// When a guest that ended is started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Restart {
+    /// Its end is ours
+    Never,
+    /// After a trap, a kill, or an exit code other than 0, with growing pauses
+    OnFailure,
+    /// Whatever its exit code
+    Always,
 }
 
 #[derive(Debug, Args)]

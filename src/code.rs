@@ -12,6 +12,7 @@ use std::io::{IsTerminal, Seek, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tempfile::TempPath;
 
@@ -21,9 +22,21 @@ const PATIENCE: Duration = Duration::from_millis(300);
 /// Compiled code in a file.
 pub struct Code {
     pub path: PathBuf,
+    /// Of the guest's file.
+    pub digest: blake3::Hash,
+    /// How long the compiler took; none when the code was there.
+    pub compiled: Option<Duration>,
     pub toolchain: Toolchain,
-    /// Deletes the file when nobody will need it again.
-    pub temporary: Option<TempPath>,
+    /// Deletes the file of code that is not in the cache.
+    temporary: Mutex<Option<TempPath>>,
+}
+
+impl Code {
+    /// The guest has it in memory and nobody will start it again: a file that is not in the cache goes at once, so that a
+    /// kill leaves none.
+    pub fn is_not_needed_any_more(&self) {
+        drop(self.temporary.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
 }
 
 /// Finds or makes the code for a guest file.
@@ -37,6 +50,7 @@ pub async fn prepare(artifact: &Path, use_cache: bool) -> Result<Code> {
         .map_err(|error| {
             Failure::usage(error).hint("name a WebAssembly module or component (.wasm, .wat or .cwasm)")
         })?;
+    let digest = blake3::hash(&bytes);
     let toolchain = match source {
         Source::Wasm => Toolchain::of(&bytes),
         Source::Wat | Source::Precompiled => Toolchain::Other,
@@ -44,13 +58,15 @@ pub async fn prepare(artifact: &Path, use_cache: bool) -> Result<Code> {
     if source == Source::Precompiled {
         return Ok(Code {
             path,
+            digest,
+            compiled: None,
             toolchain,
-            temporary: None,
+            temporary: Mutex::default(),
         });
     }
     let Some(cache) = use_cache.then(open_cache).flatten() else {
         let mut code = tempfile::tempfile().context("cannot make a temporary file")?;
-        compile(artifact, &bytes, &code).await?;
+        let compiled = compile(artifact, &bytes, &code).await?;
         let mut named = tempfile::NamedTempFile::new().context("cannot make a temporary file")?;
         code.rewind()
             .and_then(|()| std::io::copy(&mut code, &mut named))
@@ -58,26 +74,31 @@ pub async fn prepare(artifact: &Path, use_cache: bool) -> Result<Code> {
         let temporary = named.into_temp_path();
         return Ok(Code {
             path: temporary.to_path_buf(),
+            digest,
+            compiled: Some(compiled),
             toolchain,
-            temporary: Some(temporary),
+            temporary: Mutex::new(Some(temporary)),
         });
     };
     let key = Key::of(&bytes).map_err(|error| anyhow!("cannot set up the compiler: {error:#}"))?;
-    let path = match cache.find(&key) {
+    let (path, compiled) = match cache.find(&key) {
         Some(path) => {
             tracing::debug!("code: cached, {}", path.display());
-            path
+            (path, None)
         }
         None => {
             let mut code = cache.begin().context("cannot write to the cache")?;
-            compile(artifact, &bytes, &code).await?;
-            cache.keep(&key, &mut code).context("cannot write to the cache")?
+            let compiled = compile(artifact, &bytes, &code).await?;
+            let path = cache.keep(&key, &mut code).context("cannot write to the cache")?;
+            (path, Some(compiled))
         }
     };
     Ok(Code {
         path,
+        digest,
+        compiled,
         toolchain,
-        temporary: None,
+        temporary: Mutex::default(),
     })
 }
 
@@ -105,7 +126,8 @@ fn open_cache() -> Option<Cache> {
     }
 }
 
-async fn compile(artifact: &Path, bytes: &[u8], code: &File) -> Result<()> {
+/// Returns the time it took.
+async fn compile(artifact: &Path, bytes: &[u8], code: &File) -> Result<Duration> {
     let started = Instant::now();
     // The very bytes whose digest is the key: the file may change meanwhile.
     let mut source = memory_file("source")?;
@@ -146,7 +168,7 @@ async fn compile(artifact: &Path, bytes: &[u8], code: &File) -> Result<()> {
         )));
     }
     tracing::debug!("code: compiled in {} ms", started.elapsed().as_millis());
-    Ok(())
+    Ok(started.elapsed())
 }
 
 fn spinner(artifact: &Path) -> ProgressBar {

@@ -1,6 +1,6 @@
 //! `.wasmrun.toml` as it is written. Meaning is given in `settings`.
 
-use crate::cli::Listeners;
+use crate::cli::{Listeners, Restart};
 use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
 use serde::Deserialize;
@@ -16,6 +16,8 @@ pub const NAME: &str = ".wasmrun.toml";
 pub struct Config {
     pub guest: Guest,
     pub network: Network,
+    pub build: Build,
+    pub watch: Watch,
     pub env: BTreeMap<String, String>,
 }
 
@@ -29,6 +31,7 @@ pub struct Guest {
     pub stdin: Option<bool>,
     pub memory: Option<Spanned<String>>,
     pub grace: Option<Spanned<String>>,
+    pub restart: Option<Restart>,
     pub listeners: Option<Listeners>,
 }
 
@@ -39,6 +42,40 @@ pub struct Network {
     pub forwards: Vec<Spanned<String>>,
     pub connect_timeout: Option<Spanned<String>>,
     pub max_connections: Option<usize>,
+}
+
+/// What makes the guest's file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Build {
+    pub command: Option<String>,
+    pub output: Option<PathBuf>,
+    pub dir: Option<PathBuf>,
+}
+
+/// What makes it anew.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Watch {
+    pub paths: Vec<PathBuf>,
+    pub ignore: Vec<String>,
+    pub debounce: Option<Spanned<String>>,
+    pub health: Option<Spanned<String>>,
+    pub livereload: Livereload,
+}
+
+/// A switch, or the port to use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Livereload {
+    Switch(bool),
+    Port(u16),
+}
+
+impl Default for Livereload {
+    fn default() -> Livereload {
+        Livereload::Switch(false)
+    }
 }
 
 /// A file that was read, with its text for pointing into it.
@@ -118,6 +155,12 @@ mod tests {
         assert!(config.guest.memory.is_some() && config.guest.grace.is_some());
         assert!(config.guest.stdin.is_some() && config.guest.listeners.is_some());
         assert!(!config.guest.args.is_empty() && !config.guest.dirs.is_empty());
+        assert!(config.guest.restart.is_some());
+        let build = &config.build;
+        assert!(build.command.is_some() && build.output.is_some() && build.dir.is_some());
+        let watch = &config.watch;
+        assert!(!watch.paths.is_empty() && !watch.ignore.is_empty());
+        assert!(watch.debounce.is_some() && watch.health.is_some());
         assert!(!config.network.forwards.is_empty() && !config.env.is_empty());
         assert!(config.network.connect_timeout.is_some());
         assert!(config.network.max_connections.is_some());
@@ -140,7 +183,7 @@ mod tests {
         }
 
         #[test]
-        fn config_like_text_never_panics(text in "(\\[(guest|network|env|x)\\]\n|[a-z-]{1,16} = (\"[^\"\n]{0,20}\"|[0-9]{1,20}|\\[\"a\"\\]|true)\n){0,12}") {
+        fn config_like_text_never_panics(text in "(\\[(guest|network|build|watch|env|x)\\]\n|[a-z-]{1,16} = (\"[^\"\n]{0,20}\"|[0-9]{1,20}|\\[\"a\"\\]|true)\n){0,12}") {
             let _ = parse(&text);
         }
     }

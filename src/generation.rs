@@ -9,6 +9,7 @@ use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::process::Child;
 use tokio::sync::mpsc::{Receiver, channel};
 
@@ -24,6 +25,7 @@ pub struct Generation {
 }
 
 /// What a new process is given.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Start {
     pub task: Task,
     /// None: no isolation.
@@ -78,6 +80,15 @@ impl Generation {
     /// The next message; none when the process has ended.
     pub async fn message(&mut self) -> Option<Message> {
         self.messages.recv().await
+    }
+
+    /// Ends the guest: it is asked to finish, and ended when it has not after `patience`.
+    pub async fn finish(&mut self, patience: Duration) {
+        self.ask_to_stop();
+        let last_words = async { while self.messages.recv().await.is_some() {} };
+        let _ = tokio::time::timeout(patience, last_words).await;
+        self.kill();
+        let _ = self.process.wait().await;
     }
 
     /// Asks the guest to finish.

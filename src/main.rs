@@ -3,19 +3,29 @@
 #![forbid(unsafe_code)]
 
 mod artifact;
+mod backoff;
+mod build;
 mod check;
 mod cli;
 mod code;
 mod config;
 mod doctor;
+mod drain;
 mod failure;
+mod forwards;
 mod generation;
+mod health;
 mod init;
 mod inner;
+mod live;
+mod livereload;
+mod make;
 mod protocol;
 mod report;
 mod session;
 mod settings;
+mod signals;
+mod watch;
 
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command};
@@ -28,6 +38,7 @@ fn main() -> ExitCode {
     match std::env::args_os().nth(1) {
         Some(first) if first == protocol::GUEST => return inner::guest().into(),
         Some(first) if first == protocol::COMPILE => return inner::compile().into(),
+        Some(first) if first == build::BUILD => return build::become_command(std::env::args_os().skip(2)).into(),
         _ => {}
     }
     let cli = Cli::parse();

@@ -32,14 +32,14 @@ pub struct Launch {
 }
 
 /// A file or directory of the host that is shown in the jail.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bind {
     pub host: PathBuf,
     pub read_only: bool,
 }
 
 /// What the process is for.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Task {
     /// Run a guest.
     Run(Box<runtime::Guest>),

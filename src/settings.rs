@@ -1,8 +1,9 @@
 //! What a run will do: command line, environment, file and defaults resolved, once. Nothing here is optional that has a
 //! default, and no port is a text any more.
 
-use crate::cli::{self, Os};
-use crate::config::File;
+use crate::build::Plan;
+use crate::cli::{self, Os, Restart};
+use crate::config::{File, Livereload};
 use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
 use netns::{Limits, Mapping, Rule};
@@ -11,9 +12,13 @@ use std::time::Duration;
 
 /// Open connections may go on this long after Ctrl-C.
 const GRACE: Duration = Duration::from_secs(10);
+/// Events of one save come this close together.
+const DEBOUNCE: Duration = Duration::from_millis(50);
+/// The port of the LiveReload protocol, which tools know.
+const LIVERELOAD: u16 = 35729;
 
 /// Everything that a run needs to know.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Settings {
     pub mappings: Vec<Mapping>,
     pub arguments: Vec<String>,
@@ -27,8 +32,24 @@ pub struct Settings {
     pub grace: Duration,
     /// None: what the binary's toolchain expects.
     pub listeners: Option<cli::Listeners>,
+    pub restart: Restart,
     pub cache: bool,
     pub isolation: bool,
+    pub build: Option<Plan>,
+    pub watch: Option<Watch>,
+}
+
+/// How a project is watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watch {
+    /// Folders and files; empty for the project's own.
+    pub paths: Vec<PathBuf>,
+    pub ignore: Vec<String>,
+    pub debounce: Duration,
+    /// The path of a request that a new guest has to answer well before it takes over.
+    pub health: Option<String>,
+    /// The port for pages that refresh themselves; 0 is any.
+    pub livereload: Option<u16>,
 }
 
 /// A directory of the host and its name in the guest.
@@ -51,13 +72,6 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
         None => None,
         Some((text, place)) => Some(size(&text, &place)?),
     };
-    let time = |flag: Option<&String>, name: &str, value, default| match given(flag, name, value, file) {
-        None => Ok(default),
-        Some((text, place)) => humantime::parse_duration(&text).map_err(|error| {
-            Failure::usage(anyhow!("{place}: `{text}` is no length of time: {error}"))
-                .hint("write for example `500ms`, `30s` or `2m`")
-        }),
-    };
     let max_connections = os.max_connections.or(config.network.max_connections);
     if max_connections == Some(0) {
         return Err(Failure::usage(anyhow!("the connection limit must be at least 1")));
@@ -69,18 +83,72 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
         directories: directories(&os.dirs, file)?,
         stdin: os.stdin || config.guest.stdin.unwrap_or(false),
         memory,
-        connect_timeout: time(
+        connect_timeout: length(
             os.connect_timeout.as_ref(),
             "--connect-timeout",
             config.network.connect_timeout.as_ref(),
+            file,
             Limits::CONNECT_TIMEOUT,
         )?,
         max_connections,
-        grace: time(os.grace.as_ref(), "--grace", config.guest.grace.as_ref(), GRACE)?,
+        grace: length(os.grace.as_ref(), "--grace", config.guest.grace.as_ref(), file, GRACE)?,
         listeners: os.listeners.or(config.guest.listeners),
+        restart: match os.restart.or(config.guest.restart) {
+            Some(restart) => restart,
+            None if os.watch => Restart::OnFailure,
+            None => Restart::Never,
+        },
         cache: !os.no_cache,
         isolation: !os.no_isolation,
+        build: Plan::find(&os.path, file)?,
+        watch: if os.watch { Some(watch(file)?) } else { None },
     })
+}
+
+fn watch(file: Option<&File>) -> Result<Watch> {
+    let defaults = crate::config::Watch::default();
+    let watch = file.map_or(&defaults, |file| &file.config.watch);
+    let absolute = |path: &PathBuf| {
+        let path = file.map_or(Path::new("."), File::folder).join(path);
+        path.canonicalize()
+            .with_context(|| format!("`[watch] paths`: cannot use {}", path.display()))
+            .map_err(Failure::usage)
+    };
+    let health = match (&watch.health, file) {
+        (Some(path), Some(file)) if !path.get_ref().starts_with('/') => {
+            let message = anyhow!("{}: `{}` is no path of a request", file.place(path), path.get_ref());
+            return Err(Failure::usage(message).hint("write for example `/health`"));
+        }
+        (path, _) => path.as_ref().map(|path| path.get_ref().clone()),
+    };
+    Ok(Watch {
+        paths: watch.paths.iter().map(absolute).collect::<Result<_>>()?,
+        ignore: watch.ignore.clone(),
+        debounce: length(None, "", watch.debounce.as_ref(), file, DEBOUNCE)?,
+        health,
+        livereload: match watch.livereload {
+            Livereload::Switch(false) => None,
+            Livereload::Switch(true) => Some(LIVERELOAD),
+            Livereload::Port(port) => Some(port),
+        },
+    })
+}
+
+/// A length of time, from wherever it was given.
+fn length(
+    flag: Option<&String>,
+    name: &str,
+    value: Option<&toml::Spanned<String>>,
+    file: Option<&File>,
+    default: Duration,
+) -> Result<Duration> {
+    match given(flag, name, value, file) {
+        None => Ok(default),
+        Some((text, place)) => humantime::parse_duration(&text).map_err(|error| {
+            Failure::usage(anyhow!("{place}: `{text}` is no length of time: {error}"))
+                .hint("write for example `500ms`, `30s` or `2m`")
+        }),
+    }
 }
 
 /// The text that applies, with where it was given.

@@ -3,7 +3,7 @@
 use crate::factory::SocketFactory;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Addresses of one port that are remembered; two are tried.
@@ -14,6 +14,7 @@ const MAX_ADDRESSES: usize = 4;
 pub struct Target {
     factory: SocketFactory,
     announced: bool,
+    retired: AtomicBool,
     listening: Mutex<HashMap<u16, Vec<IpAddr>>>,
     live: AtomicUsize,
     ended: tokio::sync::Notify,
@@ -36,6 +37,7 @@ impl Target {
         Arc::new(Target {
             factory,
             announced,
+            retired: AtomicBool::new(false),
             listening: Mutex::new(HashMap::new()),
             live: AtomicUsize::new(0),
             ended: tokio::sync::Notify::new(),
@@ -54,6 +56,35 @@ impl Target {
         if known.len() < MAX_ADDRESSES && !known.contains(&ip) {
             known.push(ip);
         }
+    }
+
+    /// Its successor is there: connections stay until they end, but one on which a client begins another HTTP/1 request,
+    /// after the answer to its last, moves to the forward's new target with that request. So nobody who keeps a connection
+    /// alive is answered by the past, and none is cut between two requests.
+    pub fn retire(&self) {
+        self.retired.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Acquire)
+    }
+
+    /// A connection to one of the guest's ports, from its own loopback.
+    ///
+    /// # Errors
+    ///
+    /// Nothing listens there, the guest does not accept at once, or the namespace is gone.
+    pub fn connect(&self, port: u16) -> std::io::Result<std::net::TcpStream> {
+        let mut last = rustix::io::Errno::CONNREFUSED;
+        for ip in self.candidates(port).into_iter().flatten() {
+            let socket = self.factory.socket(crate::factory::Family::of(ip))?;
+            match crate::relay::connect(&socket, (ip, port).into()) {
+                Ok(true) => return Ok(socket.into()),
+                Ok(false) => last = rustix::io::Errno::AGAIN,
+                Err(errno) => last = errno,
+            }
+        }
+        Err(last.into())
     }
 
     /// Connections that are open now.

@@ -87,7 +87,7 @@ fn start(guest: Guest, events: &Events, stop: &Stop) -> Result<Outcome> {
             match kind {
                 Kind::Http02 | Kind::Http03 => {
                     let served = many_threads()?.block_on(http::serve(instance, kind, stores, events, stop));
-                    served.map(|()| Outcome::Exited(0))
+                    Ok(outcome(served.map(Ok)))
                 }
                 Kind::Command03 => {
                     let run = command::run_03(instance, &stores);

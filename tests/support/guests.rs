@@ -10,7 +10,19 @@ pub fn root() -> &'static Path {
 
 /// Makes a component of a core module in the text format, for a world of `examples/wit`.
 pub fn component(text: &Path, world: &str) -> Vec<u8> {
-    let mut module = wat::parse_file(text).unwrap_or_else(|error| panic!("{}: {error}", text.display()));
+    let source = std::fs::read_to_string(text).unwrap_or_else(|error| panic!("{}: {error}", text.display()));
+    encode(text, &source, world)
+}
+
+/// A component for a guest's text in which `from` was replaced by `to`, for guests that differ from build to build.
+pub fn variant(text: &Path, world: &str, from: &str, to: &str) -> Vec<u8> {
+    let source = std::fs::read_to_string(text).unwrap_or_else(|error| panic!("{}: {error}", text.display()));
+    assert!(source.contains(from), "{} has no `{from}`", text.display());
+    encode(text, &source.replace(from, to), world)
+}
+
+pub fn encode(text: &Path, source: &str, world: &str) -> Vec<u8> {
+    let mut module = wat::parse_str(source).unwrap_or_else(|error| panic!("{}: {error}", text.display()));
     let mut resolve = Resolve::default();
     let (package, _) = resolve
         .push_dir(root().join("examples/wit"))

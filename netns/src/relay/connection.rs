@@ -3,6 +3,7 @@
 use super::end::End;
 use super::flow::{Flow, Moved, Progress};
 use super::pipe::Pool;
+use super::request;
 use crate::address;
 use crate::factory::Family;
 use crate::forward::Forward;
@@ -44,6 +45,19 @@ pub(super) enum Attempt {
     Hopeless(Errno),
 }
 
+/// What a turn of a connection came to.
+pub(super) enum Turn {
+    /// It waits for an edge.
+    Waiting,
+    /// There is more to do at once.
+    More,
+    /// The connection is over.
+    Over(Ending),
+    /// The client begins another request and the guest has a successor: the phase is `Waiting`, and the request still
+    /// to be read.
+    Moving,
+}
+
 /// Why a connection is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
@@ -67,11 +81,15 @@ pub(super) struct Connection {
     pub(super) queued: bool,
     /// It has ended in this turn; its slot is about to be freed.
     pub(super) over: bool,
+    /// Counts guest ends: an event of an end that is closed must not be taken for one of the next.
+    pub(super) round: u16,
     pub(super) client: End,
     peer: SocketAddr,
     to_guest: Flow,
     to_client: Flow,
     resetting: bool,
+    /// The last bytes came from the guest.
+    answered: bool,
     pause: Duration,
 }
 
@@ -94,11 +112,13 @@ impl Connection {
             due: None,
             queued: false,
             over: false,
+            round: 0,
             client: End::new(socket),
             peer,
             to_guest: Flow::new(),
             to_client: Flow::new(),
             resetting: false,
+            answered: false,
             pause: FIRST_PAUSE,
         }
     }
@@ -127,6 +147,7 @@ impl Connection {
             tried = true;
             match connect(&target, SocketAddr::new(ip, port), self.peer) {
                 Ok((socket, connected)) => {
+                    self.round = self.round.wrapping_add(1);
                     let mut guest = End::new(socket);
                     guest.writable = connected;
                     target.opened();
@@ -141,8 +162,16 @@ impl Connection {
                     };
                     return Attempt::UnderWay;
                 }
-                // An address family or route that the namespace does not have counts as nobody there.
-                Err(Errno::CONNREFUSED | Errno::AFNOSUPPORT | Errno::NETUNREACH) => {}
+                // An address family or route that the namespace does not have counts as nobody there, and so does a
+                // namespace that is gone: another guest may follow it.
+                Err(
+                    Errno::CONNREFUSED
+                    | Errno::AFNOSUPPORT
+                    | Errno::NETUNREACH
+                    | Errno::CONNRESET
+                    | Errno::PIPE
+                    | Errno::TIMEDOUT,
+                ) => {}
                 Err(errno) => return Attempt::Hopeless(errno),
             }
         }
@@ -188,10 +217,13 @@ impl Connection {
         }
     }
 
-    /// Moves bytes both ways. `Ok(true)` when there is more to do at once, `Err` when the connection is over.
-    pub(super) fn turn(&mut self, scratch: &mut [u8], pool: &mut Pool, now: Instant) -> Result<bool, Ending> {
+    /// Moves bytes both ways.
+    pub(super) fn turn(&mut self, scratch: &mut [u8], pool: &mut Pool, now: Instant) -> Turn {
+        if self.moves_on(scratch) {
+            return Turn::Moving;
+        }
         let Phase::Open { guest, .. } = &mut self.phase else {
-            return Ok(false);
+            return Turn::Waiting;
         };
         let (mut up, mut down) = (Moved::default(), Moved::default());
         let sent = self.to_guest.turn(&mut self.client, guest, scratch, pool, &mut up);
@@ -202,22 +234,50 @@ impl Connection {
             counters.to_client.fetch_add(down.total(), Relaxed);
             counters.spliced.fetch_add(up.spliced + down.spliced, Relaxed);
             self.last_moved = now;
+            self.answered = down.total() > 0;
         }
         let more = sent == Progress::More || got == Progress::More;
         self.resetting |= self.client.broken || guest.broken;
         self.resetting |= [sent, got].contains(&Progress::SinkReset);
         if [sent, got].contains(&Progress::SourceReset) {
-            return Err(Ending::Reset);
+            return Turn::Over(Ending::Reset);
         }
         // What a broken side sent before it broke has arrived here and is still delivered, as far as the other side takes
         // it at once. To wait for room would be to wait for ever where that side waits for us.
         if self.resetting && !more {
-            return Err(Ending::Reset);
+            return Turn::Over(Ending::Reset);
         }
         match (self.to_guest.is_over(), self.to_client.is_over()) {
-            (true, true) => Err(Ending::Closed),
-            _ => Ok(more),
+            (true, true) => Turn::Over(Ending::Closed),
+            _ if more => Turn::More,
+            _ => Turn::Waiting,
         }
+    }
+
+    /// Leaves a guest that has a successor when the client begins another request. A client that does not send requests
+    /// ahead has read the whole answer by then.
+    fn moves_on(&mut self, scratch: &mut [u8]) -> bool {
+        let Phase::Open { target, .. } = &self.phase else {
+            return false;
+        };
+        if !(target.is_retired() && self.answered && self.client.readable && !self.client.ending) {
+            return false;
+        }
+        if !(self.to_guest.rests_between_requests() && self.to_client.is_at_rest()) {
+            return false;
+        }
+        let has_successor = self.forward.target().is_some_and(|new| !Arc::ptr_eq(&new, target));
+        let peeked = self.client.peek(scratch);
+        if !(has_successor && peeked.is_ok_and(|length| request::is_head(&scratch[..length]))) {
+            return false;
+        }
+        target.closed();
+        // The guest sees an ordinary end: clients that keep connections alive close them when they like.
+        self.phase = Phase::Waiting { again: self.deadline };
+        self.to_guest = Flow::new();
+        self.to_client = Flow::new();
+        self.pause = FIRST_PAUSE;
+        true
     }
 
     /// One side is closed, or broken with bytes still under way: it must not stay silent for ever.
@@ -269,7 +329,7 @@ fn connect(target: &Target, to: SocketAddr, peer: SocketAddr) -> rustix::io::Res
 
 /// Connects without waiting. On loopback the handshake is over when connect(2) returns, although it says
 /// "in progress"; the second call asks for the result and saves a turn through epoll.
-fn start(socket: &OwnedFd, to: SocketAddr) -> rustix::io::Result<bool> {
+pub(crate) fn start(socket: &OwnedFd, to: SocketAddr) -> rustix::io::Result<bool> {
     match rustix::net::connect(socket, &to) {
         Ok(()) => return Ok(true),
         Err(Errno::INPROGRESS) => {}

@@ -44,6 +44,11 @@ impl End {
         self.broken |= events.contains(EventFlags::ERR);
     }
 
+    /// What could be read, left where it is.
+    pub(super) fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.peek(buffer)
+    }
+
     pub(super) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.stream.read(buffer);
         self.readable = match &read {

@@ -2,6 +2,7 @@
 
 use super::end::End;
 use super::pipe::{Pipe, Pool};
+use super::request;
 use rustix::io::Errno;
 use std::io::ErrorKind;
 
@@ -72,6 +73,8 @@ pub(super) struct Flow {
     way: Way,
     source: Source,
     over: bool,
+    /// Its first bytes were those of an HTTP/1 request; none before they have come.
+    began_with_request: Option<bool>,
 }
 
 impl Flow {
@@ -81,11 +84,22 @@ impl Flow {
             way: Way::Copy { full: 0 },
             source: Source::Open,
             over: false,
+            began_with_request: None,
         }
     }
 
     pub(super) fn is_over(&self) -> bool {
         self.over
+    }
+
+    /// It speaks HTTP/1, and everything that it has read has gone out.
+    pub(super) fn rests_between_requests(&self) -> bool {
+        self.began_with_request == Some(true) && self.is_at_rest()
+    }
+
+    /// Nothing is under way.
+    pub(super) fn is_at_rest(&self) -> bool {
+        !self.over && self.source == Source::Open && matches!(self.held, Held::Nothing)
     }
 
     /// Moves what can be moved. `scratch` is the worker's buffer, empty between turns.
@@ -193,6 +207,9 @@ impl Flow {
                 return;
             }
         };
+        if self.began_with_request.is_none() {
+            self.began_with_request = Some(request::begins(&scratch[..length]));
+        }
         if let Way::Copy { full } = &mut self.way {
             *full = if length == scratch.len() { *full + 1 } else { 0 };
             if *full >= BULK_AFTER {

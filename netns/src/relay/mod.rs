@@ -11,12 +11,17 @@
 //! else here. A flow starts with a small shared buffer, where a short message costs one recv and one send, and turns
 //! to splice while the stream keeps filling it. A connection ends when both flows have ended; end-of-file becomes
 //! shutdown(2), a reset becomes a reset.
+//!
+//! A connection whose target has a successor stays where it is until it ends, with one exception, [`request`]: a client
+//! that begins another HTTP request moves with it.
 
 mod connection;
 mod deadlines;
 mod end;
 mod flow;
 mod pipe;
+mod request;
 mod worker;
 
+pub(crate) use connection::start as connect;
 pub(crate) use worker::{Command, Mailbox, Settings, spawn};

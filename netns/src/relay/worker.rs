@@ -1,6 +1,6 @@
 //! The worker thread: an epoll loop that accepts, connects, relays and gives up.
 
-use super::connection::{Attempt, Connection, Ending, Phase, accept};
+use super::connection::{Attempt, Connection, Ending, Phase, Turn, accept};
 use super::deadlines::{Deadlines, Ticket};
 use super::end::End;
 use super::flow::SCRATCH;
@@ -108,26 +108,30 @@ enum Token {
     Mailbox,
     Listener(usize),
     Client(usize),
-    Guest(usize),
+    /// With the count of guest ends that the connection has had.
+    Guest(usize, u16),
 }
 
 impl Token {
+    /// Slots need far fewer than the 46 bits below.
+    const ROUND: u32 = 48;
+
     fn pack(self) -> u64 {
         match self {
             Token::Mailbox => 0,
             Token::Listener(key) => 1 | (key as u64) << 2,
             Token::Client(key) => 2 | (key as u64) << 2,
-            Token::Guest(key) => 3 | (key as u64) << 2,
+            Token::Guest(key, round) => 3 | (key as u64) << 2 | u64::from(round) << Token::ROUND,
         }
     }
 
     fn unpack(data: u64) -> Token {
-        let key = (data >> 2) as usize;
+        let key = ((data & !(u64::MAX << Token::ROUND)) >> 2) as usize;
         match data & 3 {
             0 => Token::Mailbox,
             1 => Token::Listener(key),
             2 => Token::Client(key),
-            _ => Token::Guest(key),
+            _ => Token::Guest(key, (data >> Token::ROUND) as u16),
         }
     }
 }
@@ -180,7 +184,15 @@ impl Worker {
                     }
                     Token::Listener(key) => self.accept(key),
                     Token::Client(key) => self.edge(key, flags, Side::Client),
-                    Token::Guest(key) => self.edge(key, flags, Side::Guest),
+                    Token::Guest(key, round) => {
+                        if self
+                            .connections
+                            .get(key)
+                            .is_some_and(|connection| connection.round == round)
+                        {
+                            self.edge(key, flags, Side::Guest);
+                        }
+                    }
                 }
             }
             for ticket in std::mem::take(&mut self.runnable) {
@@ -373,8 +385,9 @@ impl Worker {
             Attempt::UnderWay => {
                 // A handshake that the guest's full queue keeps waiting has no end of its own.
                 self.schedule(key, self.connections[key].deadline);
-                if let Phase::Connecting { guest, .. } = &self.connections[key].phase
-                    && self.watch(guest, Token::Guest(key)).is_err()
+                let connection = &self.connections[key];
+                if let Phase::Connecting { guest, .. } = &connection.phase
+                    && self.watch(guest, Token::Guest(key, connection.round)).is_err()
                 {
                     self.close(key, Ending::Reset);
                 }
@@ -403,7 +416,7 @@ impl Worker {
         // EPOLL_CTL_ADD reports what is ready already, so nothing is lost between the first turn and here. Either end
         // may be watched since it waited or connected.
         let watched = self
-            .watch(guest, Token::Guest(key))
+            .watch(guest, Token::Guest(key, connection.round))
             .and_then(|()| self.watch(&connection.client, Token::Client(key)));
         if watched.is_err() {
             self.close(key, Ending::Reset);
@@ -461,17 +474,20 @@ impl Worker {
     fn drive(&mut self, key: usize) {
         let connection = &mut self.connections[key];
         match connection.turn(&mut self.scratch, &mut self.pool, self.now) {
-            Err(ending) => self.close(key, ending),
-            Ok(more) => {
-                let ticket = (key, connection.serial);
-                if more && !connection.queued {
-                    connection.queued = true;
-                    self.runnable.push(ticket);
-                }
-                if connection.is_half_closed() {
-                    self.schedule(key, self.now + self.settings.limits.half_closed_idle);
-                }
+            Turn::Over(ending) => return self.close(key, ending),
+            Turn::Moving => {
+                connection.accepted = self.now;
+                connection.deadline = self.now + self.settings.limits.connect_timeout;
+                return self.attempt(key);
             }
+            Turn::More if !connection.queued => {
+                connection.queued = true;
+                self.runnable.push((key, connection.serial));
+            }
+            Turn::More | Turn::Waiting => {}
+        }
+        if self.connections[key].is_half_closed() {
+            self.schedule(key, self.now + self.settings.limits.half_closed_idle);
         }
     }
 

@@ -57,6 +57,10 @@ pub(crate) async fn serve(
         Kind::Http03 => (ProxyPre::P3(p3::bindings::ServicePre::new(instance)?), REUSE_03),
         _ => (ProxyPre::P2(p2::bindings::ProxyPre::new(instance)?), REUSE_02),
     };
+    // A guest that cannot even begin is found out before anybody is sent to it.
+    let mut first = stores.make(&engine)?;
+    proxy.instantiate_async(&mut first).await?;
+    drop(first);
     let (gate, ports) = (stores.gate.clone(), stores.guest.ports.clone());
     let handler = ProxyHandler::new(Instances {
         engine,

@@ -25,10 +25,13 @@ pub(super) struct Socket {
 }
 
 pub(super) enum Kind {
-    /// With connections that a poll took from the queue to be sure that they are there.
     Listener {
         listener: TcpListener,
+        /// Connections that a poll took from the queue to be sure that they are there.
         taken: VecDeque<TcpStream>,
+        /// Tells that the guest listens, when it first asks for a connection: the socket is older than the guest, which may
+        /// still have much to do, or trap, before it serves.
+        tell: Option<Box<dyn FnOnce() + Send>>,
     },
     Stream(TcpStream),
 }
@@ -51,10 +54,11 @@ impl Sockets {
             socket.set_nodelay(true)?;
             socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, *port)))?;
             let listener = socket.listen(BACKLOG)?;
-            gate.listening(listener.local_addr()?);
+            let (gate, address) = (gate.clone(), listener.local_addr()?);
             let kind = Kind::Listener {
                 listener,
                 taken: VecDeque::new(),
+                tell: Some(Box::new(move || gate.listening(address))),
             };
             open.insert(
                 descriptor,
@@ -99,9 +103,12 @@ impl Sockets {
 impl Kind {
     /// Takes a connection, waiting for one unless `nonblocking`.
     pub(super) async fn accept(&mut self, nonblocking: bool) -> io::Result<TcpStream> {
-        let Kind::Listener { listener, taken } = self else {
+        let Kind::Listener { listener, taken, tell } = self else {
             return Err(ErrorKind::InvalidInput.into());
         };
+        if let Some(tell) = tell.take() {
+            tell();
+        }
         if let Some(stream) = taken.pop_front() {
             return Ok(stream);
         }
@@ -126,7 +133,10 @@ impl Kind {
     /// on it. The number is of bytes that are known to be there.
     pub(super) fn poll_readable(&mut self, context: &mut Context<'_>) -> Poll<u64> {
         match self {
-            Kind::Listener { listener, taken } => {
+            Kind::Listener { listener, taken, tell } => {
+                if let Some(tell) = tell.take() {
+                    tell();
+                }
                 if taken.is_empty()
                     && let Ok((stream, _)) = ready!(listener.poll_accept(context))
                 {

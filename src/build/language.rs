@@ -1,0 +1,256 @@
+//! What a project is built with, told by the files that it has. A language is added here and nowhere else.
+
+use super::{Output, Plan, Tool};
+use crate::failure::{Failure, Result};
+use anyhow::anyhow;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// One way to build a project.
+pub struct Language {
+    pub name: &'static str,
+    /// Whether a folder is such a project.
+    is_here: fn(&Path) -> bool,
+    /// How to build it; the second path is a folder for what is built.
+    plan: fn(&Path, &Path) -> Result<Plan>,
+}
+
+/// The first that fits is taken: what names its own toolchain comes before what may belong to any.
+pub const LANGUAGES: [Language; 6] = [
+    Language {
+        name: "Rust",
+        is_here: |folder| folder.join("Cargo.toml").is_file(),
+        plan: |folder, _| {
+            Ok(Plan {
+                tools: vec![CARGO],
+                command: words(&[
+                    "cargo",
+                    "build",
+                    "--target",
+                    "wasm32-wasip2",
+                    "--release",
+                    "--message-format=json-render-diagnostics",
+                ]),
+                variables: Vec::new(),
+                folder: folder.to_owned(),
+                output: Output::CargoMessages,
+                hint: Some(rust_hint),
+            })
+        },
+    },
+    Language {
+        name: "Go",
+        is_here: |folder| folder.join("go.mod").is_file(),
+        plan: |folder, out| {
+            let output = out.join("app.wasm");
+            Ok(Plan {
+                tools: vec![GO],
+                command: with(&["go", "build", "-o"], &[&output, Path::new(".")]),
+                variables: vec![("GOOS", "wasip1"), ("GOARCH", "wasm")],
+                folder: folder.to_owned(),
+                output: Output::File(output),
+                hint: None,
+            })
+        },
+    },
+    Language {
+        name: "AssemblyScript",
+        is_here: |folder| folder.join("asconfig.json").is_file(),
+        plan: |folder, out| {
+            let output = out.join("app.wasm");
+            let entry = Path::new("assembly/index.ts");
+            Ok(Plan {
+                tools: vec![NPX],
+                command: with(&["npx", "--no-install", "asc"], &[entry])
+                    .into_iter()
+                    .chain(with(&["--target", "release", "--outFile"], &[&output]))
+                    .collect(),
+                variables: Vec::new(),
+                folder: folder.to_owned(),
+                output: Output::File(output),
+                hint: Some(|_| Some("npm install --save-dev assemblyscript".to_owned())),
+            })
+        },
+    },
+    Language {
+        name: "Zig",
+        is_here: |folder| folder.join("build.zig").is_file(),
+        plan: |folder, out| {
+            Ok(Plan {
+                tools: vec![ZIG],
+                command: with(&["zig", "build", "-Dtarget=wasm32-wasi", "--prefix"], &[out]),
+                variables: Vec::new(),
+                folder: folder.to_owned(),
+                output: Output::OnlyOneIn(out.join("bin")),
+                hint: None,
+            })
+        },
+    },
+    Language {
+        name: "make",
+        is_here: |folder| {
+            ["Makefile", "makefile", "GNUmakefile"]
+                .iter()
+                .any(|name| folder.join(name).is_file())
+        },
+        plan: |folder, _| {
+            Ok(Plan {
+                tools: vec![MAKE],
+                command: words(&["make"]),
+                variables: Vec::new(),
+                folder: folder.to_owned(),
+                output: Output::OnlyOneIn(folder.to_owned()),
+                hint: None,
+            })
+        },
+    },
+    Language {
+        name: "C",
+        // A folder that has its .wasm beside the source was built by other means.
+        is_here: |folder| !with_extension(folder, "c").is_empty() && with_extension(folder, "wasm").is_empty(),
+        plan: c,
+    },
+];
+
+const CARGO: Tool = Tool {
+    program: "cargo",
+    install: "install Rust: https://rustup.rs, then `rustup target add wasm32-wasip2`",
+};
+const GO: Tool = Tool {
+    program: "go",
+    install: "install Go 1.21 or later: https://go.dev/dl (Debian: `sudo apt-get install -t bookworm-backports golang-go`)",
+};
+const NPX: Tool = Tool {
+    program: "npx",
+    install: "install Node.js (`sudo apt-get install npm`), then `npm install --save-dev assemblyscript`",
+};
+const ZIG: Tool = Tool {
+    program: "zig",
+    install: "install Zig: `pip install ziglang` and put its folder on PATH, or https://ziglang.org/download",
+};
+const MAKE: Tool = Tool {
+    program: "make",
+    install: "sudo apt-get install make",
+};
+
+/// The language of a project's folder.
+pub fn detect(folder: &Path) -> Option<&'static Language> {
+    LANGUAGES.iter().find(|language| (language.is_here)(folder))
+}
+
+impl Language {
+    /// How to build the project in `folder`.
+    pub fn plan(&self, folder: &Path) -> Result<Plan> {
+        (self.plan)(folder, &place(folder)?)
+    }
+}
+
+/// A folder for what a project's build writes, outside the project.
+fn place(folder: &Path) -> Result<PathBuf> {
+    let cache = crate::code::cache_folder()
+        .ok_or_else(|| Failure::from(anyhow!("there is no folder for what is built")).hint("set WASMRUN_CACHE_DIR"))?;
+    let name = blake3::hash(folder.as_os_str().as_encoded_bytes()).to_hex();
+    Ok(cache.join("build").join(&name[..16]))
+}
+
+fn c(folder: &Path, out: &Path) -> Result<Plan> {
+    let output = out.join("app.wasm");
+    let clang = super::find("zig").is_none() && super::find("clang").is_some();
+    let (tool, compiler) = if clang {
+        (CLANG, ["clang", "--target=wasm32-wasi"].as_slice())
+    } else {
+        (ZIG, ["zig", "cc", "--target=wasm32-wasi"].as_slice())
+    };
+    let mut command = with(&[compiler, &["-O2", "-o"]].concat(), &[&output]);
+    command.extend(with_extension(folder, "c").into_iter().map(PathBuf::into_os_string));
+    Ok(Plan {
+        tools: vec![tool],
+        command,
+        variables: Vec::new(),
+        folder: folder.to_owned(),
+        output: Output::File(output),
+        hint: clang.then_some(|_| Some("sudo apt-get install wasi-libc libclang-rt-dev-wasm32 lld".to_owned())),
+    })
+}
+
+const CLANG: Tool = Tool {
+    program: "clang",
+    install: "sudo apt-get install clang lld wasi-libc libclang-rt-dev-wasm32",
+};
+
+/// A Rust toolchain without the target says so in many lines; the fix is one.
+fn rust_hint(folder: &Path) -> Option<String> {
+    let output = std::process::Command::new("rustc")
+        .args(["--print", "target-libdir", "--target", "wasm32-wasip2"])
+        .current_dir(folder)
+        .output()
+        .ok()?;
+    let place = String::from_utf8(output.stdout).ok()?;
+    let is_there = output.status.success() && Path::new(place.trim()).is_dir();
+    (!is_there).then(|| "the target is not installed: `rustup target add wasm32-wasip2`".to_owned())
+}
+
+/// Files of a folder with this extension, in order.
+fn with_extension(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|e| e == extension) && path.is_file())
+        .collect();
+    files.sort();
+    files
+}
+
+fn words(words: &[&str]) -> Vec<OsString> {
+    words.iter().map(OsString::from).collect()
+}
+
+fn with(first: &[&str], paths: &[&Path]) -> Vec<OsString> {
+    let mut command = words(first);
+    command.extend(paths.iter().map(OsString::from));
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn project(files: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for file in files {
+            std::fs::write(folder.path().join(file), "").unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn projects_are_told_by_their_files() {
+        for (files, name) in [
+            (&["Cargo.toml", "Makefile"] as &[&str], Some("Rust")),
+            (&["go.mod", "main.go"], Some("Go")),
+            (&["asconfig.json", "package.json"], Some("AssemblyScript")),
+            (&["build.zig"], Some("Zig")),
+            (&["Makefile", "main.c"], Some("make")),
+            (&["main.c", "util.c"], Some("C")),
+            (&["main.c", "main.wasm"], None),
+            (&["app.wasm"], None),
+            (&[], None),
+        ] {
+            let folder = project(files);
+            assert_eq!(detect(folder.path()).map(|language| language.name), name, "{files:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_built_lies_outside_the_project_and_apart_from_others() {
+        let (one, two) = (project(&["go.mod"]), project(&["go.mod"]));
+        let output =
+            |folder: &tempfile::TempDir| match detect(folder.path()).unwrap().plan(folder.path()).unwrap().output {
+                Output::File(path) => path,
+                other => panic!("{other:?}"),
+            };
+        assert!(!output(&one).starts_with(one.path()));
+        assert_ne!(output(&one), output(&two));
+        assert_eq!(output(&one), output(&one));
+    }
+}

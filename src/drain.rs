@@ -1,0 +1,82 @@
+//! The end of a generation that has a successor: its connections finish, then its process ends.
+
+use crate::live::Live;
+use netns::{Forwarder, Target};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// A generation that has gone.
+pub struct Drained {
+    pub number: u64,
+    /// Connections that were open at the grace limit.
+    pub cut: usize,
+}
+
+/// Generations on their way out.
+#[derive(Default)]
+pub struct Draining {
+    tasks: JoinSet<Drained>,
+    targets: Vec<Arc<Target>>,
+}
+
+impl Draining {
+    /// Takes a generation in. It ends with its last connection, or after `grace`.
+    pub fn add(&mut self, live: Live, forwarder: Arc<Forwarder>, grace: Duration) {
+        self.targets.push(live.generation.target.clone());
+        self.tasks.spawn(drain(live, forwarder, grace));
+    }
+
+    /// The next that has gone. Cancel-safe; never, when there is none.
+    pub async fn next(&mut self) -> Drained {
+        match self.tasks.join_next().await {
+            Some(Ok(drained)) => {
+                self.targets.retain(|target| target.live() > 0);
+                drained
+            }
+            _ => std::future::pending().await,
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
+    }
+
+    /// Connections that are open to them.
+    pub fn live(&self) -> usize {
+        self.targets.iter().map(|target| target.live()).sum()
+    }
+
+    /// Resets their connections; returns how many there were.
+    pub fn abort(&mut self, forwarder: &Forwarder) -> usize {
+        let live = self.live();
+        for target in self.targets.drain(..) {
+            forwarder.abort(&target);
+        }
+        live
+    }
+}
+
+async fn drain(mut live: Live, forwarder: Arc<Forwarder>, grace: Duration) -> Drained {
+    let target = live.generation.target.clone();
+    // What the guest still says is let go, so that it is not held up. Its own end is not the end of its connections, whose
+    // last bytes may be on their way.
+    let listen = async {
+        while live.generation.message().await.is_some() {}
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = target.drained() => {}
+        () = tokio::time::sleep(grace) => {}
+        () = listen => {}
+    }
+    let cut = target.live();
+    if cut > 0 {
+        forwarder.abort(&target);
+    }
+    live.finish().await;
+    Drained {
+        number: live.number,
+        cut,
+    }
+}

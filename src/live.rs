@@ -1,0 +1,127 @@
+//! A generation with what is known of it.
+
+use crate::doctor;
+use crate::failure::{Failure, Result};
+use crate::generation::{Generation, Start};
+use crate::make::Made;
+use crate::protocol::Message;
+use anyhow::anyhow;
+use runtime::{Event, Kind, Outcome};
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+/// A guest that was told to end has this long before it is ended.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// One process, from its start to its end.
+pub struct Live {
+    /// Counts the session's generations, from 1.
+    pub number: u64,
+    pub generation: Generation,
+    pub made: Made,
+    /// What the process was given.
+    pub given: Start,
+    pub started: Instant,
+    /// Known when the code is loaded.
+    pub kind: Option<Kind>,
+    /// Ports that it listens on.
+    pub listening: BTreeSet<u16>,
+    /// How it ended, when it has said so.
+    pub outcome: Option<Outcome>,
+}
+
+/// What a message came to.
+pub enum News {
+    Event(Event),
+    /// Nothing that anybody has to be told.
+    Nothing,
+}
+
+impl Live {
+    pub fn start(number: u64, made: Made, start: Start) -> Result<Live> {
+        let generation = Generation::start(start.clone())?;
+        if let Some(pid) = generation.pid() {
+            tracing::debug!("guest: process {pid}");
+        }
+        Ok(Live {
+            number,
+            generation,
+            made,
+            given: start,
+            started: Instant::now(),
+            kind: None,
+            listening: BTreeSet::new(),
+            outcome: None,
+        })
+    }
+
+    /// Takes a message in.
+    ///
+    /// # Errors
+    ///
+    /// The jail could not be built.
+    pub fn take(&mut self, message: Message) -> Result<News> {
+        Ok(match message {
+            Message::Event(event) => {
+                match &event {
+                    Event::Loaded(kind) => self.kind = Some(*kind),
+                    Event::Listening(address) => {
+                        self.generation.target.listens(*address);
+                        self.listening.insert(address.port());
+                    }
+                    _ => {}
+                }
+                News::Event(event)
+            }
+            Message::Ended(outcome) => {
+                self.outcome = Some(outcome);
+                News::Nothing
+            }
+            // Once its code is loaded the jail stands: what it says then is not to be believed.
+            Message::Jail { error, errno } if self.kind.is_none() => return Err(doctor::explain(&error, errno)),
+            Message::Jail { .. } | Message::Inside(_) => News::Nothing,
+        })
+    }
+
+    /// Whether it can take over: loaded, and listening on each of these ports.
+    pub fn listens_on(&self, ports: &BTreeSet<u16>) -> bool {
+        self.kind.is_some() && self.listening.is_superset(ports)
+    }
+
+    /// Whether a change of the forwarded ports needs a new start: listeners of these kinds are opened before the guest
+    /// runs.
+    pub fn is_given_listeners(&self) -> bool {
+        self.kind.is_none_or(|kind| kind == Kind::Module || kind.is_http())
+    }
+
+    /// How it ended, in words, and what there is to say at length; the exit code is its process's.
+    pub fn epitaph(&self, code: u8) -> (String, Option<&str>) {
+        match &self.outcome {
+            Some(Outcome::Exited(_)) => (format!("ended with exit code {code}"), None),
+            Some(Outcome::Trapped(text)) => ("trapped".to_owned(), Some(text)),
+            Some(Outcome::Failed(text)) => ("cannot run".to_owned(), Some(text)),
+            None => (format!("was killed (exit code {code})"), None),
+        }
+    }
+
+    /// The error that it is to the user when nothing follows it.
+    pub fn failure(&self, code: u8) -> Option<Failure> {
+        match &self.outcome {
+            Some(Outcome::Failed(text)) => Some(anyhow!("the guest cannot run: {text}").into()),
+            None => Some(Failure {
+                code,
+                ..anyhow!("the guest's process was killed (exit code {code})").into()
+            }),
+            Some(_) => None,
+        }
+    }
+
+    /// Ends it. Only HTTP guests have anything to finish when they are told.
+    pub async fn finish(&mut self) {
+        let patience = match self.kind {
+            Some(kind) if kind.is_http() => LAST_WORDS,
+            _ => Duration::ZERO,
+        };
+        self.generation.finish(patience).await;
+    }
+}

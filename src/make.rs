@@ -1,0 +1,38 @@
+//! From a project to code that can start: build, find, compile. One future, so that dropping it ends all of it.
+
+use crate::artifact;
+use crate::build::Plan;
+use crate::code::{self, Code};
+use crate::config::File;
+use crate::failure::Result;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What a generation runs.
+#[derive(Clone)]
+pub struct Made {
+    pub artifact: PathBuf,
+    /// Shared, because a restart runs the same code again.
+    pub code: Arc<Code>,
+    /// How long the build took; none where nothing is built.
+    pub built: Option<Duration>,
+}
+
+/// Builds where there is a plan, else takes what is there, and compiles it.
+pub async fn make(path: &Path, plan: Option<Plan>, config: Option<&File>, use_cache: bool) -> Result<Made> {
+    let (artifact, built) = match plan {
+        Some(plan) => {
+            let started = Instant::now();
+            let artifact = plan.run().await?;
+            (artifact, Some(started.elapsed()))
+        }
+        None => (artifact::find(path, config)?, None),
+    };
+    let code = code::prepare(&artifact, use_cache).await?;
+    Ok(Made {
+        artifact,
+        code: Arc::new(code),
+        built,
+    })
+}

@@ -1,0 +1,293 @@
+//! `wasmrun os`: binds, makes, starts, forwards, swaps, and ends in order.
+//!
+//! ```text
+//!   watch --changes--> make (build, compile) --Made--> candidate --listens on every port--> serving --> draining
+//!                        | failed                        | ended, or never listens
+//!                        +--- the serving one stays -----+
+//! ```
+//!
+//! Everything that can happen is one `Happening`; the loop takes them one by one, so no two steps of a swap overlap.
+
+mod start;
+mod swap;
+mod talk;
+mod watching;
+
+use crate::artifact;
+use crate::backoff::Backoff;
+use crate::cli::Os;
+use crate::config::File;
+use crate::drain::{Drained, Draining};
+use crate::failure::Result;
+use crate::forwards::{self, Forwards};
+use crate::live::Live;
+use crate::livereload::Livereload;
+use crate::make::Made;
+use crate::protocol::Message;
+use crate::settings::{self, Settings};
+use crate::signals::Signals;
+use crate::watch::{Changes, Watch};
+use anyhow::Context;
+use netns::{Forwarder, Limits, Notice};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use talk::plural;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::Instant;
+
+/// Runs the command and returns wasmrun's exit code.
+pub async fn run(os: &Os) -> Result<u8> {
+    // From here on signals wait for us instead of ending the process.
+    let signals = Signals::new()?;
+    let file = File::find(os.config.as_deref(), &os.path)?;
+    let settings = settings::resolve(os, file.as_ref())?;
+    if let Some(file) = &file {
+        tracing::debug!("config: {}", file.path.display());
+    }
+    if settings.build.is_none() {
+        artifact::find(&os.path, file.as_ref())?;
+    }
+    raise_descriptor_limit();
+    let listeners = settings
+        .mappings
+        .iter()
+        .map(|mapping| Ok((*mapping, forwards::bind(mapping)?)));
+    let listeners: Vec<_> = listeners.collect::<Result<_>>()?;
+    if !settings.isolation {
+        tracing::warn!("--no-isolation: the guest runs in the host's network, without namespaces around it");
+    }
+    let (notices, notice_receiver) = unbounded_channel();
+    // A receiver that is gone is a session that has ended.
+    let listener: netns::forward::Listener = Arc::new(move |notice| drop(notices.send(notice)));
+    let limits = limits(&settings, listeners.len());
+    let forwarder = Arc::new(Forwarder::start(limits, listener).context("cannot start the forwards")?);
+    let mut session = Session {
+        os: os.clone(),
+        forwards: Forwards::new(forwarder.clone(), listeners),
+        forwarder,
+        notices: notice_receiver,
+        signals,
+        watch: None,
+        livereload: None,
+        making: None,
+        candidate: None,
+        serving: None,
+        draining: Draining::default(),
+        restart: None,
+        backoff: Backoff::default(),
+        last_made: None,
+        started: 0,
+        look: None,
+        told: BTreeSet::new(),
+        waited: HashMap::new(),
+        products: HashSet::new(),
+        build_ended: None,
+        settings,
+        file: file.map(Arc::new),
+    };
+    if session.settings.watch.is_some() {
+        session.watch().await?;
+    }
+    session.make(std::time::Instant::now());
+    session.serve().await
+}
+
+fn limits(settings: &Settings, mappings: usize) -> Limits {
+    // One listener for each of two addresses; a connection has two descriptors as well.
+    let mut limits = Limits::of_this_process();
+    limits.connect_timeout = settings.connect_timeout;
+    let most = limits.connections.saturating_sub(mappings).max(1);
+    // More than the descriptors allow would fail at accept, with a worse message.
+    limits.connections = settings.max_connections.unwrap_or(usize::MAX).min(most);
+    limits
+}
+
+/// Takes what the hard limit allows: each connection needs two descriptors here and one in the guest.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // What is there then has to do; the connection limit follows it.
+    let _ = setrlimit(Resource::Nofile, limit);
+}
+
+type Later<T> = Pin<Box<dyn Future<Output = T>>>;
+
+struct Session {
+    os: Os,
+    file: Option<Arc<File>>,
+    settings: Settings,
+    forwarder: Arc<Forwarder>,
+    forwards: Forwards,
+    notices: UnboundedReceiver<Notice>,
+    signals: Signals,
+    watch: Option<Watch>,
+    livereload: Option<Livereload>,
+    making: Option<Making>,
+    candidate: Option<Candidate>,
+    serving: Option<Live>,
+    draining: Draining,
+    /// When the guest that has ended is started again.
+    restart: Option<Instant>,
+    backoff: Backoff,
+    /// What the last generation that was started runs.
+    last_made: Option<Made>,
+    /// Generations started so far.
+    started: u64,
+    /// When to look whether the guest listens where it should.
+    look: Option<Instant>,
+    /// Forwarded ports of which it was said that nobody listens.
+    told: BTreeSet<u16>,
+    /// When it was last said of a port that a connection had waited in vain.
+    waited: HashMap<u16, Instant>,
+    /// Files that builds write into the project.
+    products: HashSet<PathBuf>,
+    build_ended: Option<std::time::Instant>,
+}
+
+/// A build and compilation under way.
+struct Making {
+    since: std::time::Instant,
+    made: Later<Result<Made>>,
+}
+
+/// A generation that is to take over.
+struct Candidate {
+    live: Live,
+    /// The change that it is the answer to.
+    since: std::time::Instant,
+    /// It listens everywhere and is asked whether it is well.
+    health: Option<Later<anyhow::Result<()>>>,
+    /// It has to be ready by then.
+    due: Instant,
+}
+
+/// Everything that can happen to a session.
+enum Happening {
+    /// From the serving guest; none at its end.
+    Serving(Option<Message>),
+    /// From the next one.
+    Candidate(Option<Message>),
+    Health(anyhow::Result<()>),
+    CandidateOverdue,
+    Made(Result<Made>),
+    Changed(Changes),
+    Drained(Drained),
+    Restart,
+    Look,
+    Notice(Notice),
+    Signal(u8),
+}
+
+/// What comes of it for the session.
+enum Step {
+    GoOn,
+    End(u8),
+}
+
+async fn or_never<F: Future>(future: Option<F>) -> F::Output {
+    match future {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Session {
+    async fn serve(&mut self) -> Result<u8> {
+        loop {
+            let happening = self.next().await;
+            if let Step::End(code) = self.take(happening).await? {
+                return Ok(code);
+            }
+        }
+    }
+
+    /// Waits for the next thing to happen. Each branch can be dropped without a loss.
+    async fn next(&mut self) -> Happening {
+        let (candidate, health, due) = match &mut self.candidate {
+            Some(candidate) => (
+                Some(candidate.live.generation.message()),
+                candidate.health.as_mut(),
+                Some(tokio::time::sleep_until(candidate.due)),
+            ),
+            None => (None, None, None),
+        };
+        tokio::select! {
+            message = or_never(self.serving.as_mut().map(|live| live.generation.message())) => Happening::Serving(message),
+            message = or_never(candidate) => Happening::Candidate(message),
+            healthy = or_never(health) => Happening::Health(healthy),
+            () = or_never(due) => Happening::CandidateOverdue,
+            made = or_never(self.making.as_mut().map(|making| making.made.as_mut())) => Happening::Made(made),
+            changes = or_never(self.watch.as_mut().map(Watch::next)) => Happening::Changed(changes),
+            drained = self.draining.next() => Happening::Drained(drained),
+            () = or_never(self.restart.map(tokio::time::sleep_until)) => Happening::Restart,
+            () = or_never(self.look.map(tokio::time::sleep_until)) => Happening::Look,
+            Some(notice) = self.notices.recv() => Happening::Notice(notice),
+            number = self.signals.next() => Happening::Signal(number),
+        }
+    }
+
+    async fn take(&mut self, happening: Happening) -> Result<Step> {
+        match happening {
+            Happening::Serving(Some(message)) => self.serving_says(message)?,
+            Happening::Serving(None) => return self.serving_ended().await,
+            Happening::Candidate(Some(message)) => self.candidate_says(message)?,
+            Happening::Candidate(None) => self.candidate_ended().await,
+            Happening::Health(Ok(())) => self.swap(),
+            Happening::Health(Err(error)) => self.candidate_failed(&format!("{error:#}")),
+            Happening::CandidateOverdue => self.candidate_overdue(),
+            Happening::Made(made) => return self.made(made),
+            Happening::Changed(changes) => self.changed(changes).await,
+            Happening::Drained(drained) => self.drained(&drained),
+            Happening::Restart => {
+                self.restart = None;
+                if let Some(made) = self.last_made.clone() {
+                    self.start(made, std::time::Instant::now())?;
+                }
+            }
+            Happening::Look => {
+                self.look = None;
+                self.look_for_listeners();
+            }
+            Happening::Notice(notice) => self.notice(notice),
+            Happening::Signal(number) => {
+                self.stop().await;
+                return Ok(Step::End(128 + number));
+            }
+        }
+        Ok(Step::GoOn)
+    }
+
+    /// Takes no new connection and gives those that are open time to end; a second signal ends them.
+    async fn stop(&mut self) {
+        self.making = None;
+        self.candidate = None;
+        self.watch = None;
+        self.forwards.close();
+        if let Some(live) = self.serving.take() {
+            live.generation.ask_to_stop();
+            self.draining.add(live, self.forwarder.clone(), self.settings.grace);
+        }
+        let live = self.draining.live();
+        if live > 0 {
+            let connections = plural(live, "open connection");
+            let shown = humantime::format_duration(self.settings.grace);
+            tracing::info!("stopping: {connections}, up to {shown}; Ctrl-C again to end now");
+        }
+        let mut cut = 0;
+        while !self.draining.is_empty() {
+            tokio::select! {
+                drained = self.draining.next() => cut += drained.cut,
+                _ = self.signals.next() => {
+                    cut += self.draining.abort(&self.forwarder);
+                    break;
+                }
+            }
+        }
+        if cut > 0 {
+            tracing::warn!("ended {}", plural(cut, "open connection"));
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The candidate: a generation that is to take over, and does or does not.
+
+use super::start::LINGER;
+use super::talk::plural;
+use super::{Candidate, Session};
+use crate::drain::Drained;
+use crate::failure::Result;
+use crate::health;
+use crate::live::News;
+use crate::protocol::Message;
+use std::time::Duration;
+use tokio::time::Instant;
+
+impl Session {
+    pub(super) fn candidate_says(&mut self, message: Message) -> Result<()> {
+        let Some(candidate) = &mut self.candidate else {
+            return Ok(());
+        };
+        let news = match candidate.live.take(message) {
+            Ok(news) => news,
+            Err(failure) => {
+                self.candidate_failed(&failure.to_string());
+                return Ok(());
+            }
+        };
+        if let News::Event(event) = news {
+            self.report(&event);
+        }
+        let ports = self.forwards.guest_ports();
+        let Some(candidate) = &mut self.candidate else {
+            return Ok(());
+        };
+        if candidate.health.is_some() || !candidate.live.listens_on(&ports) {
+            return Ok(());
+        }
+        let health = self.settings.watch.as_ref().and_then(|watch| watch.health.clone());
+        match (health, self.settings.mappings.first()) {
+            (Some(path), Some(first)) => {
+                let target = candidate.live.generation.target.clone();
+                let limit = candidate.due.saturating_duration_since(Instant::now());
+                candidate.health = Some(Box::pin(health::healthy(target, first.guest, path, limit)));
+            }
+            _ => self.swap(),
+        }
+        Ok(())
+    }
+
+    pub(super) async fn candidate_ended(&mut self) {
+        let Some(candidate) = &mut self.candidate else { return };
+        let ended = tokio::time::timeout(LINGER, candidate.live.generation.ended()).await;
+        let code = ended.ok().and_then(Result::ok).unwrap_or(crate::failure::FAILED);
+        let why = match candidate.live.epitaph(code) {
+            (short, Some(text)) => format!("it {short}: {text}"),
+            (short, None) => format!("it {short}"),
+        };
+        self.candidate_failed(&why);
+    }
+
+    pub(super) fn candidate_overdue(&mut self) {
+        let Some(candidate) = &self.candidate else { return };
+        let missing: Vec<String> = self
+            .forwards
+            .guest_ports()
+            .difference(&candidate.live.listening)
+            .map(u16::to_string)
+            .collect();
+        let waited = humantime::format_duration(self.settings.connect_timeout);
+        let why = if missing.is_empty() {
+            format!("it was not well within {waited}")
+        } else {
+            format!("it does not listen on port {} after {waited}", missing.join(", "))
+        };
+        self.candidate_failed(&why);
+    }
+
+    /// The candidate is dropped, which ends it.
+    pub(super) fn candidate_failed(&mut self, why: &str) {
+        let Some(candidate) = self.candidate.take() else { return };
+        tracing::error!("#{} did not take over: {why}", candidate.live.number);
+        self.say_who_serves();
+    }
+
+    /// The candidate serves; the one before it drains. New connections go to the new one from the next line on.
+    pub(super) fn swap(&mut self) {
+        let Some(Candidate { live, since, .. }) = self.candidate.take() else {
+            return;
+        };
+        let target = live.generation.target.clone();
+        self.forwards.retarget(Some(target));
+        let milliseconds = |time: Duration| time.as_millis();
+        let mut steps = Vec::new();
+        if let Some(built) = live.made.built {
+            steps.push(format!("build {}", milliseconds(built)));
+        }
+        if let Some(compiled) = live.made.code.compiled {
+            steps.push(format!("compile {}", milliseconds(compiled)));
+        }
+        steps.push(format!("start {}", milliseconds(live.started.elapsed())));
+        let (number, total) = (live.number, milliseconds(since.elapsed()));
+        for port in live.listening.clone() {
+            self.forwards.listening(port);
+        }
+        if let Some(old) = self.serving.replace(live) {
+            old.generation.target.retire();
+            self.draining.add(old, self.forwarder.clone(), self.settings.grace);
+        }
+        let draining = match self.draining.live() {
+            0 => String::new(),
+            live => format!(", {} draining", plural(live, "connection")),
+        };
+        tracing::info!(
+            event = "reloaded",
+            generation = number,
+            milliseconds = total as u64,
+            "reloaded #{number} in {total} ms ({}){draining}",
+            steps.join(", ")
+        );
+        if let Some(livereload) = &self.livereload {
+            livereload.tell(number);
+        }
+    }
+
+    pub(super) fn drained(&self, drained: &Drained) {
+        let number = drained.number;
+        if drained.cut > 0 {
+            let cut = plural(drained.cut, "connection");
+            let grace = humantime::format_duration(self.settings.grace);
+            tracing::warn!("#{number}: ended {cut} that still went on after {grace}");
+        } else {
+            tracing::debug!("#{number}: gone");
+        }
+    }
+
+    pub(super) fn say_who_serves(&self) {
+        match (&self.serving, self.restart) {
+            (Some(live), _) => tracing::info!("#{} serves on", live.number),
+            (None, Some(_)) => {}
+            (None, None) => tracing::info!("nothing serves: waiting for a change"),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What a session says to the user.
+
+use super::Session;
+use netns::Notice;
+use runtime::Event;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The same complaint is made again after this: a load balancer's health check is no reason for a line a second.
+const REPEAT: Duration = Duration::from_secs(30);
+
+impl Session {
+    /// Says what an event means to the user.
+    pub(super) fn report(&self, event: &Event) {
+        match event {
+            Event::Loaded(kind) => tracing::debug!("guest: {kind}"),
+            Event::Listening(address) => tracing::debug!("guest: listens on {address}"),
+            Event::Denied(attempt) => tracing::warn!(
+                "the guest tried to reach {attempt} and was refused: a guest has no way out of its namespace"
+            ),
+            Event::MemoryLimit(limit) => {
+                let limit = bytesize::ByteSize::b(*limit);
+                tracing::warn!(
+                    hint = "give it more with --memory",
+                    "the guest asked for more than its {limit} of memory and was refused"
+                );
+            }
+            Event::InstanceTrapped(text) => tracing::error!("a request failed in the guest: {text}"),
+        }
+    }
+
+    pub(super) fn notice(&mut self, notice: Notice) {
+        match notice {
+            Notice::NotListening { guest_port, waited } => {
+                let now = Instant::now();
+                if self.waited.get(&guest_port).is_some_and(|said| now - *said < REPEAT) {
+                    return;
+                }
+                self.waited.insert(guest_port, now);
+                let waited = humantime::format_duration(Duration::from_secs(waited.as_secs().max(1)));
+                tracing::warn!(
+                    "a connection waited {waited} for guest:{guest_port} and was closed: nothing listens there"
+                );
+                self.look_for_listeners();
+            }
+            Notice::AtLimit { connections } => tracing::warn!(
+                hint = "raise --max-connections, and `ulimit -n` with it: each connection needs two descriptors",
+                "{connections} connections are open, which is the limit; more wait in the queue"
+            ),
+            Notice::Failed { guest_port, reason } => {
+                tracing::warn!("a connection to guest:{guest_port} failed: {reason}");
+            }
+        }
+    }
+
+    /// Says once of each forwarded port that nobody listens on it, and where the guest listens instead.
+    pub(super) fn look_for_listeners(&mut self) {
+        let Some(live) = &self.serving else { return };
+        let forwarded = self.forwards.guest_ports();
+        let elsewhere = live.listening.difference(&forwarded).next();
+        for port in &forwarded {
+            if live.listening.contains(port) || !self.told.insert(*port) {
+                continue;
+            }
+            match (elsewhere, self.forwards.host_port(*port)) {
+                (Some(other), Some(host)) => tracing::warn!(
+                    hint = format!("forward that one: --forward {host}:{other}"),
+                    "port {port} is forwarded, but the guest listens on {other}"
+                ),
+                _ => tracing::warn!("port {port} is forwarded, but the guest does not listen on any port yet"),
+            }
+        }
+    }
+}
+
+/// An end that is as it should be, or one that is not.
+pub(super) fn say(well: bool, text: &str) {
+    if well {
+        tracing::info!("{text}");
+    } else {
+        tracing::error!("{text}");
+    }
+}
+
+pub(super) fn plural(count: usize, what: &str) -> String {
+    if count == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{count} {what}s")
+    }
+}

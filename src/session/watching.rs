@@ -1,0 +1,188 @@
+//! What follows from a change of a file: a new generation, or new settings.
+
+use super::Session;
+use super::start::{SETTLE, ports_in_order};
+use crate::config::{self, File};
+use crate::failure::Result;
+use crate::live::Live;
+use crate::livereload::Livereload;
+use crate::settings::{self, Settings};
+use crate::watch::{Change, Changes, Scope, Watch};
+use crate::{artifact, report};
+use anyhow::Context;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Notifications may come this late.
+const NOTICE: Duration = Duration::from_millis(100);
+
+impl Session {
+    /// Begins to watch, or does it anew under other settings.
+    pub(super) async fn watch(&mut self) -> Result<()> {
+        let Some(settings) = self.settings.watch.clone() else {
+            return Ok(());
+        };
+        self.watch = None;
+        self.watch = Some(Watch::start(self.scope(&settings)?, settings.debounce).await?);
+        let wanted = settings.livereload;
+        let is_there = |livereload: &Livereload| wanted == Some(livereload.address().port());
+        if !self.livereload.as_ref().is_some_and(is_there) {
+            self.livereload = None;
+            if let Some(port) = wanted {
+                let livereload = Livereload::start(port).await?;
+                tracing::info!("livereload: http://{}/", livereload.address());
+                self.livereload = Some(livereload);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn scope(&self, watch: &settings::Watch) -> Result<Scope> {
+        let mut scope = Scope {
+            ignore: watch.ignore.clone(),
+            ..Scope::default()
+        };
+        let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) =
+            watch.paths.iter().cloned().partition(|path| path.is_dir());
+        scope.folders = folders;
+        scope.files = files;
+        match &self.settings.build {
+            Some(plan) => {
+                if watch.paths.is_empty() {
+                    let folder = if self.os.path.is_dir() {
+                        self.os.path.as_path()
+                    } else {
+                        plan.folder.as_path()
+                    };
+                    let folder = folder
+                        .canonicalize()
+                        .with_context(|| format!("cannot use {}", folder.display()))?;
+                    scope.folders.push(folder);
+                }
+                for output in plan.outputs() {
+                    scope.outputs.push(absolute(&output)?);
+                }
+            }
+            None => scope
+                .files
+                .push(absolute(&artifact::find(&self.os.path, self.file.as_deref())?)?),
+        }
+        scope.files.push(self.config_path()?);
+        Ok(scope)
+    }
+
+    /// Where the configuration is, or would be.
+    fn config_path(&self) -> Result<PathBuf> {
+        absolute(&match &self.file {
+            Some(file) => file.path.clone(),
+            None if self.os.path.is_dir() => self.os.path.join(config::NAME),
+            None => PathBuf::from(config::NAME),
+        })
+    }
+
+    pub(super) async fn changed(&mut self, changes: Changes) {
+        let config_path = self.config_path().ok();
+        let (config, sources): (Vec<Change>, Vec<Change>) = changes
+            .files
+            .into_iter()
+            .partition(|change| Some(&change.path) == config_path.as_ref());
+        let sources: Vec<Change> = sources
+            .into_iter()
+            .filter(|change| !self.is_product(change, changes.since))
+            .collect();
+        for change in &sources {
+            tracing::debug!("changed: {}", change.path.display());
+        }
+        let anew = !config.is_empty() && self.reread().await;
+        if anew || !sources.is_empty() {
+            // What was starting is older than this.
+            self.candidate = None;
+            self.restart = None;
+            self.make(changes.since);
+        }
+    }
+
+    /// Whether a change is a build's own: a file that first came while something was built, and changes with builds.
+    pub(super) fn is_product(&mut self, change: &Change, since: std::time::Instant) -> bool {
+        let building = self.settings.build.is_some() && self.making.is_some();
+        let built = building || self.build_ended.is_some_and(|ended| since <= ended + NOTICE);
+        let product = built && (change.is_new || self.products.contains(&change.path));
+        if product {
+            tracing::debug!("built: {}", change.path.display());
+            self.products.insert(change.path.clone());
+        }
+        product
+    }
+
+    /// Applies the file as it is now. True when a new generation is needed.
+    pub(super) async fn reread(&mut self) -> bool {
+        let read = File::find(self.os.config.as_deref(), &self.os.path).and_then(|file| {
+            let settings = settings::resolve(&self.os, file.as_ref())?;
+            Ok((file, settings))
+        });
+        let (file, settings) = match read {
+            Ok(read) => read,
+            Err(failure) => {
+                report::failure(&failure);
+                tracing::warn!("the settings stay as they were");
+                return false;
+            }
+        };
+        let old = std::mem::replace(&mut self.settings, settings);
+        self.file = file.map(Arc::new);
+        let new = &self.settings;
+        if old == *new {
+            return false;
+        }
+        tracing::info!("the settings have changed");
+        if (old.connect_timeout, old.max_connections) != (new.connect_timeout, new.max_connections) {
+            tracing::warn!("`connect-timeout` and `max-connections` are taken in at the next start of wasmrun");
+        }
+        self.forwards.change(&self.settings.mappings);
+        let new = &self.settings;
+        if (&old.watch, &old.build) != (&new.watch, &new.build)
+            && let Err(failure) = self.watch().await
+        {
+            report::failure(&failure);
+        }
+        self.told.clear();
+        self.look = Some(Instant::now() + SETTLE);
+        let new = &self.settings;
+        let given_listeners = self.serving.as_ref().is_none_or(Live::is_given_listeners);
+        old.build != new.build
+            || what_a_guest_gets(&old) != what_a_guest_gets(new)
+            || (given_listeners && ports_in_order(&old) != ports_in_order(new))
+    }
+
+    /// Whether the serving guest was started under other settings than those that hold now.
+    pub(super) fn is_outdated(&self) -> bool {
+        self.serving.as_ref().is_none_or(|live| {
+            let start = self.what_to_start(&live.made);
+            live.given != start
+        })
+    }
+}
+
+/// What of the settings a guest is started with, besides its ports.
+fn what_a_guest_gets(settings: &Settings) -> impl PartialEq {
+    (
+        settings.arguments.clone(),
+        settings.environment.clone(),
+        settings.directories.clone(),
+        settings.memory,
+        settings.stdin,
+        settings.listeners,
+    )
+}
+
+/// The path as notifications have it: its folder has to be there, the file need not.
+fn absolute(path: &Path) -> Result<PathBuf> {
+    let path = std::path::absolute(path).with_context(|| format!("cannot use {}", path.display()))?;
+    let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+    Ok(match (folder, path.file_name()) {
+        (Some(folder), Some(name)) => folder.join(name),
+        _ => path,
+    })
+}

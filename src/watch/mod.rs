@@ -1,0 +1,262 @@
+//! Watching a project: which files have another content than before.
+//!
+//! ```text
+//!   notify (inotify, else polling) --events--> debounce --due--> tree: looks again --changes--> session
+//! ```
+//!
+//! Folders are watched, one by one and without those that are ignored, so that every way of saving is seen and a big
+//! folder of dependencies costs nothing. See `tree` for what counts as a change.
+
+mod debounce;
+mod tree;
+
+pub use tree::{Change, Scope};
+
+use crate::failure::{Failure, Result};
+use anyhow::{Context, anyhow};
+use debounce::Debounce;
+use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
+use notify::{Event, PollWatcher, RecommendedWatcher, RecursiveMode, Watcher};
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender, channel, unbounded_channel};
+use tokio::task::JoinHandle;
+use tree::Tree;
+
+/// How often files are looked at where the kernel cannot tell.
+const POLL: Duration = Duration::from_millis(500);
+
+/// Files that changed together.
+#[derive(Debug)]
+pub struct Changes {
+    /// The first event of them.
+    pub since: Instant,
+    pub files: Vec<Change>,
+}
+
+/// A running watch; dropping it ends it.
+pub struct Watch {
+    changes: Receiver<Changes>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Watch {
+    /// Reads everything in the scope and begins to watch. `quiet` ends a run of events.
+    pub async fn start(scope: Scope, quiet: Duration) -> Result<Watch> {
+        let (events, receiver) = unbounded_channel();
+        let mut eyes = Eyes::open(events)?;
+        // Watched first and read then, so that nothing falls between; folders that come meanwhile are found by the first
+        // update of their parents.
+        let tree = tokio::task::spawn_blocking(move || Tree::read(scope))
+            .await
+            .context("cannot read the project")?
+            .map_err(|error| Failure::usage(anyhow!("`[watch] ignore`: {error}")))?;
+        eyes.follow(tree.folders());
+        let (sender, changes) = channel(1);
+        let everything = tree.folders().clone();
+        let work = Work {
+            tree: Some(tree),
+            eyes,
+            events: receiver,
+            debounce: Debounce::new(quiet),
+            // What was written while the tree was read.
+            dirty: everything,
+        };
+        Ok(Watch {
+            changes,
+            task: tokio::spawn(work.run(sender)),
+        })
+    }
+
+    /// The next changes. Cancel-safe.
+    pub async fn next(&mut self) -> Changes {
+        match self.changes.recv().await {
+            Some(changes) => changes,
+            // The task ends with this value only.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// The kernel's notifications.
+struct Eyes {
+    watcher: Box<dyn Watcher + Send>,
+    watched: HashSet<PathBuf>,
+    events: UnboundedSender<notify::Result<Event>>,
+    polling: bool,
+}
+
+impl Eyes {
+    fn open(events: UnboundedSender<notify::Result<Event>>) -> Result<Eyes> {
+        let sender = events.clone();
+        // A receiver that is gone is a watch that has ended.
+        let handler = move |event: notify::Result<Event>| drop(sender.send(event));
+        match RecommendedWatcher::new(handler, notify::Config::default()) {
+            Ok(watcher) => Ok(Eyes {
+                watcher: Box::new(watcher),
+                watched: HashSet::new(),
+                events,
+                polling: false,
+            }),
+            Err(error) => {
+                warn_of_limit("max_user_instances", &error);
+                Eyes::polling(events)
+            }
+        }
+    }
+
+    fn polling(events: UnboundedSender<notify::Result<Event>>) -> Result<Eyes> {
+        let sender = events.clone();
+        let handler = move |event: notify::Result<Event>| drop(sender.send(event));
+        let config = notify::Config::default().with_poll_interval(POLL);
+        let watcher = PollWatcher::new(handler, config).context("cannot watch for changes")?;
+        Ok(Eyes {
+            watcher: Box::new(watcher),
+            watched: HashSet::new(),
+            events,
+            polling: true,
+        })
+    }
+
+    /// Watches these folders and no others. Where the kernel has no watch left, all of them are polled.
+    fn follow(&mut self, folders: &HashSet<PathBuf>) {
+        for gone in self.watched.difference(folders) {
+            // A folder that is gone has taken its watch along.
+            let _ = self.watcher.unwatch(gone);
+        }
+        self.watched.retain(|folder| folders.contains(folder));
+        for folder in folders {
+            if self.watched.contains(folder) {
+                continue;
+            }
+            match self.watcher.watch(folder, RecursiveMode::NonRecursive) {
+                Ok(()) => {
+                    self.watched.insert(folder.clone());
+                }
+                Err(error) if !self.polling && is_limit(&error) => {
+                    warn_of_limit("max_user_watches", &error);
+                    if let Ok(eyes) = Eyes::polling(self.events.clone()) {
+                        *self = eyes;
+                        return self.follow(folders);
+                    }
+                }
+                // Deleted since it was listed; its parent's event says so.
+                Err(error) => tracing::debug!("not watched: {}: {error}", folder.display()),
+            }
+        }
+    }
+}
+
+fn is_limit(error: &notify::Error) -> bool {
+    match &error.kind {
+        notify::ErrorKind::MaxFilesWatch => true,
+        notify::ErrorKind::Io(error) => error.raw_os_error() == Some(nix::libc::ENOSPC),
+        _ => false,
+    }
+}
+
+fn warn_of_limit(name: &str, error: &notify::Error) {
+    tracing::warn!(
+        hint = format!("sysctl -w fs.inotify.{name}=524288"),
+        "the kernel gives no more file notifications ({error}): looking for changes twice a second instead"
+    );
+}
+
+/// The task behind a watch.
+struct Work {
+    /// None while a blocking thread has it.
+    tree: Option<Tree>,
+    eyes: Eyes,
+    events: UnboundedReceiver<notify::Result<Event>>,
+    debounce: Debounce,
+    dirty: HashSet<PathBuf>,
+}
+
+impl Work {
+    async fn run(mut self, changes: tokio::sync::mpsc::Sender<Changes>) {
+        self.debounce.event(Instant::now());
+        loop {
+            let due = self.debounce.due();
+            tokio::select! {
+                event = self.events.recv() => match event {
+                    Some(event) => self.note(event),
+                    None => return,
+                },
+                () = until(due) => {
+                    let since = self.debounce.take().unwrap_or_else(Instant::now);
+                    let files = self.update().await;
+                    if !files.is_empty() && changes.send(Changes { since, files }).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Remembers where to look.
+    fn note(&mut self, event: notify::Result<Event>) {
+        let now = Instant::now();
+        let Some(tree) = &self.tree else { return };
+        let event = match event {
+            Ok(event) if !event.need_rescan() => event,
+            // Events were lost.
+            _ => {
+                self.dirty.extend(tree.folders().iter().cloned());
+                return self.debounce.event(now);
+            }
+        };
+        let written = matches!(event.kind, EventKind::Access(AccessKind::Close(AccessMode::Write)));
+        let renamed = matches!(event.kind, EventKind::Modify(ModifyKind::Name(RenameMode::To)));
+        let matters = match event.kind {
+            EventKind::Access(_) => written,
+            // Both names were told one by one.
+            EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => false,
+            EventKind::Modify(ModifyKind::Metadata(_)) => self.eyes.polling,
+            _ => true,
+        };
+        for path in event.paths.iter().filter(|path| matters && tree.concerns(path)) {
+            self.dirty.extend(path.parent().map(Path::to_owned));
+            // The polling watcher names the folder itself.
+            if tree.folders().contains(path) {
+                self.dirty.insert(path.clone());
+            }
+            if (renamed || written) && tree.is_single(path) {
+                self.debounce.complete(now);
+            } else {
+                self.debounce.event(now);
+            }
+        }
+    }
+
+    /// Looks at what is dirty, on a thread that may block.
+    async fn update(&mut self) -> Vec<Change> {
+        let Some(mut tree) = self.tree.take() else {
+            return Vec::new();
+        };
+        let dirty = std::mem::take(&mut self.dirty);
+        let looked = tokio::task::spawn_blocking(move || {
+            let changed = tree.update(&dirty);
+            (tree, changed)
+        });
+        let Ok((tree, changed)) = looked.await else {
+            return Vec::new();
+        };
+        self.eyes.follow(tree.folders());
+        self.tree = Some(tree);
+        changed
+    }
+}
+
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}

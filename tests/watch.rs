@@ -1,0 +1,550 @@
+//! `--watch`: edit, save, live, and not one request that fails.
+
+mod support;
+
+use nix::sys::signal::{Signal, kill};
+use std::io::Read;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use support::guests::guest;
+use support::project::{KeepAlive, Kind, Load, Project, serves, version};
+use support::{Run, connect, eventually};
+
+/// In CI; `bench/reload.sh` does more.
+const ROUNDS: u64 = 20;
+
+#[track_caller]
+fn no_failures((answers, failures): (u64, Vec<String>), at_least: u64) {
+    assert_eq!(failures, [""; 0], "after {answers} answers");
+    assert!(answers >= at_least, "only {answers} answers: no load at all");
+}
+
+#[test]
+fn no_request_fails_while_an_http_guest_is_replaced() {
+    let project = Project::new(Kind::Http);
+    let (mut run, address) = project.watch(&[]);
+    let load = Load::start(address, 3, 2);
+    load.sees(1);
+    for number in 2..=ROUNDS {
+        project.save(number);
+        load.sees(number);
+    }
+    no_failures(load.end(), 1000);
+    run.reloaded(ROUNDS);
+    assert_eq!(run.reloads() as u64, ROUNDS - 1);
+    run.stop();
+}
+
+#[test]
+fn no_request_fails_while_a_guest_with_its_own_sockets_is_replaced() {
+    let project = Project::new(Kind::Tcp);
+    let (run, address) = project.watch(&[]);
+    let load = Load::start(address, 0, 3);
+    load.sees(1);
+    for number in 2..=ROUNDS {
+        project.save(number);
+        load.sees(number);
+    }
+    no_failures(load.end(), 1000);
+    run.stop();
+}
+
+#[test]
+fn a_connection_that_is_kept_alive_moves_on_between_two_requests() {
+    let project = Project::new(Kind::Tcp);
+    let (mut run, address) = project.watch(&[]);
+    // Busy all the time, and quiet for long: neither is cut, and neither is answered by the past.
+    let load = Load::start(address, 1, 0);
+    load.sees(1);
+    for number in 2..=ROUNDS {
+        project.save(number);
+        load.sees(number);
+    }
+    no_failures(load.end(), 1000);
+    let mut quiet = KeepAlive::open(address);
+    assert_eq!(quiet.get(), Ok(ROUNDS));
+    project.save(100);
+    run.reloaded(ROUNDS + 1);
+    assert_eq!(quiet.get(), Ok(100));
+    drop(quiet);
+    run.stop();
+}
+
+#[test]
+fn builds_that_fail_or_trap_or_never_listen_leave_the_old_one_serving() {
+    let project = Project::new(Kind::Tcp);
+    let (mut run, address) = project.watch(&["--connect-timeout", "1s"]);
+    let load = Load::start(address, 0, 3);
+    load.sees(1);
+    let trap = std::fs::read(guest("trap")).unwrap();
+    let mut failed = 0;
+    for number in 2..=10 {
+        match number % 3 {
+            0 => project.put(b"\0asm this is no guest"),
+            1 => project.put(&trap),
+            _ => {
+                project.save(number);
+                load.sees(number);
+                continue;
+            }
+        }
+        failed += 1;
+        eventually(&format!("failure {failed} is said"), || {
+            run.stderr().matches("serves on").count() == failed
+        });
+    }
+    assert_eq!(load.newest(), 8);
+    // One that is well, but listens nowhere in time.
+    project.put(&project.slow_build(99, 60_000));
+    run.wait_for("did not take over: it does not listen on port 8080 after 1s");
+    assert_eq!(version(address), Ok(8));
+    no_failures(load.end(), 1000);
+    let said = run.stderr();
+    assert!(said.contains("is not a valid guest"), "{said}");
+    assert!(said.contains("did not take over: it trapped: "), "{said}");
+    run.stop();
+}
+
+#[test]
+fn nobody_notices_that_a_guest_takes_long_to_listen() {
+    let project = Project::new(Kind::Tcp);
+    let (run, address) = project.watch(&[]);
+    let load = Load::start(address, 0, 3);
+    for number in 2..=4 {
+        project.put(&project.slow_build(number, 500));
+        load.sees(number);
+    }
+    no_failures(load.end(), 1000);
+    run.stop();
+}
+
+/// Runs a shell's command in the project's folder.
+#[track_caller]
+fn shell(project: &Project, command: &str) {
+    let status = std::process::Command::new("sh")
+        .args(["-ec", command])
+        .current_dir(project.folder.path())
+        .status()
+        .unwrap();
+    assert!(status.success(), "{command}");
+}
+
+#[test]
+fn every_way_to_save_is_one_reload() {
+    let project = Project::new(Kind::Http);
+    let (mut run, address) = project.watch(&[]);
+    let elsewhere = support::folder();
+    let ways = [
+        // As vim does: the old file becomes a backup, the new one is written and the backup goes.
+        "touch 4913; rm 4913; mv app.wasm app.wasm~; cat $NEW > app.wasm; rm app.wasm~",
+        // VS Code writes in place.
+        "cat $NEW > app.wasm",
+        // JetBrains' safe write.
+        "cat $NEW > app.wasm___jb_tmp___; mv app.wasm app.wasm___jb_old___; mv app.wasm___jb_tmp___ app.wasm; rm app.wasm___jb_old___",
+        // sed -i, and every tool that renames.
+        "cp $NEW sedXYZ; mv sedXYZ app.wasm",
+        // git checkout.
+        "rm app.wasm; cp $NEW app.wasm",
+        "cp $NEW app.wasm",
+        "cp $NEW $NEW.2; mv $NEW.2 app.wasm",
+        // Slowly, in pieces.
+        "head -c 500 $NEW > app.wasm; sleep 0.02; tail -c +501 $NEW >> app.wasm",
+    ];
+    for (number, way) in (2..).zip(ways) {
+        let new = elsewhere.path().join(format!("{number}.wasm"));
+        std::fs::write(&new, project.build(number)).unwrap();
+        shell(&project, &way.replace("$NEW", new.to_str().unwrap()));
+        run.reloaded(number);
+        assert_eq!(version(address), Ok(number), "{way}");
+    }
+    // Nothing more comes of any of them; and nothing of what has no new content.
+    shell(
+        &project,
+        "touch app.wasm; cp app.wasm x; mv x app.wasm; chmod 600 app.wasm",
+    );
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(run.reloads(), ways.len(), "{}", run.stderr());
+    run.stop();
+}
+
+#[test]
+fn many_saves_in_a_second_are_few_builds_and_the_last_one_serves() {
+    let project = Project::new(Kind::Http);
+    std::fs::write(project.folder.path().join("source"), "0").unwrap();
+    let builds: Vec<Vec<u8>> = (0..=50).map(|number| project.build(100 + number)).collect();
+    for (number, build) in builds.iter().enumerate() {
+        std::fs::create_dir_all(project.folder.path().join("target")).unwrap();
+        std::fs::write(project.folder.path().join(format!("target/{number}")), build).unwrap();
+    }
+    let config =
+        "[build]\ncommand = \"echo built >> target/log; cp target/$(cat source) app.wasm\"\noutput = \"app.wasm\"\n";
+    std::fs::write(project.folder.path().join(".wasmrun.toml"), config).unwrap();
+    let (run, address) = project.watch(&[]);
+    serves(address, 100);
+    let built = || {
+        std::fs::read_to_string(project.folder.path().join("target/log"))
+            .unwrap()
+            .lines()
+            .count()
+    };
+    let before = built();
+    for number in 1..=50 {
+        std::fs::write(project.folder.path().join("source"), number.to_string()).unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    serves(address, 150);
+    assert!(built() - before <= 3, "{} builds", built() - before);
+    run.stop();
+}
+
+#[test]
+fn a_crowd_of_changes_in_an_ignored_folder_is_none() {
+    let project = Project::new(Kind::Http);
+    let folder = project.folder.path();
+    std::fs::write(folder.join(".gitignore"), "generated\n*.wasm\n").unwrap();
+    std::fs::write(folder.join("source"), "1").unwrap();
+    let config = "[build]\ncommand = \"echo x >> generated/log\"\noutput = \"app.wasm\"\n";
+    std::fs::write(folder.join(".wasmrun.toml"), config).unwrap();
+    std::fs::create_dir(folder.join("generated")).unwrap();
+    let (run, _) = project.watch(&[]);
+    for number in 0..10_000 {
+        std::fs::write(folder.join(format!("generated/{number}")), "x").unwrap();
+    }
+    std::fs::create_dir(folder.join("node_modules")).unwrap();
+    std::fs::write(folder.join("node_modules/x"), "x").unwrap();
+    let built = || {
+        std::fs::read_to_string(folder.join("generated/log"))
+            .unwrap()
+            .lines()
+            .count()
+    };
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(built(), 1);
+    // It still looks.
+    std::fs::write(folder.join("source"), "2").unwrap();
+    eventually("a source is built", || built() == 2);
+    run.stop();
+}
+
+#[test]
+fn what_a_build_writes_into_the_project_does_not_build_again() {
+    let project = Project::new(Kind::Http);
+    let folder = project.folder.path();
+    std::fs::write(folder.join("source"), "1").unwrap();
+    // An intermediate file with another content each time.
+    let command = "echo x >> target/log; date +%N > app.o; sleep 0.1; date +%N >> app.o";
+    let config = format!("[build]\ncommand = \"mkdir -p target; {command}\"\noutput = \"app.wasm\"\n");
+    std::fs::write(folder.join(".wasmrun.toml"), config).unwrap();
+    let (run, _) = project.watch(&[]);
+    let built = || {
+        std::fs::read_to_string(folder.join("target/log"))
+            .unwrap()
+            .lines()
+            .count()
+    };
+    for number in 2..=4 {
+        std::thread::sleep(Duration::from_millis(400));
+        assert_eq!(built(), number - 1);
+        std::fs::write(folder.join("source"), number.to_string()).unwrap();
+        eventually("a source is built", || built() == number);
+    }
+    run.stop();
+}
+
+#[test]
+fn a_newer_change_ends_the_build_that_runs_with_all_its_processes() {
+    let project = Project::new(Kind::Http);
+    let folder = project.folder.path();
+    std::fs::write(folder.join("source"), "quick").unwrap();
+    let command = "if grep -q slow source; then sh -c 'echo $$ > target/pid; sleep 60; true' & wait; fi";
+    let config = format!("[build]\ncommand = \"{command}\"\noutput = \"app.wasm\"\n");
+    std::fs::create_dir(folder.join("target")).unwrap();
+    std::fs::write(folder.join(".wasmrun.toml"), config).unwrap();
+    let (run, address) = project.watch(&[]);
+    std::fs::write(folder.join("source"), "slow").unwrap();
+    let pid = || {
+        std::fs::read_to_string(folder.join("target/pid"))
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
+    };
+    eventually("the slow build runs", || pid().is_some());
+    let child = nix::unistd::Pid::from_raw(pid().unwrap());
+    project.save(7);
+    std::fs::write(folder.join("source"), "quick again").unwrap();
+    serves(address, 7);
+    eventually("no process of the old build is left", || !support::is_alive(child));
+    // And at the end.
+    std::fs::write(folder.join("source"), "slow again").unwrap();
+    eventually("another slow build runs", || {
+        pid() != Some(child.as_raw()) && pid().is_some()
+    });
+    let child = nix::unistd::Pid::from_raw(pid().unwrap());
+    run.stop();
+    eventually("no process of the build is left", || !support::is_alive(child));
+}
+
+#[test]
+fn the_settings_are_applied_while_it_runs() {
+    let project = Project::new(Kind::Http);
+    let file = project.folder.path().join(".wasmrun.toml");
+    std::fs::write(&file, "").unwrap();
+    let (mut run, address) = project.watch(&[]);
+    let mut kept = KeepAlive::open(address);
+    assert_eq!(kept.get(), Ok(1));
+    // One more forward: the first is not touched.
+    std::fs::write(&file, "[network]\nforwards = [\"0:9090\"]\n").unwrap();
+    let second = run.ready(9090);
+    assert_eq!(version(second), Ok(1));
+    assert_eq!(kept.get(), Ok(1));
+    // A broken file changes nothing.
+    std::fs::write(&file, "[network\n").unwrap();
+    run.wait_for("warning: the settings stay as they were");
+    assert_eq!(version(second), Ok(1));
+    // And without it again.
+    std::fs::write(&file, "").unwrap();
+    run.wait_for("closed: ");
+    eventually("the second is closed", || std::net::TcpStream::connect(second).is_err());
+    assert_eq!(version(address), Ok(1));
+    assert_eq!(kept.get(), Ok(1));
+    drop(kept);
+    run.stop();
+}
+
+#[test]
+fn a_guest_that_is_killed_under_load_is_started_again() {
+    let project = Project::new(Kind::Tcp);
+    let (mut run, address) = project.watch(&[]);
+    let load = Load::start(address, 0, 4);
+    load.sees(1);
+    kill(run.guest(), Signal::SIGKILL).unwrap();
+    run.wait_for("error: #1 was killed (exit code 137); starting it again in 100ms, connections wait");
+    serves(address, 1);
+    std::thread::sleep(Duration::from_millis(300));
+    let (answers, failures) = load.end();
+    // It had one connection in hand, and its queue held at most the others'. Those that came later waited.
+    assert!(failures.len() <= 4, "{failures:?}");
+    assert!(
+        failures.iter().all(|failure| !failure.contains("connect")),
+        "{failures:?}"
+    );
+    assert!(answers > 100, "{answers}");
+    run.stop();
+}
+
+#[test]
+fn a_guest_is_started_again_after_a_failure_where_that_is_wanted() {
+    let mut run = Run::start(&[
+        "os",
+        guest("exit7").to_str().unwrap(),
+        "--restart",
+        "on-failure",
+        "-f",
+        "0:8080",
+    ]);
+    run.wait_for("error: #1 ended with exit code 7; starting it again in 100ms, connections wait");
+    run.wait_for("error: #2 ended with exit code 7; starting it again in 200ms, connections wait");
+    run.stop();
+}
+
+#[test]
+fn a_new_guest_has_to_be_well_before_it_takes_over() {
+    let project = Project::new(Kind::Http);
+    let file = project.folder.path().join(".wasmrun.toml");
+    std::fs::write(&file, "[watch]\nhealth = \"/health\"\n").unwrap();
+    let (mut run, address) = project.watch(&["--connect-timeout", "1s"]);
+    project.save(2);
+    run.reloaded(2);
+    // It listens, and traps at each request.
+    project.put(&std::fs::read(guest("trap_http")).unwrap());
+    run.wait_for(
+        "#3 did not take over: it is not well: GET /health on port 8080: it answered 500 Internal Server Error",
+    );
+    assert_eq!(version(address), Ok(2));
+    project.save(4);
+    run.reloaded(4);
+    assert_eq!(version(address), Ok(4));
+    run.stop();
+}
+
+#[test]
+fn a_page_is_told_to_refresh() {
+    let project = Project::new(Kind::Http);
+    let file = project.folder.path().join(".wasmrun.toml");
+    std::fs::write(&file, "[watch]\nlivereload = 0\n").unwrap();
+    let (mut run, _) = project.watch(&[]);
+    let line = run.wait_for("livereload: http://");
+    let place: std::net::SocketAddr = line["livereload: http://".len()..]
+        .trim_end_matches('/')
+        .parse()
+        .unwrap();
+    let ask = |origin: &str| {
+        use std::io::Write;
+        let mut stream = connect(place);
+        write!(stream, "GET / HTTP/1.1\r\nhost: {place}\r\norigin: {origin}\r\n\r\n").unwrap();
+        stream
+    };
+    let mut stranger = String::new();
+    let mut stream = ask("http://example.com");
+    let mut buffer = [0; 1024];
+    let length = stream.read(&mut buffer).unwrap();
+    stranger.push_str(&String::from_utf8_lossy(&buffer[..length]));
+    assert!(stranger.starts_with("HTTP/1.1 403 "), "{stranger}");
+    let mut page = ask("http://localhost:8080");
+    let mut said = String::new();
+    let mut read_until = |text: &str| {
+        while !said.contains(text) {
+            let length = page.read(&mut buffer).unwrap();
+            assert!(length > 0, "{said}");
+            said.push_str(&String::from_utf8_lossy(&buffer[..length]));
+        }
+        said.clone()
+    };
+    let head = read_until("retry: 500");
+    assert!(
+        head.contains("access-control-allow-origin: http://localhost:8080"),
+        "{head}"
+    );
+    project.save(2);
+    read_until("event: reload\ndata: 2\n\n");
+    run.stop();
+}
+
+#[test]
+fn a_kernel_without_notifications_left_is_polled() {
+    let project = Project::new(Kind::Http);
+    let mut command = std::process::Command::new("unshare");
+    command
+        .args(["--user", "--map-root-user", "--", "sh", "-c"])
+        .arg("echo 0 > /proc/sys/user/max_inotify_instances && exec \"$@\"")
+        .args([
+            "sh",
+            env!("CARGO_BIN_EXE_wasmrun"),
+            "os",
+            project.path(),
+            "--watch",
+            "-f",
+            "0:8080",
+        ])
+        .env("WASMRUN_CACHE_DIR", project.folder.path().join("target"))
+        .env("NO_COLOR", "1");
+    let mut run = Run::of(command);
+    run.wait_for("looking for changes twice a second instead");
+    run.wait_for("hint: sysctl -w fs.inotify.max_user_instances=524288");
+    let address = run.ready(8080);
+    project.save(2);
+    run.reloaded(2);
+    assert_eq!(version(address), Ok(2));
+    run.stop();
+}
+
+/// What a supervisor has: descriptors, threads, processes below it, and memory of its own in bytes.
+fn holdings(run: &Run) -> (usize, usize, usize, u64) {
+    let pid = run.pid();
+    let count = |what: &str| std::fs::read_dir(format!("/proc/{pid}/{what}")).unwrap().count();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
+    let memory: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    (count("fd"), count("task"), run.descendants().len(), memory * 1024)
+}
+
+#[test]
+fn reloads_leave_nothing_behind() {
+    let project = Project::new(Kind::Http);
+    let (mut run, address) = project.watch(&[]);
+    let reload = |run: &mut Run, number: u64| {
+        project.save(number);
+        run.reloaded(number);
+        assert_eq!(version(address), Ok(number));
+    };
+    for number in 2..=6 {
+        reload(&mut run, number);
+    }
+    let settled = |run: &Run| eventually("the old ones are gone", || run.descendants().len() == 3);
+    settled(&run);
+    let before = holdings(&run);
+    for number in 7..=40 {
+        reload(&mut run, number);
+    }
+    settled(&run);
+    eventually("what was borrowed is given back", || {
+        let now = holdings(&run);
+        (now.0, now.2) == (before.0, before.2) && now.1 <= before.1 + 1
+    });
+    let after = holdings(&run);
+    assert!(
+        after.3 < before.3 + (2 << 20),
+        "memory: {} before, {} after",
+        before.3,
+        after.3
+    );
+    run.stop();
+}
+
+#[test]
+fn without_watch_a_project_is_built_once() {
+    let project = Project::new(Kind::Http);
+    let folder = project.folder.path();
+    std::fs::rename(project.guest(), folder.join("built")).unwrap();
+    let config = "[build]\ncommand = \"echo building $WHAT; cp built out.wasm\"\noutput = \"out.wasm\"\n";
+    std::fs::write(folder.join(".wasmrun.toml"), config).unwrap();
+    let mut run = Run::start(&["os", project.path(), "-f", "0:8080"]);
+    let address = run.ready(8080);
+    assert_eq!(version(address), Ok(1));
+    // A build's output is talk; standard output is the guest's.
+    assert!(
+        run.stderr().contains("building\n") && run.stdout().is_empty(),
+        "{}",
+        run.stderr()
+    );
+    run.stop();
+
+    std::fs::write(
+        folder.join(".wasmrun.toml"),
+        "[build]\ncommand = \"exit 3\"\noutput = \"x.wasm\"\n",
+    )
+    .unwrap();
+    support::run(&["os", project.path()]).says(2, "error: the build failed (exit code 3)");
+    std::fs::write(
+        folder.join(".wasmrun.toml"),
+        "[build]\ncommand = \"true\"\noutput = \"x.wasm\"\n",
+    )
+    .unwrap();
+    let path = Path::new(project.path()).join("x.wasm");
+    support::run(&["os", project.path()]).says(
+        2,
+        &format!(
+            "error: the build ended well, but there is no {}\nhint: name what it makes: `output = \"…\"` under `[build]`",
+            path.display()
+        ),
+    );
+}
+
+#[test]
+fn a_toolchain_that_is_missing_is_named_with_its_installation() {
+    let folder = support::folder();
+    std::fs::write(folder.path().join("go.mod"), "module x\n").unwrap();
+    let mut command = support::wasmrun(&["os", folder.path().to_str().unwrap()]);
+    command.env("PATH", "/nowhere");
+    support::output(command).says(
+        2,
+        "error: this project is built with go, which is not installed\n\
+         hint: install Go 1.21 or later: https://go.dev/dl (Debian: `sudo apt-get install -t bookworm-backports golang-go`)",
+    );
+}
+
+#[test]
+fn a_stop_while_it_builds_is_quick() {
+    let folder = support::folder();
+    std::fs::write(
+        folder.path().join(".wasmrun.toml"),
+        "[build]\ncommand = \"sleep 60\"\noutput = \"x.wasm\"\n",
+    )
+    .unwrap();
+    let run = Run::start(&["os", folder.path().to_str().unwrap(), "-f", "0:1"]);
+    eventually("it builds", || !run.descendants().is_empty());
+    let started = Instant::now();
+    run.stop();
+    assert!(started.elapsed() < Duration::from_secs(2));
+}

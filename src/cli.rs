@@ -49,6 +49,22 @@ pub enum LogFormat {
 pub enum Command {
     /// Run a guest in its own namespaces and forward ports into it
     Os(Os),
+    /// List what runs
+    Ps(Ps),
+    /// Show everything about a run
+    Inspect(Named),
+    /// Show what a guest has written
+    Logs(Logs),
+    /// End runs in order: open connections finish
+    Stop(Stop),
+    /// Start a run's guest again; connections wait or move on
+    Restart(Named),
+    /// Forward a port into a guest that runs, until Ctrl-C
+    Forward(Forward),
+    /// End a forward that was added to a run
+    Unforward(Unforward),
+    /// Run a program of this machine in a guest's network
+    Netns(Netns),
     /// Write a .wasmrun.toml to start from
     Init(Init),
     /// Check a .wasmrun.toml, and say what a run would do
@@ -85,6 +101,9 @@ pub struct Os {
     /// A .wasm, .wat or .cwasm file, or a directory that has one
     #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
     pub path: PathBuf,
+    /// What `ps`, `logs`, `stop` and the others call this run; without it, the folder's or the file's name
+    #[arg(long, value_name = "NAME", env = "WASMRUN_NAME")]
+    pub name: Option<String>,
     /// Forward a port of this host into the guest: [BIND:]HOST[-END]:PROC[-END][/tcp]
     ///
     /// HOST 0 takes a free port. BIND is an address of this host; without it only this machine can connect (127.0.0.1
@@ -127,6 +146,9 @@ pub struct Os {
     /// Where a wasip1 guest finds its listeners among the pre-opened descriptors
     #[arg(long, value_enum, value_name = "ORDER")]
     pub listeners: Option<Listeners>,
+    /// Serve counters for Prometheus on this address, for example 127.0.0.1:9100
+    #[arg(long, value_name = "ADDRESS", env = "WASMRUN_METRICS")]
+    pub metrics: Option<std::net::SocketAddr>,
     /// Read this file instead of .wasmrun.toml
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, env = "WASMRUN_CONFIG")]
     pub config: Option<PathBuf>,
@@ -160,6 +182,112 @@ pub enum Restart {
     OnFailure,
     /// Whatever its exit code
     Always,
+}
+
+#[derive(Debug, Args)]
+pub struct Ps {
+    /// One JSON array
+    #[arg(long)]
+    pub json: bool,
+    /// Show it again and again
+    #[arg(short, long, conflicts_with = "json")]
+    pub watch: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Named {
+    /// A name or id, as `wasmrun ps` shows it
+    pub name: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Logs {
+    /// A name or id, as `wasmrun ps` shows it
+    pub name: String,
+    /// Go on with what is written from here on
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Only what was written in this last time, for example 10m
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Stop {
+    /// Names or ids, as `wasmrun ps` shows them
+    #[arg(required_unless_present = "all")]
+    pub names: Vec<String>,
+    /// Every run of yours
+    #[arg(long, conflicts_with = "names")]
+    pub all: bool,
+    /// How long open connections may go on, for example 10s; 0s ends them
+    #[arg(long, value_name = "TIME")]
+    pub grace: Option<String>,
+}
+
+const FORWARD_HELP: &str = "\
+Examples:
+  wasmrun forward web 8888                     localhost:8888 leads to port 8888 in the guest
+  wasmrun forward web 9999:8888
+  wasmrun forward web 8888 --local-port 9999 --local-host 127.0.0.1
+  wasmrun forward web --port 8000-8010:9000-9010,8015
+  wasmrun forward web 9999:8888 --detach       until `wasmrun unforward web 9999`, or the run's end";
+
+#[derive(Debug, Args)]
+#[command(after_help = FORWARD_HELP)]
+pub struct Forward {
+    /// A name or id, as `wasmrun ps` shows it
+    pub name: String,
+    /// Ports: PROC, HOST:PROC, or a rule as for `wasmrun os --forward`
+    #[arg(value_name = "RULE")]
+    pub rules: Vec<String>,
+    /// Ports or ranges, with commas between: 8000-8010:9000-9010,8015
+    #[arg(short, long = "port", value_name = "RULE", value_delimiter = ',')]
+    pub ports: Vec<String>,
+    /// The port of this machine; 0 takes a free one
+    #[arg(long, value_name = "PORT")]
+    pub local_port: Option<u16>,
+    /// The address of this machine; without it 127.0.0.1 and ::1
+    #[arg(long, value_name = "ADDRESS")]
+    pub local_host: Option<std::net::IpAddr>,
+    /// The protocol
+    #[arg(long, value_enum, default_value_t, value_name = "PROTOCOL")]
+    pub proto: Protocol,
+    /// Keep it after this command ends
+    #[arg(long)]
+    pub detach: bool,
+    /// List the run's forwards
+    #[arg(long, conflicts_with_all = ["rules", "ports", "detach"])]
+    pub list: bool,
+    /// Wait for a run that is not there yet
+    #[arg(long)]
+    pub wait: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Protocol {
+    #[default]
+    Tcp,
+}
+
+#[derive(Debug, Args)]
+pub struct Unforward {
+    /// A name or id, as `wasmrun ps` shows it
+    pub name: String,
+    /// The forward's port of this machine
+    pub port: u16,
+}
+
+#[derive(Debug, Args)]
+pub struct Netns {
+    /// A name or id, as `wasmrun ps` shows it
+    pub name: String,
+    /// The program and its arguments; without one, a shell
+    #[arg(last = true)]
+    pub command: Vec<std::ffi::OsString>,
 }
 
 #[derive(Debug, Args)]

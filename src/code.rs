@@ -1,17 +1,14 @@
-//! From the guest's file to code that can start: the cache, or the compiler in a process of its own.
-//!
-//! The compiler reads what may be hostile and takes all memory it can get, so it is not run in the supervisor.
+//! From the guest's file to code that can start: the cache, or the compiler.
 
+use crate::compiler::Compiler;
 use crate::failure::{Failure, Result};
-use crate::protocol::{self, COMPILE, memory_file};
+use crate::protocol::memory_file;
 use anyhow::{Context, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
 use runtime::{Cache, Key, Source, Toolchain};
 use std::fs::File;
 use std::io::{IsTerminal, Seek, Write};
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tempfile::TempPath;
@@ -32,15 +29,16 @@ pub struct Code {
 }
 
 impl Code {
-    /// The guest has it in memory and nobody will start it again: a file that is not in the cache goes at once, so that a
-    /// kill leaves none.
-    pub fn is_not_needed_any_more(&self) {
-        drop(self.temporary.lock().unwrap_or_else(PoisonError::into_inner).take());
+    /// The guest has it in memory: a file that is not in the cache goes at once, so that a kill leaves none. True when
+    /// it was such a file, and no guest can be started with it again.
+    pub fn let_go(&self) -> bool {
+        let mut temporary = self.temporary.lock().unwrap_or_else(PoisonError::into_inner);
+        temporary.take().is_some()
     }
 }
 
 /// Finds or makes the code for a guest file.
-pub async fn prepare(artifact: &Path, use_cache: bool) -> Result<Code> {
+pub async fn prepare(artifact: &Path, use_cache: bool, compiler: &Compiler) -> Result<Code> {
     let shown = artifact.display();
     let cannot = || format!("cannot read {shown}");
     let path = artifact.canonicalize().with_context(cannot).map_err(Failure::usage)?;
@@ -66,7 +64,7 @@ pub async fn prepare(artifact: &Path, use_cache: bool) -> Result<Code> {
     }
     let Some(cache) = use_cache.then(open_cache).flatten() else {
         let mut code = tempfile::tempfile().context("cannot make a temporary file")?;
-        let compiled = compile(artifact, &bytes, &code).await?;
+        let compiled = compile(artifact, &bytes, &code, compiler).await?;
         let mut named = tempfile::NamedTempFile::new().context("cannot make a temporary file")?;
         code.rewind()
             .and_then(|()| std::io::copy(&mut code, &mut named))
@@ -88,7 +86,7 @@ pub async fn prepare(artifact: &Path, use_cache: bool) -> Result<Code> {
         }
         None => {
             let mut code = cache.begin().context("cannot write to the cache")?;
-            let compiled = compile(artifact, &bytes, &code).await?;
+            let compiled = compile(artifact, &bytes, &code, compiler).await?;
             let path = cache.keep(&key, &mut code).context("cannot write to the cache")?;
             (path, Some(compiled))
         }
@@ -127,46 +125,24 @@ fn open_cache() -> Option<Cache> {
 }
 
 /// Returns the time it took.
-async fn compile(artifact: &Path, bytes: &[u8], code: &File) -> Result<Duration> {
+async fn compile(artifact: &Path, bytes: &[u8], code: &File, compiler: &Compiler) -> Result<Duration> {
     let started = Instant::now();
     // The very bytes whose digest is the key: the file may change meanwhile.
     let mut source = memory_file("source")?;
     source
         .write_all(bytes)
-        .and_then(|()| source.rewind())
         .context("cannot hand the guest to the compiler")?;
-    let output = code
-        .as_fd()
-        .try_clone_to_owned()
-        .context("cannot hand a file to the compiler")?;
-    let compiler = protocol::ourselves(COMPILE)
-        .stdin(Stdio::from(source))
-        .stdout(Stdio::from(output))
-        .stderr(Stdio::piped())
-        .spawn()
-        .context("cannot start the compiler")?;
-    let mut finished = std::pin::pin!(compiler.wait_with_output());
-    let output = match tokio::time::timeout(PATIENCE, &mut finished).await {
-        Ok(output) => output,
+    let mut finished = std::pin::pin!(compiler.compile(&source, code));
+    let done = match tokio::time::timeout(PATIENCE, &mut finished).await {
+        Ok(done) => done,
         Err(_) => {
             let spinner = spinner(artifact);
-            let output = finished.await;
+            let done = finished.await;
             spinner.finish_and_clear();
-            output
+            done
         }
     };
-    let output = output.context("cannot wait for the compiler")?;
-    if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr);
-        let text = match text.trim() {
-            "" => format!("the compiler ended with {}", output.status),
-            text => text.to_owned(),
-        };
-        return Err(Failure::usage(anyhow!(
-            "{} is not a valid guest: {text}",
-            artifact.display()
-        )));
-    }
+    done?.map_err(|text| Failure::usage(anyhow!("{} is not a valid guest: {text}", artifact.display())))?;
     tracing::debug!("code: compiled in {} ms", started.elapsed().as_millis());
     Ok(started.elapsed())
 }

@@ -224,11 +224,12 @@ async fn jail() -> Vec<Check> {
 }
 
 async fn try_jail() -> Result<Inside> {
-    let mut generation = Generation::start(Start {
+    let probe = Start {
         task: Task::Probe,
         binds: Some(Vec::new()),
         stdin: false,
-    })?;
+    };
+    let mut generation = Generation::start(probe, None)?;
     let inside = match generation.message().await {
         Some(Message::Inside(inside)) => Ok(inside),
         Some(Message::Jail { error, errno }) => Err(explain(&error, errno)),

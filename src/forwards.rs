@@ -1,5 +1,6 @@
 //! The forwards of a session: bound once, pointed at one guest after another, changed while the others go on.
 
+use crate::control::{ForwardState, Source};
 use crate::failure::{Failure, Result};
 use crate::report;
 use anyhow::anyhow;
@@ -7,20 +8,41 @@ use netns::{Forward, Forwarder, Mapping, Target};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// One mapping that listens.
 struct Bound {
+    id: u64,
     mapping: Mapping,
+    source: Source,
     forward: Arc<Forward>,
     /// Its ready line was printed.
     said: bool,
+}
+
+impl Bound {
+    fn is_on(&self, host_port: u16) -> bool {
+        self.forward
+            .addresses()
+            .iter()
+            .any(|address| address.port() == host_port)
+    }
 }
 
 /// Every mapping that listens, in the order of the rules.
 pub struct Forwards {
     forwarder: Arc<Forwarder>,
     bound: Vec<Bound>,
+    next_id: u64,
     target: Option<Arc<Target>>,
+}
+
+/// Forwards that were added.
+#[derive(Default)]
+pub struct New {
+    pub ids: Vec<u64>,
+    /// Each bound address with the guest's port.
+    pub addresses: Vec<(SocketAddr, u16)>,
 }
 
 /// Binds one mapping on the host.
@@ -41,22 +63,95 @@ impl Forwards {
         let mut forwards = Forwards {
             forwarder,
             bound: Vec::new(),
+            next_id: 1,
             target: None,
         };
         for (mapping, listeners) in listeners {
-            forwards.add(mapping, listeners);
+            forwards.add(mapping, listeners, Source::Settings);
         }
         forwards
     }
 
-    fn add(&mut self, mapping: Mapping, listeners: netns::Listeners) {
+    /// Adds forwards while others go on: all of them or none.
+    pub fn add_all(&mut self, mappings: &[Mapping], source: Source) -> Result<New> {
+        let bound = mappings.iter().map(|mapping| Ok((*mapping, bind(mapping)?)));
+        let bound: Vec<_> = bound.collect::<Result<_>>()?;
+        let mut new = New::default();
+        for (mapping, listeners) in bound {
+            let addresses = listeners.addresses.iter();
+            new.addresses.extend(addresses.map(|address| (*address, mapping.guest)));
+            new.ids.push(self.add(mapping, listeners, source));
+        }
+        Ok(new)
+    }
+
+    fn add(&mut self, mapping: Mapping, listeners: netns::Listeners, source: Source) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
         let forward = self.forwarder.add(listeners);
         self.forwarder.retarget(&forward, self.target.clone());
         self.bound.push(Bound {
+            id,
             mapping,
+            source,
             forward,
             said: false,
         });
+        id
+    }
+
+    /// Closes those with these numbers.
+    pub fn remove(&mut self, ids: &[u64]) {
+        self.keep(|bound| !ids.contains(&bound.id));
+    }
+
+    /// Closes the one on this host port that was not in the settings. False when there is none.
+    pub fn remove_added(&mut self, host_port: u16) -> bool {
+        let before = self.bound.len();
+        self.keep(|bound| bound.source == Source::Settings || !bound.is_on(host_port));
+        self.bound.len() < before
+    }
+
+    pub fn has_host_port(&self, host_port: u16) -> bool {
+        self.bound.iter().any(|bound| bound.is_on(host_port))
+    }
+
+    fn keep(&mut self, wanted: impl Fn(&Bound) -> bool) {
+        let (kept, gone): (Vec<Bound>, Vec<Bound>) = std::mem::take(&mut self.bound).into_iter().partition(wanted);
+        self.bound = kept;
+        for bound in gone {
+            self.forwarder.remove(&bound.forward);
+            let hosts = shown(bound.forward.addresses());
+            tracing::info!("closed: {hosts} -> guest:{}/tcp", bound.mapping.guest);
+        }
+    }
+
+    /// Each as `ps` shows it.
+    pub fn states(&self) -> Vec<ForwardState> {
+        let state = |bound: &Bound| {
+            let counters = bound.forward.counters();
+            ForwardState {
+                hosts: bound.forward.addresses().to_vec(),
+                guest: bound.mapping.guest,
+                protocol: "tcp".to_owned(),
+                source: bound.source,
+                live: counters.live.load(Relaxed),
+                accepted: counters.accepted.load(Relaxed),
+                refused: counters.refused.load(Relaxed),
+                reset: counters.reset.load(Relaxed),
+                to_guest: counters.to_guest.load(Relaxed),
+                to_client: counters.to_client.load(Relaxed),
+                spliced: counters.spliced.load(Relaxed),
+            }
+        };
+        self.bound.iter().map(state).collect()
+    }
+
+    /// The guest's ports in the order of the rules; each port once.
+    pub fn guest_ports_in_order(&self) -> Vec<u16> {
+        let mut seen = BTreeSet::new();
+        let all = self.bound.iter().map(|bound| bound.mapping.guest);
+        all.filter(|port| seen.insert(*port)).collect()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -102,24 +197,13 @@ impl Forwards {
     /// Closes what is not wanted any more and binds what is new; the rest is not touched. One that cannot be bound is
     /// said, and the others still are.
     pub fn change(&mut self, wanted: &[Mapping]) {
-        let (kept, gone): (Vec<Bound>, Vec<Bound>) = std::mem::take(&mut self.bound)
-            .into_iter()
-            .partition(|bound| wanted.contains(&bound.mapping));
-        self.bound = kept;
-        for bound in gone {
-            self.forwarder.remove(&bound.forward);
-            tracing::info!(
-                "closed: {} -> guest:{}/tcp",
-                shown(bound.forward.addresses()),
-                bound.mapping.guest
-            );
-        }
+        self.keep(|bound| bound.source != Source::Settings || wanted.contains(&bound.mapping));
         for mapping in wanted {
             if self.bound.iter().any(|bound| bound.mapping == *mapping) {
                 continue;
             }
             match bind(mapping) {
-                Ok(listeners) => self.add(*mapping, listeners),
+                Ok(listeners) => drop(self.add(*mapping, listeners, Source::Settings)),
                 Err(failure) => report::failure(&failure),
             }
         }

@@ -1,6 +1,7 @@
 //! One guest process, from the supervisor's side.
 
 use crate::failure::{Failure, Result};
+use crate::output::{Ends, Output};
 use crate::protocol::{self, Bind, GUEST, Launch, Message, Order, Task};
 use anyhow::Context;
 use netns::{SocketFactory, Target, passing};
@@ -13,6 +14,8 @@ use std::time::Duration;
 use tokio::process::Child;
 use tokio::sync::mpsc::{Receiver, channel};
 
+/// What a guest that was ended had written is passed on for this long.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Messages that wait to be looked at.
 const MESSAGES: usize = 64;
 
@@ -21,6 +24,7 @@ pub struct Generation {
     process: Child,
     channel: Arc<OwnedFd>,
     messages: Receiver<Message>,
+    output: Option<Output>,
     pub target: Arc<Target>,
 }
 
@@ -36,7 +40,7 @@ pub struct Start {
 impl Generation {
     /// Starts the process. It is one of this thread's children and dies with this thread (`PR_SET_PDEATHSIG`), so this
     /// must be the main one.
-    pub fn start(start: Start) -> Result<Generation> {
+    pub fn start(start: Start, output: Option<(Output, Ends)>) -> Result<Generation> {
         let (ours, theirs) = passing::channel().context("cannot make a channel")?;
         let (factory, their_factory) = if start.binds.is_some() {
             let (ours, theirs) = passing::channel().context("cannot make a channel")?;
@@ -44,8 +48,14 @@ impl Generation {
         } else {
             (SocketFactory::here(), None)
         };
+        let (output, stdout, stderr) = match output {
+            Some((output, ends)) => (Some(output), ends.stdout.into(), ends.stderr.into()),
+            None => (None, Stdio::null(), Stdio::inherit()),
+        };
         let process = protocol::ourselves(GUEST)
             .stdin(Stdio::from(theirs))
+            .stdout(stdout)
+            .stderr(stderr)
             .spawn()
             .context("cannot start the guest's process")?;
         let launch = Launch {
@@ -68,6 +78,7 @@ impl Generation {
             process,
             channel,
             messages,
+            output,
             target: Target::announced(factory),
         })
     }
@@ -89,6 +100,15 @@ impl Generation {
         let _ = tokio::time::timeout(patience, last_words).await;
         self.kill();
         let _ = self.process.wait().await;
+        let _ = tokio::time::timeout(LAST_WORDS, self.delivered()).await;
+    }
+
+    /// Returns when all that the guest wrote before its end is passed on, which may be never where our own reader has
+    /// stopped to read.
+    pub async fn delivered(&mut self) {
+        if let Some(output) = &mut self.output {
+            output.finished().await;
+        }
     }
 
     /// Asks the guest to finish.

@@ -3,38 +3,53 @@
 //! Both are this binary again, told apart by a hidden first argument, and single-threaded until the jail stands.
 
 use crate::failure::{FAILED, TRAPPED};
-use crate::protocol::{self, Bind, Inside, Launch, Message, Order, Task};
-use anyhow::{Context, Result};
+use crate::protocol::{self, Bind, Inside, Job, JobDone, Launch, Message, Order, Task};
+use anyhow::{Context, Result, anyhow};
 use netns::jail::{self, JailError};
-use runtime::{Attempt, Events, Guest, Outcome, Stop};
-use rustix::fs::OFlags;
+use runtime::{Attempt, Compiler, Events, Guest, Outcome, Stop};
 use rustix::net::RecvFlags;
 use rustix::process::{Signal, set_parent_process_death_signal};
-use std::fs::OpenOptions;
-use std::io::{IsTerminal, Read, Write};
+use std::fs::File;
+use std::io::{Read, Seek, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Compiles standard input to standard output; returns the exit code. Errors go to standard error, which the supervisor
-/// reads.
+/// Compiles what comes over standard input, which is a channel, until that is closed; returns the exit code.
 pub fn compile() -> u8 {
-    let compiled = || -> Result<()> {
-        set_parent_process_death_signal(Some(Signal::KILL))?;
-        let mut source = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut source)?;
-        let code = runtime::compile(&source)?;
-        std::io::stdout().lock().write_all(&code)?;
-        Ok(())
-    };
-    match compiled() {
+    match serve_compiles() {
         Ok(()) => 0,
-        Err(error) => {
-            let _ = write!(std::io::stderr(), "{error:#}");
-            FAILED
-        }
+        // There is nobody to tell.
+        Err(_) => FAILED,
     }
+}
+
+fn serve_compiles() -> Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    jail::close_inherited()?;
+    let _ = rustix::thread::set_name(c"wasmrun-compile");
+    let channel = std::io::stdin().as_fd().try_clone_to_owned()?;
+    let mut kept = None;
+    while let Some((job, fds)) = protocol::receive_with::<Job>(&channel, RecvFlags::empty())? {
+        let [source, code] = <[OwnedFd; 2]>::try_from(fds).map_err(|_| anyhow!("a job has two files"))?;
+        let compiled = (|| -> Result<()> {
+            let (mut source, mut bytes) = (File::from(source), Vec::new());
+            source.rewind()?;
+            source.read_to_end(&mut bytes)?;
+            let compiler = match (kept.take(), job.more_will_follow) {
+                (Some(compiler), _) => compiler,
+                (None, true) => Compiler::for_many_builds()?,
+                (None, false) => Compiler::new()?,
+            };
+            let output = compiler.compile(&bytes);
+            kept = Some(compiler);
+            File::from(code).write_all(&output?)?;
+            Ok(())
+        })();
+        let done: JobDone = compiled.map_err(|error| protocol::shorten(format!("{error:#}")));
+        protocol::send(&channel, &done)?;
+    }
+    Ok(())
 }
 
 /// Becomes the guest's process and runs the guest; returns the exit code.
@@ -56,7 +71,6 @@ fn run() -> Result<u8> {
     let (launch, stdin, factory) = protocol::receive_launch(&channel)?;
     rustix::stdio::dup2_stdin(&stdin)?;
     drop(stdin);
-    give_up_reading_the_terminal();
     // What top(1) and the out-of-memory killer call it; as it is, all of them are "exe".
     let _ = rustix::thread::set_name(c"wasmrun-guest");
     if let Err(error) = enter(&launch, factory) {
@@ -74,27 +88,6 @@ fn run() -> Result<u8> {
             Ok(0)
         }
         Task::Run(guest) => run_guest(*guest, channel),
-    }
-}
-
-/// A terminal on standard output or error is open for reading, too: opened again, it can only be written.
-fn give_up_reading_the_terminal() {
-    let write_only = |fd: i32| {
-        OpenOptions::new()
-            .write(true)
-            .custom_flags(OFlags::NOCTTY.bits() as i32)
-            .open(format!("/proc/self/fd/{fd}"))
-    };
-    // Where /proc shows it differently, the guest's process has it as it was, like every child of a shell.
-    if std::io::stdout().is_terminal()
-        && let Ok(terminal) = write_only(1)
-    {
-        let _ = rustix::stdio::dup2_stdout(&terminal);
-    }
-    if std::io::stderr().is_terminal()
-        && let Ok(terminal) = write_only(2)
-    {
-        let _ = rustix::stdio::dup2_stderr(&terminal);
     }
 }
 

@@ -4,10 +4,12 @@ use crate::doctor;
 use crate::failure::{Failure, Result};
 use crate::generation::{Generation, Start};
 use crate::make::Made;
+use crate::output::{Output, Ring};
 use crate::protocol::Message;
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 use runtime::{Event, Kind, Outcome};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A guest that was told to end has this long before it is ended.
@@ -38,8 +40,9 @@ pub enum News {
 }
 
 impl Live {
-    pub fn start(number: u64, made: Made, start: Start) -> Result<Live> {
-        let generation = Generation::start(start.clone())?;
+    pub fn start(number: u64, made: Made, start: Start, ring: Arc<Ring>) -> Result<Live> {
+        let output = Output::start(number, ring).context("cannot make pipes for the guest's output")?;
+        let generation = Generation::start(start.clone(), Some(output))?;
         if let Some(pid) = generation.pid() {
             tracing::debug!("guest: process {pid}");
         }

@@ -8,7 +8,9 @@ mod build;
 mod check;
 mod cli;
 mod code;
+mod compiler;
 mod config;
+mod control;
 mod doctor;
 mod drain;
 mod failure;
@@ -20,7 +22,11 @@ mod inner;
 mod live;
 mod livereload;
 mod make;
+mod metrics;
+mod output;
+mod processes;
 mod protocol;
+mod remote;
 mod report;
 mod session;
 mod settings;
@@ -56,6 +62,18 @@ fn run(command: &Command) -> Result<u8> {
     match command {
         Command::Os(os) => block_on(session::run(os)),
         Command::Doctor => block_on(doctor::run()),
+        Command::Ps(ps) => block_on(remote::ps(ps)),
+        Command::Inspect(named) => block_on(remote::inspect(named)),
+        Command::Logs(logs) => block_on(remote::logs(logs)),
+        Command::Stop(stop) => block_on(remote::stop(stop)),
+        Command::Restart(named) => block_on(remote::restart(named)),
+        Command::Forward(forward) => block_on(remote::forward(forward)),
+        Command::Unforward(unforward) => block_on(remote::unforward(unforward)),
+        Command::Netns(netns) => {
+            // Namespaces are entered with one thread, so the runtime has to be gone.
+            let pid = block_on(remote::guest_pid(netns))?;
+            Err(remote::enter(netns, pid))
+        }
         Command::Init(init) => init::run(init),
         Command::Check(check) => check::run(check),
         Command::Completions { shell } => {
@@ -68,7 +86,7 @@ fn run(command: &Command) -> Result<u8> {
 }
 
 /// The supervisor needs one thread for everything but the relays: guests' processes are this thread's children.
-fn block_on(future: impl Future<Output = Result<u8>>) -> Result<u8> {
+fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(future)
 }

@@ -3,6 +3,7 @@
 use crate::artifact;
 use crate::build::Plan;
 use crate::code::{self, Code};
+use crate::compiler::Compiler;
 use crate::config::File;
 use crate::failure::Result;
 use std::path::{Path, PathBuf};
@@ -20,7 +21,13 @@ pub struct Made {
 }
 
 /// Builds where there is a plan, else takes what is there, and compiles it.
-pub async fn make(path: &Path, plan: Option<Plan>, config: Option<&File>, use_cache: bool) -> Result<Made> {
+pub async fn make(
+    path: &Path,
+    plan: Option<Plan>,
+    config: Option<&File>,
+    use_cache: bool,
+    compiler: &Compiler,
+) -> Result<Made> {
     let (artifact, built) = match plan {
         Some(plan) => {
             let started = Instant::now();
@@ -29,7 +36,7 @@ pub async fn make(path: &Path, plan: Option<Plan>, config: Option<&File>, use_ca
         }
         None => (artifact::find(path, config)?, None),
     };
-    let code = code::prepare(&artifact, use_cache).await?;
+    let code = code::prepare(&artifact, use_cache, compiler).await?;
     Ok(Made {
         artifact,
         code: Arc::new(code),

@@ -15,7 +15,7 @@ use tokio::process::Command;
 
 /// The hidden first argument of a process that becomes a jail.
 pub const GUEST: &str = "__guest";
-/// The hidden first argument of a process that compiles standard input to standard output.
+/// The hidden first argument of a process that compiles what comes over its channel.
 pub const COMPILE: &str = "__compile";
 /// Longest message; a channel takes about 200 kB at most (`net.core.wmem_default`).
 const MESSAGE: usize = 64 * 1024;
@@ -75,6 +75,16 @@ pub enum Order {
     Stop,
 }
 
+/// To the compiler, with two descriptors: the guest's file and an empty one for its code.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Job {
+    /// More builds of this guest will follow, so that what they share is worth keeping.
+    pub more_will_follow: bool,
+}
+
+/// The compiler's answer: why the guest could not be compiled.
+pub type JobDone = Result<(), String>;
+
 /// This binary again, in the role that its first argument names. Tokens and paths of the user's environment are nobody's
 /// business in there.
 pub fn ourselves(role: &str) -> Command {
@@ -85,19 +95,32 @@ pub fn ourselves(role: &str) -> Command {
 
 /// Sends one value.
 pub fn send<T: Serialize>(channel: impl AsFd, value: &T) -> Result<()> {
+    send_with(channel, value, &[])
+}
+
+/// Sends one value with descriptors.
+pub fn send_with<T: Serialize>(channel: impl AsFd, value: &T, fds: &[BorrowedFd<'_>]) -> Result<()> {
     let json = serde_json::to_vec(value)?;
-    passing::send(channel, &json, &[]).context("the other process is gone")
+    passing::send(channel, &json, fds).context("the other process is gone")
 }
 
 /// Receives one value; none at the end.
 pub fn receive<T: DeserializeOwned>(channel: impl AsFd, flags: RecvFlags) -> rustix::io::Result<Option<T>> {
+    Ok(receive_with(channel, flags)?.map(|(value, _)| value))
+}
+
+/// Receives one value with its descriptors; none at the end.
+pub fn receive_with<T: DeserializeOwned>(
+    channel: impl AsFd,
+    flags: RecvFlags,
+) -> rustix::io::Result<Option<(T, Vec<OwnedFd>)>> {
     let mut buffer = vec![0; MESSAGE];
-    let (length, _) = passing::receive(channel, &mut buffer, flags)?;
+    let (length, fds) = passing::receive(channel, &mut buffer, flags)?;
     if length == 0 {
         return Ok(None);
     }
     match serde_json::from_slice(&buffer[..length]) {
-        Ok(value) => Ok(Some(value)),
+        Ok(value) => Ok(Some((value, fds))),
         Err(_) => Err(rustix::io::Errno::PROTO),
     }
 }

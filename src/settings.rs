@@ -105,6 +105,51 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
     })
 }
 
+/// What holds, for `inspect`: each setting's name, its value, and where it came from.
+pub fn explain(os: &Os, file: Option<&File>, settings: &Settings) -> Vec<(String, String, String)> {
+    let defaults = crate::config::Config::default();
+    let config = file.map_or(&defaults, |file| &file.config);
+    let place = |typed: bool, written: bool| match (typed, written, file) {
+        (true, ..) => "command line or environment".to_owned(),
+        (false, true, Some(file)) => file.path.display().to_string(),
+        _ => "default".to_owned(),
+    };
+    let time = |time: Duration| humantime::format_duration(time).to_string();
+    let (guest, network) = (&config.guest, &config.network);
+    let most = settings
+        .max_connections
+        .map_or("what `ulimit -n` allows".to_owned(), |most| most.to_string());
+    let memory = settings
+        .memory
+        .map_or("4 GiB".to_owned(), |size| bytesize::ByteSize::b(size).to_string());
+    let rows = [
+        ("memory", memory, os.memory.is_some(), guest.memory.is_some()),
+        (
+            "connect-timeout",
+            time(settings.connect_timeout),
+            os.connect_timeout.is_some(),
+            network.connect_timeout.is_some(),
+        ),
+        (
+            "max-connections",
+            most,
+            os.max_connections.is_some(),
+            network.max_connections.is_some(),
+        ),
+        ("grace", time(settings.grace), os.grace.is_some(), guest.grace.is_some()),
+        (
+            "restart",
+            format!("{:?}", settings.restart).to_lowercase(),
+            os.restart.is_some(),
+            guest.restart.is_some(),
+        ),
+        ("stdin", settings.stdin.to_string(), os.stdin, guest.stdin.is_some()),
+    ];
+    let row =
+        |(name, value, typed, written): (&str, String, bool, bool)| (name.to_owned(), value, place(typed, written));
+    rows.into_iter().map(row).collect()
+}
+
 fn watch(file: Option<&File>) -> Result<Watch> {
     let defaults = crate::config::Watch::default();
     let watch = file.map_or(&defaults, |file| &file.config.watch);

@@ -362,6 +362,7 @@ fn a_kernel_that_refuses_is_explained() {
         .args(["sh", env!("CARGO_BIN_EXE_wasmrun"), "os"])
         .arg(hello)
         .env("WASMRUN_CACHE_DIR", support::cache())
+        .env("XDG_RUNTIME_DIR", support::runtime_folder())
         .output()
         .unwrap();
     let text = String::from_utf8(output.stderr).unwrap();

@@ -26,6 +26,7 @@ pub use factory::SocketFactory;
 pub use forward::{Forward, Forwarder, Limits, Notice};
 pub use holder::Holder;
 pub use listener::{BindError, Listeners, listen};
+pub use namespace::enter_network_of;
 pub use rule::{Bind, Mapping, Rule, RuleError};
 pub use target::Target;
 

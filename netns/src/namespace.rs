@@ -12,6 +12,16 @@ pub(crate) fn enter_network(namespace: impl AsFd) -> Result<(), Errno> {
     setns(namespace, CloneFlags::CLONE_NEWNET)
 }
 
+/// Moves the calling process, which must have one thread, into the user and network namespaces of another.
+pub fn enter_network_of(pid: u32) -> io::Result<()> {
+    let open = |kind: &str| fs::File::open(format!("/proc/{pid}/ns/{kind}"));
+    // Both are opened first: a process cannot open its own past once it is inside.
+    let (user, network) = (open("user")?, open("net")?);
+    setns(user, CloneFlags::CLONE_NEWUSER)?;
+    setns(network, CloneFlags::CLONE_NEWNET)?;
+    Ok(())
+}
+
 /// A step into namespaces of one's own that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum UnshareError {

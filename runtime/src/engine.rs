@@ -13,6 +13,10 @@ pub(crate) enum Allocation {
 
 /// An engine for compiling and running.
 pub(crate) fn engine(allocation: Allocation) -> Result<Engine> {
+    Engine::new(&configuration(allocation))
+}
+
+pub(crate) fn configuration(allocation: Allocation) -> Config {
     let mut config = Config::new();
     config.wasm_component_model_async(true);
     // A guest in an endless loop yields at each tick, so that everything around it goes on.
@@ -21,7 +25,7 @@ pub(crate) fn engine(allocation: Allocation) -> Result<Engine> {
         let pool = PoolingAllocationConfig::default();
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     }
-    Engine::new(&config)
+    config
 }
 
 /// What compiled code depends on besides its source: the compiler's version and settings, and this processor.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// Everything that one guest may know and use.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guest {
-    /// Its compiled code: a file that [`crate::compile()`] made, or `wasmtime compile` of the same version.
+    /// Its compiled code: a file that [`crate::Compiler`] made, or `wasmtime compile` of the same version.
     pub code: PathBuf,
     /// `argv`, the program's name first.
     pub arguments: Vec<String>,

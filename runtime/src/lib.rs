@@ -1,6 +1,6 @@
 //! Runs one WebAssembly guest: wasmtime, WASI, an HTTP server for `wasi:http` guests, limits. Knows nothing of namespaces.
 //!
-//! * [`compile()`] and [`Cache`]: from `.wasm` or `.wat` to code that starts in a millisecond.
+//! * [`Compiler`] and [`Cache`]: from `.wasm` or `.wat` to code that starts in a millisecond.
 //! * [`Guest`]: what one guest is given, plain data; [`run()`] runs it to its end and tells [`Event`]s meanwhile.
 //!
 //! A process runs one guest. Everything happens on the tokio runtime that [`run()`] builds; wasmtime-wasi's fallback
@@ -15,6 +15,7 @@ mod compile;
 mod engine;
 mod epoch;
 mod event;
+mod functions;
 mod guest;
 mod host;
 mod http;
@@ -25,7 +26,7 @@ mod run;
 
 pub use binary::{BinaryError, Source, Toolchain};
 pub use cache::{Cache, CacheError, Key};
-pub use compile::{CompileError, compile};
+pub use compile::{CompileError, Compiler};
 pub use event::{Attempt, Event, Events};
 pub use guest::{Directory, Guest, Listeners};
 pub use kind::Kind;

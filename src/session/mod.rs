@@ -8,6 +8,7 @@
 //!
 //! Everything that can happen is one `Happening`; the loop takes them one by one, so no two steps of a swap overlap.
 
+mod asked;
 mod start;
 mod swap;
 mod talk;
@@ -16,13 +17,17 @@ mod watching;
 use crate::artifact;
 use crate::backoff::Backoff;
 use crate::cli::Os;
+use crate::compiler::Compiler;
 use crate::config::File;
+use crate::control::{self, Ask, Asks, Claim, Server};
 use crate::drain::{Drained, Draining};
 use crate::failure::Result;
 use crate::forwards::{self, Forwards};
 use crate::live::Live;
 use crate::livereload::Livereload;
 use crate::make::Made;
+use crate::metrics::Metrics;
+use crate::output::Ring;
 use crate::protocol::Message;
 use crate::settings::{self, Settings};
 use crate::signals::Signals;
@@ -34,7 +39,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use talk::plural;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
 /// Runs the command and returns wasmrun's exit code.
@@ -49,6 +54,7 @@ pub async fn run(os: &Os) -> Result<u8> {
     if settings.build.is_none() {
         artifact::find(&os.path, file.as_ref())?;
     }
+    let mut claim = claim(os)?;
     raise_descriptor_limit();
     let listeners = settings
         .mappings
@@ -63,7 +69,25 @@ pub async fn run(os: &Os) -> Result<u8> {
     let listener: netns::forward::Listener = Arc::new(move |notice| drop(notices.send(notice)));
     let limits = limits(&settings, listeners.len());
     let forwarder = Arc::new(Forwarder::start(limits, listener).context("cannot start the forwards")?);
+    let (asker, asks) = control::asks();
+    let control = match claim.as_mut().and_then(Claim::listener) {
+        Some(listener) => Some(Server::start(listener, asker.clone()).context("cannot serve the control socket")?),
+        None => None,
+    };
+    let metrics = match os.metrics {
+        Some(address) => Some(Metrics::start(address, asker.clone()).await?),
+        None => None,
+    };
     let mut session = Session {
+        claim,
+        _servers: (control, metrics),
+        asks,
+        _asker: asker,
+        ring: Ring::new(),
+        detached: unbounded_channel(),
+        began: Instant::now(),
+        traps: 0,
+        reloads: 0,
         os: os.clone(),
         forwards: Forwards::new(forwarder.clone(), listeners),
         forwarder,
@@ -71,6 +95,11 @@ pub async fn run(os: &Os) -> Result<u8> {
         signals,
         watch: None,
         livereload: None,
+        compiler: Arc::new(if settings.watch.is_some() {
+            Compiler::for_many_builds()
+        } else {
+            Compiler::default()
+        }),
         making: None,
         candidate: None,
         serving: None,
@@ -92,6 +121,16 @@ pub async fn run(os: &Os) -> Result<u8> {
     }
     session.make(std::time::Instant::now());
     session.serve().await
+}
+
+/// The name that this run is known by. Where control sockets cannot be made the run goes on without.
+fn claim(os: &Os) -> Result<Option<Claim>> {
+    if let Err(failure) = control::folder() {
+        tracing::warn!("{failure}; `wasmrun ps` will not show this run");
+        return Ok(None);
+    }
+    let name = os.name.clone().unwrap_or_else(|| control::name_of(&os.path));
+    Claim::take(&name).map(Some)
 }
 
 fn limits(settings: &Settings, mappings: usize) -> Limits {
@@ -116,6 +155,18 @@ fn raise_descriptor_limit() {
 type Later<T> = Pin<Box<dyn Future<Output = T>>>;
 
 struct Session {
+    claim: Option<Claim>,
+    /// They end with the session.
+    _servers: (Option<Server>, Option<Metrics>),
+    asks: Receiver<Ask>,
+    /// Keeps the way open where nobody serves it.
+    _asker: Asks,
+    ring: Arc<Ring>,
+    /// Numbers of forwards whose asker is gone.
+    detached: (UnboundedSender<Vec<u64>>, UnboundedReceiver<Vec<u64>>),
+    began: Instant,
+    traps: u64,
+    reloads: u64,
     os: Os,
     file: Option<Arc<File>>,
     settings: Settings,
@@ -125,6 +176,7 @@ struct Session {
     signals: Signals,
     watch: Option<Watch>,
     livereload: Option<Livereload>,
+    compiler: Arc<Compiler>,
     making: Option<Making>,
     candidate: Option<Candidate>,
     serving: Option<Live>,
@@ -178,6 +230,8 @@ enum Happening {
     Restart,
     Look,
     Notice(Notice),
+    Asked(Ask),
+    Detached(Vec<u64>),
     Signal(u8),
 }
 
@@ -225,6 +279,8 @@ impl Session {
             () = or_never(self.restart.map(tokio::time::sleep_until)) => Happening::Restart,
             () = or_never(self.look.map(tokio::time::sleep_until)) => Happening::Look,
             Some(notice) = self.notices.recv() => Happening::Notice(notice),
+            Some(ask) = self.asks.recv() => Happening::Asked(ask),
+            Some(ids) = self.detached.1.recv() => Happening::Detached(ids),
             number = self.signals.next() => Happening::Signal(number),
         }
     }
@@ -252,6 +308,8 @@ impl Session {
                 self.look_for_listeners();
             }
             Happening::Notice(notice) => self.notice(notice),
+            Happening::Detached(ids) => self.forwards.remove(&ids),
+            Happening::Asked(ask) => return self.asked(ask).await,
             Happening::Signal(number) => {
                 self.stop().await;
                 return Ok(Step::End(128 + number));

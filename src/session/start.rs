@@ -29,9 +29,10 @@ impl Session {
         let plan = self.settings.build.clone();
         let file = self.file.clone();
         let use_cache = self.settings.cache;
+        let compiler = self.compiler.clone();
         self.making = Some(Making {
             since: self.making.take().map_or(since, |making| making.since.min(since)),
-            made: Box::pin(async move { make::make(&path, plan, file.as_deref(), use_cache).await }),
+            made: Box::pin(async move { make::make(&path, plan, file.as_deref(), use_cache, &compiler).await }),
         });
     }
 
@@ -70,7 +71,7 @@ impl Session {
         self.last_made = Some(made.clone());
         self.started += 1;
         let start = self.what_to_start(&made);
-        let live = Live::start(self.started, made, start)?;
+        let live = Live::start(self.started, made, start, self.ring.clone())?;
         if self.serving.is_none() {
             self.adopt(live);
         } else {
@@ -128,7 +129,7 @@ impl Session {
                     read_only: directory.read_only,
                 })
                 .collect(),
-            ports: ports_in_order(settings),
+            ports: self.forwards.guest_ports_in_order(),
             listeners: match settings.listeners {
                 Some(cli::Listeners::AfterDirectories) => runtime::Listeners::AfterDirectories,
                 Some(cli::Listeners::BeforeDirectories) => runtime::Listeners::BeforeDirectories,
@@ -154,9 +155,10 @@ impl Session {
         };
         self.report(&event);
         if matches!(event, Event::Loaded(_)) && !self.goes_on() {
-            self.last_made = None;
-            if let Some(live) = &self.serving {
-                live.made.code.is_not_needed_any_more();
+            // Nobody starts it again, unless code in the cache is asked for.
+            let gone = self.serving.as_ref().is_some_and(|live| live.made.code.let_go());
+            if gone {
+                self.last_made = None;
             }
         }
         match event {
@@ -182,6 +184,7 @@ impl Session {
         let Some(mut live) = self.serving.take() else {
             return Ok(Step::GoOn);
         };
+        self.traps += u64::from(matches!(live.outcome, Some(Outcome::Trapped(_))));
         let goes_on = self.goes_on();
         if goes_on {
             self.forwards.retarget(None);
@@ -199,6 +202,10 @@ impl Session {
         if !goes_on {
             // What the guest sent before it ended still goes out.
             let _ = tokio::time::timeout(LINGER, live.generation.target.drained()).await;
+            tokio::select! {
+                () = live.generation.delivered() => {}
+                number = self.signals.next() => return Ok(Step::End(128 + number)),
+            }
             return match live.failure(code) {
                 Some(failure) => Err(failure),
                 None => {

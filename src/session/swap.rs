@@ -115,6 +115,7 @@ impl Session {
             "reloaded #{number} in {total} ms ({}){draining}",
             steps.join(", ")
         );
+        self.reloads += 1;
         if let Some(livereload) = &self.livereload {
             livereload.tell(number);
         }

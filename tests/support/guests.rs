@@ -21,6 +21,35 @@ pub fn variant(text: &Path, world: &str, from: &str, to: &str) -> Vec<u8> {
     encode(text, &source.replace(from, to), world)
 }
 
+/// A guest's text with so many more functions, each of some 250 bytes and unlike the others; `changed` is in one of them.
+pub fn bulky(source: &str, functions: usize, changed: u64) -> String {
+    use std::fmt::Write;
+    let mut more = String::new();
+    for number in 0..functions {
+        let seed = if number == functions / 2 { changed } else { 0 };
+        let _ = write!(
+            more,
+            "(func $bulk{number} (param i32 i32) (result i32) (local i32 i64)
+               (local.set 2 (i32.const {number})) (local.set 3 (i64.const {seed}))"
+        );
+        for step in 0..6 {
+            let constant = number.wrapping_mul(2_654_435_761) as u32 as usize ^ step;
+            let _ = write!(
+                more,
+                "(loop $again
+                   (local.set 2 (i32.add (i32.mul (local.get 2) (local.get 0)) (i32.const {})))
+                   (local.set 3 (i64.xor (local.get 3) (i64.extend_i32_u (i32.rotl (local.get 2) (local.get 1)))))
+                   (br_if $again (i32.lt_u (local.get 2) (i32.const {}))))",
+                constant & 0x7fff_ffff,
+                step * 1000 + number % 1000,
+            );
+        }
+        more.push_str("(i32.wrap_i64 (i64.add (local.get 3) (i64.extend_i32_s (local.get 2)))))\n");
+    }
+    let end = source.trim_end().strip_suffix(')').expect("a module in parentheses");
+    format!("{end}\n{more})")
+}
+
 pub fn encode(text: &Path, source: &str, world: &str) -> Vec<u8> {
     let mut module = wat::parse_str(source).unwrap_or_else(|error| panic!("{}: {error}", text.display()));
     let mut resolve = Resolve::default();

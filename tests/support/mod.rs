@@ -14,6 +14,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -21,15 +22,34 @@ use tempfile::TempDir;
 
 /// A command line of the built binary, with a home folder of its own so that tests share nothing but compiled code.
 pub fn wasmrun(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wasmrun"));
+    let mut command = Command::new(binary());
     command.args(arguments).stdin(Stdio::null());
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|name| name.starts_with("WASMRUN_")) {
             command.env_remove(name);
         }
     }
-    command.env("WASMRUN_CACHE_DIR", cache()).env("NO_COLOR", "1");
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let name = format!("t{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     command
+        .env("WASMRUN_CACHE_DIR", cache())
+        .env("XDG_RUNTIME_DIR", runtime_folder())
+        // Tests run side by side, and many run the same guest.
+        .env("WASMRUN_NAME", name)
+        .env("NO_COLOR", "1");
+    command
+}
+
+/// A place for control sockets, for the user who runs the tests.
+pub fn runtime_folder() -> std::path::PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("run-{}", guests::user()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// The binary under test; benchmarks name the release build.
+pub fn binary() -> std::ffi::OsString {
+    std::env::var_os("TEST_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_wasmrun").into())
 }
 
 /// A cache for the user who runs the tests.

@@ -67,6 +67,16 @@ impl Project {
         }
     }
 
+    /// A build with so many more functions, one of which differs from build to build.
+    pub fn bulky_build(&self, version: u64, functions: usize) -> Vec<u8> {
+        let text = root().join("tests/guests/version.wat");
+        let source = std::fs::read_to_string(&text).unwrap();
+        let source = source.replace("version 0000000000\\n", &format!("version {version:010}\\n"));
+        // Never built before, by any test run, so that it is not in the cache.
+        let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
+        super::guests::encode(&text, &super::guests::bulky(&source, functions, now >> 1), "command")
+    }
+
     /// A build that listens late.
     pub fn slow_build(&self, version: u64, milliseconds: u64) -> Vec<u8> {
         let text = root().join("tests/guests/version.wat");

@@ -1,0 +1,122 @@
+//! What is said over a control socket: JSON bodies of `/v1`.
+
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+
+/// A run, as `ps` and `inspect` show it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct State {
+    pub name: String,
+    pub id: String,
+    /// The supervisor's.
+    pub pid: u32,
+    /// The guest's process, as this machine numbers it.
+    pub guest_pid: Option<u32>,
+    pub version: String,
+    /// What was typed.
+    pub path: String,
+    pub config: Option<String>,
+    /// `making`, `starting`, `serving`, `waiting` (for a restart or a change).
+    pub state: String,
+    pub generation: u64,
+    /// Seconds since the run began, and since its generation did.
+    pub uptime: u64,
+    pub generation_uptime: u64,
+    pub kind: Option<String>,
+    pub isolated: bool,
+    pub watched: bool,
+    pub forwards: Vec<ForwardState>,
+    /// TCP ports that the guest listens on.
+    pub listening: Vec<u16>,
+    /// Generations that have a successor and still have connections, and how many.
+    pub draining: usize,
+    /// Bytes of memory that only the guest's process has.
+    pub memory: Option<u64>,
+    /// Milliseconds of processor time that the guest's process has taken.
+    pub cpu: Option<u64>,
+    /// Where the guest's network namespace can be entered.
+    pub namespace: Option<String>,
+    pub starts: u64,
+    pub traps: u64,
+    pub reloads: u64,
+    /// Settings as they hold, by name, each with its value and where it came from.
+    pub settings: Vec<(String, String, String)>,
+}
+
+/// Where a forward comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// The command line or the file.
+    Settings,
+    /// `wasmrun forward`.
+    Asked,
+    /// The guest listened, with `--auto-forward`.
+    Detected,
+}
+
+/// One forward.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ForwardState {
+    pub hosts: Vec<SocketAddr>,
+    pub guest: u16,
+    pub protocol: String,
+    pub source: Source,
+    /// Connections: open now, waiting ones included; since the start; given up; reset.
+    pub live: usize,
+    pub accepted: u64,
+    pub refused: u64,
+    pub reset: u64,
+    /// Bytes.
+    pub to_guest: u64,
+    pub to_client: u64,
+    pub spliced: u64,
+}
+
+/// `POST /v1/forwards`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NewForward {
+    /// As on the command line; all of them or none.
+    pub rules: Vec<String>,
+    /// Keep it when the connection that asked for it ends.
+    pub detached: bool,
+}
+
+/// The first line of the answer to it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Added {
+    /// Each bound address with the guest's port.
+    pub forwards: Vec<(SocketAddr, u16)>,
+}
+
+/// `POST /v1/stop`
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Stop {
+    /// Milliseconds for open connections; the run's own grace without it.
+    pub grace: Option<u64>,
+}
+
+/// An answer that is none.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Complaint {
+    pub error: String,
+    pub hint: Option<String>,
+}
+
+/// Which stream of the guest's something was written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StreamName {
+    Stdout,
+    Stderr,
+}
+
+/// A line of `GET /v1/logs`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Milliseconds since 1970.
+    pub time: u64,
+    pub stream: StreamName,
+    pub generation: u64,
+    pub text: String,
+}

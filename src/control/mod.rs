@@ -1,0 +1,176 @@
+//! Every running `wasmrun os` can be talked to from any terminal of its user: a socket in a folder that is private to the
+//! user, named for the run.
+//!
+//! ```text
+//!   wasmrun ps, logs, stop, forward, ...  --HTTP/1.1 over a unix socket--> server --Ask--> session
+//! ```
+//!
+//! The protocol is HTTP under `/v1`, so that limits, streams and versions are those of a library, and
+//! `curl --unix-socket` is a client. There is no daemon: the socket is the supervisor's, and who holds the lock on it is
+//! alive. A socket whose supervisor was killed is removed by whoever looks next.
+
+mod client;
+mod message;
+mod server;
+
+pub use client::Client;
+pub use message::{Added, ForwardState, NewForward, Record, Source, State, Stop, StreamName};
+pub use server::{Answer, Ask, Asks, Request, Server, asks};
+
+use crate::failure::{Failure, Result};
+use anyhow::{Context, anyhow};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use std::fs::{self, DirBuilder, File};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+/// A unix socket's path may have 107 bytes (unix(7)); the folder needs the rest.
+const NAME: usize = 40;
+
+/// The folder of all runs of this user: `$XDG_RUNTIME_DIR/wasmrun`, or one in /tmp where there is none.
+pub fn folder() -> Result<PathBuf> {
+    let uid = rustix::process::geteuid().as_raw();
+    let folder = match std::env::var_os("XDG_RUNTIME_DIR").filter(|folder| Path::new(folder).is_absolute()) {
+        Some(folder) => PathBuf::from(folder).join("wasmrun"),
+        None => PathBuf::from(format!("/tmp/wasmrun-{uid}")),
+    };
+    let cannot = || format!("cannot use {} for control sockets", folder.display());
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&folder)
+        .with_context(cannot)?;
+    // In /tmp somebody else could have been first.
+    let metadata = fs::symlink_metadata(&folder).with_context(cannot)?;
+    if !metadata.is_dir() || metadata.uid() != uid || metadata.mode() & 0o077 != 0 {
+        return Err(Failure::from(anyhow!(
+            "{} is not private: it must be a folder of yours, closed to others",
+            folder.display()
+        ))
+        .hint("remove it, or set XDG_RUNTIME_DIR"));
+    }
+    Ok(folder)
+}
+
+/// A name that nobody else has, and the socket under it. Dropping it removes the socket.
+pub struct Claim {
+    pub name: String,
+    pub id: String,
+    listener: Option<UnixListener>,
+    path: PathBuf,
+}
+
+impl Claim {
+    /// Takes a name.
+    ///
+    /// # Errors
+    ///
+    /// Another run has it.
+    pub fn take(name: &str) -> Result<Claim> {
+        if name.is_empty() || name.len() > NAME || !name.chars().all(is_plain) || name.starts_with(['.', '-']) {
+            return Err(Failure::usage(anyhow!("`{name}` is no name for a run"))
+                .hint(format!("use letters, digits, `-`, `_` and `.`, {NAME} at most")));
+        }
+        let folder = folder()?;
+        let _locked = lock(&folder)?;
+        let path = folder.join(format!("{name}.sock"));
+        if is_alive(&path) {
+            return Err(
+                Failure::usage(anyhow!("a run named `{name}` is there already")).hint(format!(
+                    "give this one another name with --name, or end that one: `wasmrun stop {name}`"
+                )),
+            );
+        }
+        let _ = fs::remove_file(&path);
+        let listener = UnixListener::bind(&path).with_context(|| format!("cannot make {}", path.display()))?;
+        let seed = (std::process::id(), std::time::UNIX_EPOCH.elapsed().unwrap_or_default());
+        let id = blake3::hash(format!("{seed:?}").as_bytes()).to_hex()[..8].to_owned();
+        Ok(Claim {
+            name: name.to_owned(),
+            id,
+            listener: Some(listener),
+            path,
+        })
+    }
+
+    /// The listening socket, once.
+    pub fn listener(&mut self) -> Option<UnixListener> {
+        self.listener.take()
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// A name out of a path: the folder's, or the file's without its ending.
+pub fn name_of(path: &Path) -> String {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let name = if path.is_dir() {
+        path.file_name()
+    } else {
+        path.file_stem()
+    };
+    let name: String = name
+        .unwrap_or_default()
+        .to_string_lossy()
+        .chars()
+        .map(|c| if is_plain(c) { c } else { '-' })
+        .take(NAME)
+        .collect();
+    match name.trim_start_matches(['.', '-']) {
+        "" => "guest".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+fn is_plain(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
+}
+
+/// The sockets of all runs that are alive, by name. Those of the dead are removed.
+pub fn running() -> Result<Vec<(String, PathBuf)>> {
+    let folder = folder()?;
+    let _locked = lock(&folder)?;
+    let entries = fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let mut found = Vec::new();
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let Some(name) = path.extension().filter(|e| *e == "sock").and(path.file_stem()) else {
+            continue;
+        };
+        if is_alive(&path) {
+            found.push((name.to_string_lossy().into_owned(), path));
+        } else {
+            let _ = fs::remove_file(&path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Whether somebody listens. A queue that is full is somebody's, too.
+fn is_alive(path: &Path) -> bool {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let Ok(socket) = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None) else {
+        return true;
+    };
+    let Ok(address) = SocketAddrUnix::new(path) else {
+        return false;
+    };
+    !matches!(
+        connect(&socket, &address),
+        Err(Errno::CONNREFUSED | Errno::NOENT | Errno::NOTSOCK)
+    )
+}
+
+/// One at a time claims a name or clears up. The lock ends with the file.
+fn lock(folder: &Path) -> Result<File> {
+    let file = File::open(folder).with_context(|| format!("cannot open {}", folder.display()))?;
+    flock(&file, FlockOperation::LockExclusive).with_context(|| format!("cannot lock {}", folder.display()))?;
+    Ok(file)
+}

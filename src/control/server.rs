@@ -1,0 +1,226 @@
+//! The supervisor's end of the control socket.
+
+use super::message::{Complaint, NewForward, Stop};
+use crate::failure::Failure;
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, StatusCode, header};
+use http_body::Frame;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, Limited, StreamBody};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde::de::DeserializeOwned;
+use std::convert::Infallible;
+use std::os::unix::net::UnixListener as StdListener;
+use std::time::Duration;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinHandle, JoinSet};
+
+/// Clients at once; more wait in the queue.
+const CLIENTS: usize = 64;
+/// A request's head has to come within this.
+const HEAD: Duration = Duration::from_secs(5);
+/// Longest body of a request, in bytes.
+const BODY: usize = 16 * 1024;
+
+pub type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+/// A request that the session has to answer.
+pub struct Ask {
+    pub request: Request,
+    pub answer: oneshot::Sender<Answer>,
+}
+
+/// What can be asked.
+#[derive(Debug)]
+pub enum Request {
+    State,
+    Logs {
+        since: Option<u64>,
+        follow: bool,
+    },
+    Stop(Stop),
+    Restart,
+    Forward(NewForward),
+    /// Ends a forward that was asked for, by its host port.
+    Unforward(u16),
+    Metrics,
+}
+
+/// What comes back.
+pub enum Answer {
+    Json(Vec<u8>),
+    Text(String),
+    /// Lines, one frame at a time, until the sender is gone. The guard goes with the connection.
+    Lines(mpsc::Receiver<Bytes>, Option<Box<dyn Send>>),
+    Failed(StatusCode, Failure),
+}
+
+impl Answer {
+    pub fn json(value: &impl serde::Serialize) -> Answer {
+        match serde_json::to_vec(value) {
+            Ok(json) => Answer::Json(json),
+            Err(error) => Answer::Failed(StatusCode::INTERNAL_SERVER_ERROR, error.into()),
+        }
+    }
+}
+
+/// The way to the session.
+pub type Asks = mpsc::Sender<Ask>;
+
+/// A way to the session, and the session's end of it.
+pub fn asks() -> (Asks, mpsc::Receiver<Ask>) {
+    mpsc::channel(CLIENTS)
+}
+
+/// The server; dropping it ends it and every request.
+pub struct Server {
+    task: JoinHandle<()>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Server {
+    /// Serves a control socket.
+    pub fn start(listener: StdListener, asks: Asks) -> std::io::Result<Server> {
+        listener.set_nonblocking(true)?;
+        let listener = UnixListener::from_std(listener)?;
+        Ok(Server {
+            task: tokio::spawn(serve(listener, asks)),
+        })
+    }
+}
+
+async fn serve(listener: UnixListener, asks: mpsc::Sender<Ask>) {
+    let mut clients = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept(), if clients.len() < CLIENTS => match accepted {
+                // The folder is closed to others; this is for a folder that was opened by hand.
+                Ok((stream, _)) if is_ours(&stream) => {
+                    clients.spawn(converse(stream, asks.clone()));
+                }
+                Ok(_) => {}
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            },
+            Some(_) = clients.join_next() => {}
+        }
+    }
+}
+
+fn is_ours(stream: &UnixStream) -> bool {
+    let ours = rustix::process::geteuid().as_raw();
+    stream
+        .peer_cred()
+        .is_ok_and(|peer| peer.uid() == ours || peer.uid() == 0)
+}
+
+async fn converse(stream: UnixStream, asks: mpsc::Sender<Ask>) {
+    let service = service_fn(|request| {
+        let asks = asks.clone();
+        async move { Ok::<_, Infallible>(answer(request, &asks).await) }
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(BODY)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service);
+    // A client's own trouble concerns nobody else.
+    let _ = connection.await;
+}
+
+async fn answer(request: http::Request<Incoming>, asks: &mpsc::Sender<Ask>) -> Response<Body> {
+    let request = match understand(request).await {
+        Ok(request) => request,
+        Err((status, text)) => return complain(status, &Failure::usage(anyhow::anyhow!(text))),
+    };
+    let (sender, answer) = oneshot::channel();
+    let ask = Ask {
+        request,
+        answer: sender,
+    };
+    if asks.send(ask).await.is_err() {
+        return complain(StatusCode::GONE, &Failure::from(anyhow::anyhow!("the run is over")));
+    }
+    match answer.await {
+        Ok(Answer::Json(json)) => with_type("application/json", Full::from(json).boxed_unsync()),
+        Ok(Answer::Text(text)) => with_type("text/plain; version=0.0.4", Full::from(text).boxed_unsync()),
+        Ok(Answer::Lines(lines, guard)) => {
+            let stream = futures::stream::unfold((lines, guard), |(mut lines, guard)| async move {
+                let line = lines.recv().await?;
+                Some((Ok(Frame::data(line)), (lines, guard)))
+            });
+            with_type("application/jsonl", StreamBody::new(stream).boxed_unsync())
+        }
+        Ok(Answer::Failed(status, failure)) => complain(status, &failure),
+        Err(_) => complain(StatusCode::GONE, &Failure::from(anyhow::anyhow!("the run is over"))),
+    }
+}
+
+type Misunderstood = (StatusCode, String);
+
+async fn understand(request: http::Request<Incoming>) -> Result<Request, Misunderstood> {
+    let (head, body) = request.into_parts();
+    let Some(path) = head.uri.path().strip_prefix("/v1/") else {
+        let text = format!("this is wasmrun {}, which speaks /v1", env!("CARGO_PKG_VERSION"));
+        return Err((StatusCode::NOT_FOUND, text));
+    };
+    let query: std::collections::HashMap<&str, &str> = head
+        .uri
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .collect();
+    match (&head.method, path) {
+        (&Method::GET, "state") => Ok(Request::State),
+        (&Method::GET, "metrics") => Ok(Request::Metrics),
+        (&Method::GET, "logs") => Ok(Request::Logs {
+            since: query.get("since").and_then(|since| since.parse().ok()),
+            follow: query.get("follow") == Some(&"true"),
+        }),
+        (&Method::POST, "stop") => read(body).await.map(Request::Stop),
+        (&Method::POST, "restart") => Ok(Request::Restart),
+        (&Method::POST, "forwards") => read(body).await.map(Request::Forward),
+        (&Method::DELETE, path) => {
+            let port = path.strip_prefix("forwards/").and_then(|port| port.parse().ok());
+            port.map(Request::Unforward)
+                .ok_or_else(|| (StatusCode::NOT_FOUND, format!("nothing at /v1/{path}")))
+        }
+        (method, path) => Err((StatusCode::NOT_FOUND, format!("nothing at {method} /v1/{path}"))),
+    }
+}
+
+async fn read<T: DeserializeOwned>(body: Incoming) -> Result<T, Misunderstood> {
+    let wrong = |error: String| (StatusCode::BAD_REQUEST, format!("the request makes no sense: {error}"));
+    let read = tokio::time::timeout(HEAD, Limited::new(body, BODY).collect()).await;
+    let body = read.map_err(|_| wrong("it does not end".to_owned()))?;
+    let body = body.map_err(|error| wrong(error.to_string()))?.to_bytes();
+    serde_json::from_slice(&body).map_err(|error| wrong(error.to_string()))
+}
+
+fn with_type(kind: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+fn complain(status: StatusCode, failure: &Failure) -> Response<Body> {
+    let complaint = Complaint {
+        error: failure.to_string(),
+        hint: failure.hint.clone(),
+    };
+    let json = serde_json::to_vec(&complaint).unwrap_or_default();
+    let mut response = with_type("application/json", Full::from(json).boxed_unsync());
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,30 @@
+//! What the kernel says of a guest's process.
+
+use procfs::process::Process;
+
+/// The guest's process below its keeper: the last in the line of only children.
+pub fn guest_of(keeper: u32) -> Option<u32> {
+    let mut pid = keeper;
+    loop {
+        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
+        match children.split_whitespace().next().and_then(|child| child.parse().ok()) {
+            Some(child) => pid = child,
+            None => return Some(pid),
+        }
+    }
+}
+
+/// Bytes of memory that no other process shares.
+pub fn private_memory(pid: u32) -> Option<u64> {
+    let process = Process::new(pid.try_into().ok()?).ok()?;
+    let rollup = process.smaps_rollup().ok()?;
+    let map = &rollup.memory_map_rollup.0.first()?.extension.map;
+    let field = |name: &str| map.get(name).copied().unwrap_or(0);
+    Some(field("Private_Clean") + field("Private_Dirty"))
+}
+
+/// Milliseconds of processor time, in the kernel and outside.
+pub fn cpu_time(pid: u32) -> Option<u64> {
+    let stat = Process::new(pid.try_into().ok()?).ok()?.stat().ok()?;
+    Some((stat.utime + stat.stime) * 1000 / procfs::ticks_per_second())
+}

@@ -1,0 +1,374 @@
+//! The commands that talk to a run from another terminal.
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+use support::guests::guest;
+use support::project::{Kind, Project, version};
+use support::{Run, connect, eventually, output, run, wasmrun};
+
+/// Runs that see only each other.
+struct Terminal {
+    folder: tempfile::TempDir,
+}
+
+impl Terminal {
+    fn new() -> Terminal {
+        Terminal {
+            folder: support::folder(),
+        }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = wasmrun(arguments);
+        command
+            .env("XDG_RUNTIME_DIR", self.folder.path())
+            .env_remove("WASMRUN_NAME");
+        command
+    }
+
+    fn start(&self, arguments: &[&str]) -> Run {
+        Run::of(self.command(arguments))
+    }
+
+    fn run(&self, arguments: &[&str]) -> support::Output {
+        output(self.command(arguments))
+    }
+
+    #[track_caller]
+    fn says(&self, arguments: &[&str]) -> String {
+        let ended = self.run(arguments);
+        assert_eq!(ended.code, Some(0), "{arguments:?}: {}", ended.stderr);
+        ended.stdout
+    }
+
+    fn socket(&self, name: &str) -> PathBuf {
+        self.folder.path().join("wasmrun").join(format!("{name}.sock"))
+    }
+}
+
+fn echo() -> String {
+    support::guests::root().join("examples/echo").display().to_string()
+}
+
+fn hello() -> String {
+    support::guests::root().join("examples/hello").display().to_string()
+}
+
+#[track_caller]
+fn echoes(address: SocketAddr) {
+    let mut client = connect(address);
+    client.write_all(b"x").unwrap();
+    let mut byte = [0];
+    client.read_exact(&mut byte).unwrap();
+    assert_eq!(&byte, b"x");
+}
+
+#[test]
+fn what_runs_is_listed_and_stopped() {
+    let terminal = Terminal::new();
+    assert_eq!(
+        terminal.says(&["ps"]),
+        "NAME  ID  STATE  GEN  UP  FORWARDS  OPEN  IN/OUT  MEMORY\n"
+    );
+    let mut one = terminal.start(&["os", &echo(), "-f", "0:3000"]);
+    let address = one.ready(3000);
+    let mut two = terminal.start(&["os", &hello(), "--name", "web", "-f", "0:80"]);
+    two.ready(80);
+    let client = TcpStream::connect(address).unwrap();
+    eventually("the connection is counted", || {
+        let table = terminal.says(&["ps"]);
+        let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!((rows.len(), rows[1][0], rows[2][0]), (3, "echo", "web"), "{table}");
+        assert_eq!((rows[1][2], rows[1][3]), ("serving", "1"), "{table}");
+        assert_eq!(rows[1][5], format!("{}->3000", address.port()), "{table}");
+        rows[1][6] == "1"
+    });
+    drop(client);
+    let states: serde_json::Value = serde_json::from_str(&terminal.says(&["ps", "--json"])).unwrap();
+    assert_eq!(states[0]["name"], "echo");
+    assert_eq!(states[0]["pid"], one.pid().as_raw());
+    assert_eq!(states[0]["guest_pid"], one.guest().as_raw());
+    assert_eq!(states[0]["listening"][0], 3000);
+    assert!(states[0]["memory"].as_u64().unwrap() > 0);
+    let id = states[0]["id"].as_str().unwrap();
+    let inspected: serde_json::Value = serde_json::from_str(&terminal.says(&["inspect", id])).unwrap();
+    assert_eq!(inspected["name"], "echo");
+    let settings = inspected["settings"].to_string();
+    assert!(settings.contains("[\"grace\",\"10s\",\"default\"]"), "{settings}");
+    // One, then all that are left.
+    terminal.says(&["stop", "echo"]);
+    assert_eq!(one.ended().code(), Some(143));
+    terminal.says(&["stop", "--all"]);
+    assert_eq!(two.ended().code(), Some(143));
+    assert_eq!(terminal.says(&["ps"]).lines().count(), 1);
+    assert_eq!(
+        std::fs::read_dir(terminal.folder.path().join("wasmrun"))
+            .unwrap()
+            .count(),
+        0
+    );
+}
+
+#[test]
+fn a_name_is_taken_once_and_a_dead_run_gives_it_back() {
+    let terminal = Terminal::new();
+    let mut first = terminal.start(&["os", &echo(), "-f", "0:3000"]);
+    first.ready(3000);
+    terminal.run(&["os", &echo(), "-f", "0:3000"]).says(
+        2,
+        "error: a run named `echo` is there already\n\
+         hint: give this one another name with --name, or end that one: `wasmrun stop echo`",
+    );
+    first.signal(nix::sys::signal::Signal::SIGKILL);
+    first.ended();
+    assert!(terminal.socket("echo").exists());
+    // `ps` clears up and has nothing to complain about.
+    let ended = terminal.run(&["ps"]);
+    assert_eq!((ended.stdout.lines().count(), ended.stderr.as_str()), (1, ""));
+    assert!(!terminal.socket("echo").exists());
+    let mut second = terminal.start(&["os", &echo(), "-f", "0:3000"]);
+    second.ready(3000);
+    second.stop();
+    terminal.run(&["logs", "nobody"]).says(
+        2,
+        "error: no run is named `nobody`\nhint: nothing runs; `wasmrun os PATH` starts a guest",
+    );
+    terminal.run(&["os", &echo(), "--name", "a/b"]).says(
+        2,
+        "error: `a/b` is no name for a run\nhint: use letters, digits, `-`, `_` and `.`, 40 at most",
+    );
+}
+
+#[test]
+fn a_forward_is_added_until_its_command_ends_or_for_good() {
+    let terminal = Terminal::new();
+    let project = Project::new(Kind::Tcp);
+    let mut main = terminal.start(&["os", project.path(), "--watch", "--name", "web", "-f", "0:8080"]);
+    let first = main.ready(8080);
+    let mut attached = terminal.start(&["forward", "web", "0:8080"]);
+    let second = attached.ready(8080);
+    assert_eq!(version(second), Ok(1));
+    let ended = terminal.run(&[
+        "forward",
+        "web",
+        "8080",
+        "--local-port",
+        "0",
+        "--local-host",
+        "127.0.0.1",
+        "--detach",
+    ]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let third: SocketAddr = ended.stderr["ready: ".len()..]
+        .split(' ')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert_eq!(version(third), Ok(1));
+    // They stay through a reload.
+    project.save(2);
+    main.reloaded(2);
+    for address in [first, second, third] {
+        assert_eq!(version(address), Ok(2));
+    }
+    let list = terminal.says(&["forward", "web", "--list"]);
+    assert!(
+        list.contains(&format!("{first} -> guest:8080/tcp (settings)")),
+        "{list}"
+    );
+    assert!(list.contains(&format!("{second} -> guest:8080/tcp (asked)")), "{list}");
+    // One ends with its command, even when that is killed; the other when it is told to.
+    attached.signal(nix::sys::signal::Signal::SIGKILL);
+    attached.ended();
+    eventually("it is closed", || TcpStream::connect(second).is_err());
+    terminal.says(&["unforward", "web", &third.port().to_string()]);
+    eventually("it is closed", || TcpStream::connect(third).is_err());
+    assert_eq!(version(first), Ok(2));
+    terminal.run(&["unforward", "web", &first.port().to_string()]).says(
+        2,
+        &format!(
+            "error: host port {} was not forwarded with `wasmrun forward`\n\
+             hint: it belongs to the run: take it out of its .wasmrun.toml, or start it without",
+            first.port()
+        ),
+    );
+    let busy = terminal.run(&["forward", "web", &format!("{}:8080", first.port())]);
+    assert!(
+        busy.stderr
+            .starts_with(&format!("error: cannot forward host port {}: ", first.port())),
+        "{}",
+        busy.stderr
+    );
+    main.stop();
+}
+
+#[test]
+fn a_forward_can_wait_for_its_run() {
+    let terminal = Terminal::new();
+    let mut attached = terminal.start(&["forward", "echo", "0:3000", "--wait"]);
+    let mut main = terminal.start(&["os", &echo()]);
+    let address = attached.ready(3000);
+    echoes(address);
+    // It ends with the run.
+    main.signal(nix::sys::signal::Signal::SIGINT);
+    main.ended();
+    assert_eq!(attached.ended().code(), Some(0));
+}
+
+#[test]
+fn a_port_that_an_http_guest_was_not_started_with_is_served_too() {
+    let terminal = Terminal::new();
+    let mut main = terminal.start(&["os", &hello(), "-f", "0:80"]);
+    main.ready(80);
+    let mut attached = terminal.start(&["forward", "hello", "0:8888"]);
+    let address = attached.ready(8888);
+    assert_eq!(support::get(address), (200, "hello from wasmrun\n".to_owned()));
+    attached.signal(nix::sys::signal::Signal::SIGINT);
+    assert_eq!(attached.ended().code(), Some(130));
+    main.stop();
+}
+
+#[test]
+fn what_a_guest_writes_can_be_read_later_and_as_it_comes() {
+    let terminal = Terminal::new();
+    let guest = guest("lines");
+    let mut main = terminal.start(&["os", guest.to_str().unwrap(), "-f", "0:80"]);
+    eventually("it has written", || main.stdout().lines().count() >= 3);
+    let logs = terminal.says(&["logs", "lines"]);
+    let lines: Vec<&str> = logs.lines().collect();
+    assert!(lines[0].ends_with(" #1 out line"), "{logs}");
+    assert!(lines[0].starts_with("20") && lines[0].contains('T'), "{logs}");
+    assert_eq!(terminal.says(&["logs", "lines", "--since", "0s"]), "");
+    let mut follower = terminal.start(&["logs", "lines", "-f", "--json"]);
+    let seen = main.stdout().lines().count();
+    eventually("the follower has more", || follower.stdout().lines().count() > seen + 2);
+    let first: serde_json::Value = serde_json::from_str(follower.stdout().lines().next().unwrap()).unwrap();
+    assert_eq!((&first["stream"], &first["text"]), (&"stdout".into(), &"line".into()));
+    main.signal(nix::sys::signal::Signal::SIGINT);
+    main.ended();
+    assert_eq!(follower.ended().code(), Some(0), "{}", follower.stderr());
+}
+
+#[test]
+fn a_restart_is_a_new_generation() {
+    let terminal = Terminal::new();
+    let mut main = terminal.start(&["os", &echo(), "-f", "0:3000"]);
+    let address = main.ready(3000);
+    let old = main.guest();
+    terminal.says(&["restart", "echo"]);
+    main.reloaded(2);
+    echoes(address);
+    eventually("the old one is gone", || !support::is_alive(old));
+    main.stop();
+}
+
+#[test]
+fn a_program_of_this_machine_sees_the_guests_network() {
+    let terminal = Terminal::new();
+    let mut main = terminal.start(&["os", &echo(), "-f", "0:3000"]);
+    main.ready(3000);
+    let seen = terminal.says(&["netns", "echo", "--", "ss", "-tlnH"]);
+    assert!(seen.contains(":3000") && seen.lines().count() == 1, "{seen}");
+    main.stop();
+}
+
+#[test]
+fn strangers_on_the_socket_disturb_nobody() {
+    let terminal = Terminal::new();
+    let mut main = terminal.start(&["os", &echo(), "-f", "0:3000"]);
+    let address = main.ready(3000);
+    let socket = terminal.socket("echo");
+    let say = |bytes: &[u8]| {
+        let mut stream = UnixStream::connect(&socket).unwrap();
+        let _ = stream.write_all(bytes);
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer);
+        answer
+    };
+    // Garbage, half a message, one without an end, another version, what does not exist.
+    say(&[0xff; 4096]);
+    let mut half = UnixStream::connect(&socket).unwrap();
+    half.write_all(b"POST /v1/stop HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n{")
+        .unwrap();
+    drop(half);
+    say(&[b"GET /v1/".as_slice(), &[b'x'; 1 << 20]].concat());
+    assert!(say(b"GET /v2/state HTTP/1.1\r\nhost: x\r\n\r\n").contains("which speaks /v1"));
+    assert!(say(b"GET /v1/nothing HTTP/1.1\r\nhost: x\r\n\r\n").starts_with("HTTP/1.1 404"));
+    let huge = format!("{{\"rules\": [\"{}\"], \"detached\": true}}", "x".repeat(100_000));
+    let head = format!(
+        "POST /v1/forwards HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n",
+        huge.len()
+    );
+    assert!(say((head + &huge).as_bytes()).starts_with("HTTP/1.1 400"));
+    // Many who say nothing: the forward does not notice, and they are shown out.
+    let idle: Vec<UnixStream> = (0..500)
+        .map_while(|_| {
+            let stream = UnixStream::connect(&socket).ok()?;
+            stream.set_nonblocking(true).ok()?;
+            Some(stream)
+        })
+        .collect();
+    let started = Instant::now();
+    for _ in 0..100 {
+        echoes(address);
+    }
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    drop(idle);
+    eventually("it answers again", || terminal.run(&["ps"]).stdout.contains("serving"));
+    main.stop();
+}
+
+#[test]
+fn metrics_are_served() {
+    let terminal = Terminal::new();
+    let mut main = terminal.start(&["os", &echo(), "-f", "0:3000", "--metrics", "127.0.0.1:0"]);
+    let address = main.ready(3000);
+    echoes(address);
+    let line = main.wait_for("metrics: http://");
+    let place: SocketAddr = line["metrics: http://".len()..]
+        .trim_end_matches("/metrics")
+        .parse()
+        .unwrap();
+    let mut stream = connect(place);
+    write!(
+        stream,
+        "GET /metrics HTTP/1.1\r\nhost: {place}\r\nconnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let labels = format!("run=\"echo\",host=\"{address}\",guest=\"3000\",protocol=\"tcp\"");
+    for metric in [
+        format!("wasmrun_forward_connections_total{{{labels}}} 1"),
+        format!("wasmrun_forward_to_guest_bytes_total{{{labels}}} 1"),
+        "# TYPE wasmrun_generation gauge\nwasmrun_generation{run=\"echo\"} 1".to_owned(),
+    ] {
+        assert!(text.contains(&metric), "{metric}:\n{text}");
+    }
+    main.stop();
+}
+
+#[test]
+fn nobody_else_may_look() {
+    let terminal = Terminal::new();
+    let mut main = terminal.start(&["os", &echo()]);
+    eventually("its socket is there", || terminal.socket("echo").exists());
+    let folder = terminal.folder.path().join("wasmrun");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&folder).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o700);
+    // A folder that others may enter is not used.
+    std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let ended = terminal.run(&["ps"]);
+    assert_eq!(ended.code, Some(125));
+    assert!(ended.stderr.contains("is not private"), "{}", ended.stderr);
+    main.signal(nix::sys::signal::Signal::SIGINT);
+    main.ended();
+    assert_eq!(run(&["ps"]).code, Some(0));
+}

@@ -116,6 +116,9 @@ pub struct Os {
         value_delimiter = ','
     )]
     pub forwards: Vec<String>,
+    /// Forward every port that the guest listens on, from the same port of this machine or the next free one
+    #[arg(long, env = "WASMRUN_AUTO_FORWARD")]
+    pub auto_forward: bool,
     /// Set an environment variable of the guest; without `=VALUE` it is taken from here. Repeatable
     #[arg(short, long = "env", value_name = "NAME[=VALUE]")]
     pub env: Vec<String>,

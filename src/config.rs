@@ -42,6 +42,7 @@ pub struct Network {
     pub forwards: Vec<Spanned<String>>,
     pub connect_timeout: Option<Spanned<String>>,
     pub max_connections: Option<usize>,
+    pub auto_forward: Option<bool>,
 }
 
 /// What makes the guest's file.
@@ -163,7 +164,7 @@ mod tests {
         assert!(watch.debounce.is_some() && watch.health.is_some());
         assert!(!config.network.forwards.is_empty() && !config.env.is_empty());
         assert!(config.network.connect_timeout.is_some());
-        assert!(config.network.max_connections.is_some());
+        assert!(config.network.max_connections.is_some() && config.network.auto_forward.is_some());
     }
 
     #[test]

@@ -4,11 +4,14 @@ use crate::control::{ForwardState, Source};
 use crate::failure::{Failure, Result};
 use crate::report;
 use anyhow::anyhow;
-use netns::{Forward, Forwarder, Mapping, Target};
+use netns::{Bind, Forward, Forwarder, Mapping, Target};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+
+/// A free port is looked for among so many above the one that is wanted.
+const NEARBY: usize = 20;
 
 /// One mapping that listens.
 struct Bound {
@@ -83,6 +86,32 @@ impl Forwards {
             new.ids.push(self.add(mapping, listeners, source));
         }
         Ok(new)
+    }
+
+    /// Forwards a port that the guest listens on from the same port of this machine, or from the next that is free.
+    pub fn detect(&mut self, guest: u16) -> Result<()> {
+        let loopback = |host| Mapping {
+            bind: Bind::Loopback,
+            host,
+            guest,
+        };
+        let nearby = (guest..=u16::MAX).take(NEARBY);
+        let free = nearby.filter_map(|host| netns::listen(&loopback(host)).ok().map(|listeners| (host, listeners)));
+        let (host, listeners) = match { free }.next() {
+            Some(found) => found,
+            None => (0, bind(&loopback(0))?),
+        };
+        let taken = listeners.addresses[0].port();
+        if taken != guest {
+            tracing::info!("port {guest} of this machine is not free: the guest's is forwarded from {taken}");
+        }
+        self.add(loopback(host), listeners, Source::Detected);
+        Ok(())
+    }
+
+    /// Closes those that were detected and on whose ports the guest does not listen any more.
+    pub fn undetect(&mut self, listening: &BTreeSet<u16>) {
+        self.keep(|bound| bound.source != Source::Detected || listening.contains(&bound.mapping.guest));
     }
 
     fn add(&mut self, mapping: Mapping, listeners: netns::Listeners, source: Source) -> u64 {

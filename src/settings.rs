@@ -29,6 +29,7 @@ pub struct Settings {
     pub memory: Option<u64>,
     pub connect_timeout: Duration,
     pub max_connections: Option<usize>,
+    pub auto_forward: bool,
     pub grace: Duration,
     /// None: what the binary's toolchain expects.
     pub listeners: Option<cli::Listeners>,
@@ -91,6 +92,7 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
             Limits::CONNECT_TIMEOUT,
         )?,
         max_connections,
+        auto_forward: os.auto_forward || config.network.auto_forward.unwrap_or(false),
         grace: length(os.grace.as_ref(), "--grace", config.guest.grace.as_ref(), file, GRACE)?,
         listeners: os.listeners.or(config.guest.listeners),
         restart: match os.restart.or(config.guest.restart) {

@@ -257,6 +257,60 @@ fn what_a_guest_writes_can_be_read_later_and_as_it_comes() {
 }
 
 #[test]
+fn ports_are_detected_and_forwarded_where_that_is_wanted() {
+    let terminal = Terminal::new();
+    let mut main = terminal.start(&["os", &echo()]);
+    main.wait_for("guest listens on 3000: add --forward 3000:3000, or --auto-forward");
+    main.stop();
+    // Somebody has the port of that number.
+    let taken = std::net::TcpListener::bind("127.0.0.1:3000");
+    let mut main = terminal.start(&["os", &echo(), "--auto-forward"]);
+    let address = main.ready(3000);
+    echoes(address);
+    assert!(address.port() > 3000 || taken.is_err(), "{address}");
+    let said = format!(
+        "port 3000 of this machine is not free: the guest's is forwarded from {}",
+        address.port()
+    );
+    assert!(main.stderr().contains(&said), "{}", main.stderr());
+    let list = terminal.says(&["forward", "echo", "--list"]);
+    assert!(list.contains("(detected)"), "{list}");
+    // They stay through a new generation that listens there, too.
+    terminal.says(&["restart", "echo"]);
+    main.reloaded(2);
+    echoes(address);
+    main.stop();
+}
+
+#[test]
+fn a_forward_to_a_port_where_nobody_listens_holds_no_reload_up() {
+    let terminal = Terminal::new();
+    let mut main = terminal.start(&["os", &echo(), "-f", "0:3000", "-f", "0:9"]);
+    main.ready(3000);
+    terminal.says(&["restart", "echo"]);
+    main.reloaded(2);
+    main.stop();
+}
+
+#[test]
+fn connections_past_the_grace_are_ended_and_counted() {
+    let terminal = Terminal::new();
+    let mut main = terminal.start(&["os", &echo(), "-f", "0:3000", "--grace", "300ms"]);
+    let mut client = connect(main.ready(3000));
+    client.write_all(b"x").unwrap();
+    client.read_exact(&mut [0]).unwrap();
+    terminal.says(&["restart", "echo"]);
+    let line = main.reloaded(2);
+    assert!(line.ends_with(", 1 connection draining"), "{line}");
+    // What is no HTTP stays where it is, until then.
+    client.write_all(b"y").unwrap();
+    client.read_exact(&mut [0]).unwrap();
+    main.wait_for("warning: #1: ended 1 connection that still went on after 300ms");
+    assert!(client.read(&mut [0]).is_err(), "a reset");
+    main.stop();
+}
+
+#[test]
 fn a_restart_is_a_new_generation() {
     let terminal = Terminal::new();
     let mut main = terminal.start(&["os", &echo(), "-f", "0:3000"]);

@@ -166,13 +166,30 @@ impl Session {
                 hint = "add --forward 8080:8080",
                 "the guest answers HTTP requests, but no port is forwarded to it"
             ),
-            Event::Listening(address) if !self.forwards.listening(address.port()) => {
-                let at = Instant::now() + SETTLE;
-                self.look = self.look.map(|look| look.min(at));
-            }
+            Event::Listening(address) => self.heard(address.port()),
             _ => {}
         }
         Ok(())
+    }
+
+    /// The serving guest listens on a port.
+    pub(super) fn heard(&mut self, port: u16) {
+        if self.forwards.listening(port) {
+            return;
+        }
+        if self.settings.auto_forward {
+            match self.forwards.detect(port) {
+                Ok(()) => drop(self.forwards.listening(port)),
+                Err(failure) => report::failure(&failure),
+            }
+        } else if self.forwards.is_empty() {
+            if self.told.insert(port) {
+                tracing::info!("guest listens on {port}: add --forward {port}:{port}, or --auto-forward");
+            }
+        } else {
+            let at = Instant::now() + SETTLE;
+            self.look = self.look.map(|look| look.min(at));
+        }
     }
 
     /// Whether the end of the guest is not the end of everything.

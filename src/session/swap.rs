@@ -8,6 +8,7 @@ use crate::failure::Result;
 use crate::health;
 use crate::live::News;
 use crate::protocol::Message;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -26,7 +27,7 @@ impl Session {
         if let News::Event(event) = news {
             self.report(&event);
         }
-        let ports = self.forwards.guest_ports();
+        let ports = self.required_ports();
         let Some(candidate) = &mut self.candidate else {
             return Ok(());
         };
@@ -45,6 +46,17 @@ impl Session {
         Ok(())
     }
 
+    /// Where a candidate has to listen: on each forwarded port, but for those on which nobody listens now, either. Such a
+    /// port is a mistake, or comes with this very change; neither may hold the rest up.
+    fn required_ports(&self) -> BTreeSet<u16> {
+        let forwarded = self.forwards.guest_ports();
+        let serving = self.serving.as_ref().map(|live| &live.listening);
+        match serving.map(|listening| forwarded.intersection(listening).copied().collect::<BTreeSet<u16>>()) {
+            Some(both) if !both.is_empty() => both,
+            _ => forwarded,
+        }
+    }
+
     pub(super) async fn candidate_ended(&mut self) {
         let Some(candidate) = &mut self.candidate else { return };
         let ended = tokio::time::timeout(LINGER, candidate.live.generation.ended()).await;
@@ -59,8 +71,7 @@ impl Session {
     pub(super) fn candidate_overdue(&mut self) {
         let Some(candidate) = &self.candidate else { return };
         let missing: Vec<String> = self
-            .forwards
-            .guest_ports()
+            .required_ports()
             .difference(&candidate.live.listening)
             .map(u16::to_string)
             .collect();
@@ -97,12 +108,14 @@ impl Session {
         }
         steps.push(format!("start {}", milliseconds(live.started.elapsed())));
         let (number, total) = (live.number, milliseconds(since.elapsed()));
-        for port in live.listening.clone() {
-            self.forwards.listening(port);
-        }
+        self.forwards.undetect(&live.listening);
+        let ports = live.listening.clone();
         if let Some(old) = self.serving.replace(live) {
             old.generation.target.retire();
             self.draining.add(old, self.forwarder.clone(), self.settings.grace);
+        }
+        for port in ports {
+            self.heard(port);
         }
         let draining = match self.draining.live() {
             0 => String::new(),

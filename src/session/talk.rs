@@ -2,7 +2,7 @@
 
 use super::Session;
 use netns::Notice;
-use runtime::Event;
+use runtime::{Event, Kind, Toolchain};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -57,6 +57,7 @@ impl Session {
     pub(super) fn look_for_listeners(&mut self) {
         let Some(live) = &self.serving else { return };
         let forwarded = self.forwards.guest_ports();
+        let is_go = live.kind == Some(Kind::Module) && live.made.code.toolchain == Toolchain::Go;
         let elsewhere = live.listening.difference(&forwarded).next();
         for port in &forwarded {
             if live.listening.contains(port) || !self.told.insert(*port) {
@@ -66,6 +67,11 @@ impl Session {
                 (Some(other), Some(host)) => tracing::warn!(
                     hint = format!("forward that one: --forward {host}:{other}"),
                     "port {port} is forwarded, but the guest listens on {other}"
+                ),
+                // Go's `net` has a network in memory for wasip1: net.Listen succeeds and nobody can connect (net_fake.go).
+                _ if is_go => tracing::warn!(
+                    hint = "in Go a wasip1 listener is net.FileListener(os.NewFile(3, \"listener\")), not net.Listen",
+                    "port {port} is forwarded, but the guest does not accept on it"
                 ),
                 _ => tracing::warn!("port {port} is forwarded, but the guest does not listen on any port yet"),
             }

@@ -35,7 +35,11 @@ pub fn run(check: &Check) -> Result<u8> {
             Bind::Address(address) if address.is_ipv6() => format!("[{address}]"),
             Bind::Address(address) => address.to_string(),
         };
-        writeln!(out, "forward:   {host}:{} -> guest:{}/tcp", mapping.host, mapping.guest)?;
+        writeln!(
+            out,
+            "forward:   {host}:{} -> guest:{}/{}",
+            mapping.host, mapping.guest, mapping.protocol
+        )?;
     }
     for directory in &settings.directories {
         let access = if directory.read_only {

@@ -104,7 +104,7 @@ pub struct Os {
     /// What `ps`, `logs`, `stop` and the others call this run; without it, the folder's or the file's name
     #[arg(long, value_name = "NAME", env = "WASMRUN_NAME")]
     pub name: Option<String>,
-    /// Forward a port of this host into the guest: [BIND:]HOST[-END]:PROC[-END][/tcp]
+    /// Forward a port of this host into the guest: [BIND:]HOST[-END]:PROC[-END][/tcp|/udp]
     ///
     /// HOST 0 takes a free port. BIND is an address of this host; without it only this machine can connect (127.0.0.1
     /// and ::1). Repeatable.
@@ -274,6 +274,7 @@ pub struct Forward {
 pub enum Protocol {
     #[default]
     Tcp,
+    Udp,
 }
 
 #[derive(Debug, Args)]

@@ -4,7 +4,7 @@ use crate::control::{ForwardState, Source};
 use crate::failure::{Failure, Result};
 use crate::report;
 use anyhow::anyhow;
-use netns::{Bind, Forward, Forwarder, Mapping, Target};
+use netns::{Bind, Forward, Forwarder, Mapping, Protocol, Target};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,6 +12,9 @@ use std::sync::atomic::Ordering::Relaxed;
 
 /// A free port is looked for among so many above the one that is wanted.
 const NEARBY: usize = 20;
+
+/// A port of the guest.
+pub type Port = (Protocol, u16);
 
 /// One mapping that listens.
 struct Bound {
@@ -24,6 +27,10 @@ struct Bound {
 }
 
 impl Bound {
+    fn port(&self) -> Port {
+        (self.mapping.protocol, self.mapping.guest)
+    }
+
     fn is_on(&self, host_port: u16) -> bool {
         self.forward
             .addresses()
@@ -45,7 +52,7 @@ pub struct Forwards {
 pub struct New {
     pub ids: Vec<u64>,
     /// Each bound address with the guest's port.
-    pub addresses: Vec<(SocketAddr, u16)>,
+    pub addresses: Vec<(SocketAddr, Port)>,
 }
 
 /// Binds one mapping on the host.
@@ -82,18 +89,20 @@ impl Forwards {
         let mut new = New::default();
         for (mapping, listeners) in bound {
             let addresses = listeners.addresses.iter();
-            new.addresses.extend(addresses.map(|address| (*address, mapping.guest)));
+            new.addresses
+                .extend(addresses.map(|address| (*address, (mapping.protocol, mapping.guest))));
             new.ids.push(self.add(mapping, listeners, source));
         }
         Ok(new)
     }
 
     /// Forwards a port that the guest listens on from the same port of this machine, or from the next that is free.
-    pub fn detect(&mut self, guest: u16) -> Result<()> {
+    pub fn detect(&mut self, (protocol, guest): Port) -> Result<()> {
         let loopback = |host| Mapping {
             bind: Bind::Loopback,
             host,
             guest,
+            protocol,
         };
         let nearby = (guest..=u16::MAX).take(NEARBY);
         let free = nearby.filter_map(|host| netns::listen(&loopback(host)).ok().map(|listeners| (host, listeners)));
@@ -110,8 +119,8 @@ impl Forwards {
     }
 
     /// Closes those that were detected and on whose ports the guest does not listen any more.
-    pub fn undetect(&mut self, listening: &BTreeSet<u16>) {
-        self.keep(|bound| bound.source != Source::Detected || listening.contains(&bound.mapping.guest));
+    pub fn undetect(&mut self, listening: &BTreeSet<Port>) {
+        self.keep(|bound| bound.source != Source::Detected || listening.contains(&bound.port()));
     }
 
     fn add(&mut self, mapping: Mapping, listeners: netns::Listeners, source: Source) -> u64 {
@@ -151,7 +160,11 @@ impl Forwards {
         for bound in gone {
             self.forwarder.remove(&bound.forward);
             let hosts = shown(bound.forward.addresses());
-            tracing::info!("closed: {hosts} -> guest:{}/tcp", bound.mapping.guest);
+            tracing::info!(
+                "closed: {hosts} -> guest:{}/{}",
+                bound.mapping.guest,
+                bound.mapping.protocol
+            );
         }
     }
 
@@ -162,7 +175,7 @@ impl Forwards {
             ForwardState {
                 hosts: bound.forward.addresses().to_vec(),
                 guest: bound.mapping.guest,
-                protocol: "tcp".to_owned(),
+                protocol: bound.mapping.protocol,
                 source: bound.source,
                 live: counters.live.load(Relaxed),
                 accepted: counters.accepted.load(Relaxed),
@@ -176,10 +189,14 @@ impl Forwards {
         self.bound.iter().map(state).collect()
     }
 
-    /// The guest's ports in the order of the rules; each port once.
+    /// The guest's TCP ports in the order of the rules; each port once.
     pub fn guest_ports_in_order(&self) -> Vec<u16> {
         let mut seen = BTreeSet::new();
-        let all = self.bound.iter().map(|bound| bound.mapping.guest);
+        let tcp = self
+            .bound
+            .iter()
+            .filter(|bound| bound.mapping.protocol == Protocol::Tcp);
+        let all = tcp.map(|bound| bound.mapping.guest);
         all.filter(|port| seen.insert(*port)).collect()
     }
 
@@ -188,14 +205,14 @@ impl Forwards {
     }
 
     /// The guest's ports.
-    pub fn guest_ports(&self) -> BTreeSet<u16> {
-        self.bound.iter().map(|bound| bound.mapping.guest).collect()
+    pub fn guest_ports(&self) -> BTreeSet<Port> {
+        self.bound.iter().map(Bound::port).collect()
     }
 
     /// The host port of the first forward to a guest port.
-    pub fn host_port(&self, guest_port: u16) -> Option<u16> {
+    pub fn host_port(&self, port: Port) -> Option<u16> {
         let mut bound = self.bound.iter();
-        let bound = bound.find(|bound| bound.mapping.guest == guest_port)?;
+        let bound = bound.find(|bound| bound.port() == port)?;
         bound.forward.addresses().first().map(SocketAddr::port)
     }
 
@@ -209,14 +226,14 @@ impl Forwards {
 
     /// The serving guest listens on `guest_port`: who waits goes on, and the ready lines are printed once. False when
     /// no forward leads there.
-    pub fn listening(&mut self, guest_port: u16) -> bool {
+    pub fn listening(&mut self, port: Port) -> bool {
         let mut found = false;
-        for bound in self.bound.iter_mut().filter(|bound| bound.mapping.guest == guest_port) {
+        for bound in self.bound.iter_mut().filter(|bound| bound.port() == port) {
             found = true;
             self.forwarder.wake(&bound.forward);
             if !std::mem::replace(&mut bound.said, true) {
                 for host in bound.forward.addresses() {
-                    report::ready(*host, guest_port);
+                    report::ready(*host, port.1, port.0);
                 }
             }
         }

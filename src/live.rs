@@ -2,13 +2,16 @@
 
 use crate::doctor;
 use crate::failure::{Failure, Result};
+use crate::forwards::Port;
 use crate::generation::{Generation, Start};
 use crate::make::Made;
 use crate::output::{Output, Ring};
 use crate::protocol::Message;
 use anyhow::{Context, anyhow};
+use netns::Protocol;
 use runtime::{Event, Kind, Outcome};
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,8 +29,8 @@ pub struct Live {
     pub started: Instant,
     /// Known when the code is loaded.
     pub kind: Option<Kind>,
-    /// Ports that it listens on.
-    pub listening: BTreeSet<u16>,
+    /// Ports that it listens on, or has bound for datagrams.
+    pub listening: BTreeSet<Port>,
     /// How it ended, when it has said so.
     pub outcome: Option<Outcome>,
 }
@@ -68,10 +71,8 @@ impl Live {
             Message::Event(event) => {
                 match &event {
                     Event::Loaded(kind) => self.kind = Some(*kind),
-                    Event::Listening(address) => {
-                        self.generation.target.listens(*address);
-                        self.listening.insert(address.port());
-                    }
+                    Event::Listening(address) => self.hears(Protocol::Tcp, *address),
+                    Event::Bound(address) => self.hears(Protocol::Udp, *address),
                     _ => {}
                 }
                 News::Event(event)
@@ -86,8 +87,19 @@ impl Live {
         })
     }
 
+    fn hears(&mut self, protocol: Protocol, address: SocketAddr) {
+        self.generation.target.listens(protocol, address);
+        self.listening.insert((protocol, address.port()));
+    }
+
+    /// Its ports of one protocol.
+    pub fn ports(&self, protocol: Protocol) -> Vec<u16> {
+        let ports = self.listening.iter().filter(|port| port.0 == protocol);
+        ports.map(|port| port.1).collect()
+    }
+
     /// Whether it can take over: loaded, and listening on each of these ports.
-    pub fn listens_on(&self, ports: &BTreeSet<u16>) -> bool {
+    pub fn listens_on(&self, ports: &BTreeSet<Port>) -> bool {
         self.kind.is_some() && self.listening.is_superset(ports)
     }
 

@@ -84,10 +84,15 @@ fn table(states: &[State]) -> String {
 /// Forwards in short: neighbours become a range.
 fn forwards(state: &State) -> String {
     let mut ranges: Vec<(u16, u16, u16)> = Vec::new();
+    let mut others = Vec::new();
     for forward in &state.forwards {
         let Some(host) = forward.hosts.first().map(|host| host.port()) else {
             continue;
         };
+        if forward.protocol == netns::Protocol::Udp {
+            others.push(format!("{host}->{}/udp", forward.guest));
+            continue;
+        }
         match ranges.last_mut() {
             Some((first, last, guest))
                 if host == last.wrapping_add(1) && forward.guest == guest.wrapping_add(host.wrapping_sub(*first)) =>
@@ -101,9 +106,10 @@ fn forwards(state: &State) -> String {
         0 => format!("{first}->{guest}"),
         more => format!("{first}-{last}->{guest}-{}", guest + more),
     };
-    match ranges.as_slice() {
+    let all: Vec<String> = ranges.iter().map(text).chain(others).collect();
+    match all.as_slice() {
         [] => "-".to_owned(),
-        ranges => ranges.iter().map(text).collect::<Vec<_>>().join(","),
+        all => all.join(","),
     }
 }
 
@@ -233,8 +239,8 @@ pub async fn forward(forward: &Forward) -> Result<u8> {
     };
     let mut stream = client.open(Method::POST, "forwards", &new).await?;
     let added: Added = stream.line().await?.context("the run's answer makes no sense")?;
-    for (host, guest) in added.forwards {
-        report::ready(host, guest);
+    for (host, (protocol, guest)) in added.forwards {
+        report::ready(host, guest, protocol);
     }
     if forward.detach {
         return Ok(0);
@@ -250,7 +256,10 @@ pub async fn forward(forward: &Forward) -> Result<u8> {
 
 /// Rules as for `wasmrun os`, out of what was typed here.
 fn rules(forward: &Forward) -> Result<Vec<String>> {
-    let Protocol::Tcp = forward.proto;
+    let protocol = match forward.proto {
+        Protocol::Tcp => "",
+        Protocol::Udp => "/udp",
+    };
     let typed: Vec<&String> = forward.rules.iter().chain(&forward.ports).collect();
     if typed.is_empty() {
         return Err(Failure::usage(anyhow!("no port is named")).hint("write for example `wasmrun forward NAME 8888`"));
@@ -266,9 +275,11 @@ fn rules(forward: &Forward) -> Result<Vec<String>> {
         Some(IpAddr::V6(address)) => format!("[{address}]:"),
     };
     let rule = |text: &&String| match (forward.local_port, text.contains(':')) {
-        (Some(port), _) => format!("{bind}{port}:{text}"),
-        (None, true) => format!("{bind}{text}"),
-        (None, false) => format!("{bind}{text}:{text}"),
+        (Some(port), _) => format!("{bind}{port}:{text}{protocol}"),
+        // A rule may have its own.
+        (None, true) if text.contains('/') => format!("{bind}{text}"),
+        (None, true) => format!("{bind}{text}{protocol}"),
+        (None, false) => format!("{bind}{text}:{text}{protocol}"),
     };
     Ok(typed.iter().map(rule).collect())
 }
@@ -345,6 +356,7 @@ mod tests {
         assert_eq!(typed(&["80", "--local-host", "::1"]).unwrap(), ["[::1]:80:80"]);
         let osmo = ["--port", "8000-8010:9000-9010,8015"];
         assert_eq!(typed(&osmo).unwrap(), ["8000-8010:9000-9010", "8015:8015"]);
+        assert_eq!(typed(&["53", "--proto", "udp"]).unwrap(), ["53:53/udp"]);
         assert!(typed(&[]).is_err() && typed(&["1", "2", "--local-port", "3"]).is_err());
     }
 
@@ -353,7 +365,7 @@ mod tests {
         let forward = |host: u16, guest: u16| control::ForwardState {
             hosts: vec![([127, 0, 0, 1], host).into()],
             guest,
-            protocol: "tcp".to_owned(),
+            protocol: netns::Protocol::Tcp,
             source: control::Source::Settings,
             live: 0,
             accepted: 0,

@@ -5,6 +5,7 @@
 
 use crate::cli::{LogFormat, Talk};
 use crate::failure::Failure;
+use netns::Protocol;
 use std::fmt;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -38,8 +39,8 @@ pub fn start(talk: &Talk) {
 }
 
 /// The stable line for one address that leads to the guest.
-pub fn ready(host: SocketAddr, guest_port: u16) {
-    tracing::info!(event = "ready", %host, guest = guest_port, protocol = "tcp", "ready: {host} -> guest:{guest_port}/tcp");
+pub fn ready(host: SocketAddr, guest_port: u16, protocol: Protocol) {
+    tracing::info!(event = "ready", %host, guest = guest_port, %protocol, "ready: {host} -> guest:{guest_port}/{protocol}");
 }
 
 /// The last words of a command that failed.

@@ -236,9 +236,9 @@ fn mappings(flags: &[String], file: Option<&File>) -> Result<Vec<Mapping>> {
         let here = format!("`{text}` ({place})");
         for mapping in rule.mappings() {
             let same = taken.entry(mapping.host).or_default();
-            let clash = same
-                .iter()
-                .find(|(other, _)| mapping.host != 0 && other.bind.overlaps(mapping.bind));
+            let clash = same.iter().find(|(other, _)| {
+                mapping.host != 0 && other.protocol == mapping.protocol && other.bind.overlaps(mapping.bind)
+            });
             if let Some((_, there)) = clash {
                 let message = anyhow!(
                     "host port {} is forwarded twice: by {there} and by {here}",

@@ -38,7 +38,7 @@ fn rules() {
         ),
         (
             "8080:3000/sctp",
-            "`sctp` is not a protocol that can be forwarded; only tcp is, and it is the default",
+            "`sctp` is not a protocol that can be forwarded; tcp, the default, and udp are",
         ),
         (
             "8080-8082:3000-3001",

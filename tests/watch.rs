@@ -99,7 +99,7 @@ fn builds_that_fail_or_trap_or_never_listen_leave_the_old_one_serving() {
     assert_eq!(load.newest(), last);
     // One that is well, but listens nowhere in time.
     project.put(&project.slow_build(99, 60_000));
-    run.wait_for("did not take over: it does not listen on port 8080 after 1s");
+    run.wait_for("did not take over: it does not listen on port 8080/tcp after 1s");
     assert_eq!(version(address), Ok(last));
     no_failures(load.end(), 1000);
     let said = run.stderr();

@@ -16,6 +16,7 @@
 
 use crate::link::{LinkError, Links};
 use crate::passing;
+use crate::rule::Protocol;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::net::sockopt;
@@ -26,10 +27,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Mutex;
 
-/// Sockets in one batch.
-const BATCH: usize = 64;
-/// A new batch is ordered when fewer than this many are left.
-const LOW_WATER: usize = 32;
+/// Sockets in one batch; another is ordered when fewer than half of them are left. A flow of datagrams lasts longer than
+/// most connections.
+const fn batch(protocol: Protocol) -> usize {
+    match protocol {
+        Protocol::Tcp => 64,
+        Protocol::Udp => 16,
+    }
+}
+/// Wanted receive buffer of a datagram socket, in bytes.
+pub(crate) const DATAGRAM_BUFFER: usize = 4 << 20;
 /// Client addresses that one namespace learns; clients beyond them appear as the dummy address.
 const MAX_CLIENT_ADDRESSES: usize = 1024;
 /// Who a client is inside when its own address cannot be there: never loopback, which some guests trust. RFC 7600 has
@@ -59,24 +66,45 @@ impl Family {
         if address.is_ipv4() { Family::V4 } else { Family::V6 }
     }
 
-    fn code(self) -> u8 {
-        self as u8
+    fn domain(self) -> AddressFamily {
+        match self {
+            Family::V4 => AddressFamily::INET,
+            Family::V6 => AddressFamily::INET6,
+        }
     }
 }
 
+/// The kinds of sockets that are kept in stock, by their number in messages.
+const KINDS: [(Family, Protocol); 4] = [
+    (Family::V4, Protocol::Tcp),
+    (Family::V6, Protocol::Tcp),
+    (Family::V4, Protocol::Udp),
+    (Family::V6, Protocol::Udp),
+];
+
+fn number(family: Family, protocol: Protocol) -> usize {
+    family as usize + 2 * usize::from(protocol == Protocol::Udp)
+}
+
 /// A non-blocking, close-on-exec TCP socket in the calling thread's namespace, ready to be bound and connected.
-fn make_socket(family: Family) -> rustix::io::Result<OwnedFd> {
-    let family = match family {
-        Family::V4 => AddressFamily::INET,
-        Family::V6 => AddressFamily::INET6,
-    };
+fn make_socket(family: Family, protocol: Protocol) -> rustix::io::Result<OwnedFd> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
-    sockopt::set_tcp_nodelay(&socket, true)?;
-    // The client's port may still be in TIME_WAIT here from its last connection.
-    sockopt::set_socket_reuseaddr(&socket, true)?;
-    // Urgent data stays in its place in the stream, which is all that a relay can do for it.
-    sockopt::set_socket_oobinline(&socket, true)?;
+    let kind = match protocol {
+        Protocol::Tcp => SocketType::STREAM,
+        Protocol::Udp => SocketType::DGRAM,
+    };
+    let socket = rustix::net::socket_with(family.domain(), kind, flags, None)?;
+    match protocol {
+        Protocol::Tcp => {
+            sockopt::set_tcp_nodelay(&socket, true)?;
+            // The client's port may still be in TIME_WAIT here from its last connection.
+            sockopt::set_socket_reuseaddr(&socket, true)?;
+            // Urgent data stays in its place in the stream, which is all that a relay can do for it.
+            sockopt::set_socket_oobinline(&socket, true)?;
+        }
+        // As much as the machine allows (net.core.rmem_max): a guest may answer with many datagrams at once.
+        Protocol::Udp => sockopt::set_socket_recv_buffer_size(&socket, DATAGRAM_BUFFER)?,
+    }
     Ok(socket)
 }
 
@@ -96,8 +124,8 @@ enum Supply {
 #[derive(Debug)]
 struct Remote {
     channel: OwnedFd,
-    stock: [Vec<OwnedFd>; 2],
-    ordered: [bool; 2],
+    stock: [Vec<OwnedFd>; KINDS.len()],
+    ordered: [bool; KINDS.len()],
     local: HashSet<IpAddr>,
     /// It has failed to answer once.
     dead: bool,
@@ -114,8 +142,8 @@ impl SocketFactory {
         SocketFactory {
             supply: Supply::Remote(Mutex::new(Remote {
                 channel,
-                stock: [Vec::new(), Vec::new()],
-                ordered: [false, false],
+                stock: Default::default(),
+                ordered: Default::default(),
                 local: HashSet::new(),
                 dead: false,
             })),
@@ -127,10 +155,10 @@ impl SocketFactory {
     /// # Errors
     ///
     /// `CONNRESET` when the namespace is gone, or what the kernel says of a socket it will not make.
-    pub fn socket(&self, family: Family) -> rustix::io::Result<OwnedFd> {
+    pub fn socket(&self, family: Family, protocol: Protocol) -> rustix::io::Result<OwnedFd> {
         match &self.supply {
-            Supply::Here => make_socket(family),
-            Supply::Remote(remote) => lock(remote).take(family),
+            Supply::Here => make_socket(family, protocol),
+            Supply::Remote(remote) => lock(remote).take(number(family, protocol)),
         }
     }
 
@@ -175,25 +203,24 @@ fn lock(remote: &Mutex<Remote>) -> std::sync::MutexGuard<'_, Remote> {
 }
 
 impl Remote {
-    fn take(&mut self, family: Family) -> rustix::io::Result<OwnedFd> {
-        let kind = family as usize;
+    fn take(&mut self, kind: usize) -> rustix::io::Result<OwnedFd> {
         if self.stock[kind].is_empty() {
-            self.order(family)?;
+            self.order(kind)?;
             while self.stock[kind].is_empty() {
                 self.answer()?;
             }
         }
         let socket = self.stock[kind].pop().ok_or(Errno::CONNRESET)?;
-        if self.stock[kind].len() < LOW_WATER {
-            self.order(family)?;
+        if self.stock[kind].len() < batch(KINDS[kind].1) / 2 {
+            self.order(kind)?;
         }
         Ok(socket)
     }
 
-    fn order(&mut self, family: Family) -> rustix::io::Result<()> {
-        if !self.ordered[family as usize] {
-            self.ask(&encode(OP_SOCKETS, family.code(), Ipv6Addr::UNSPECIFIED))?;
-            self.ordered[family as usize] = true;
+    fn order(&mut self, kind: usize) -> rustix::io::Result<()> {
+        if !self.ordered[kind] {
+            self.ask(&encode(OP_SOCKETS, kind as u8, Ipv6Addr::UNSPECIFIED))?;
+            self.ordered[kind] = true;
         }
         Ok(())
     }
@@ -248,14 +275,14 @@ impl Remote {
         let (length, fds) = match passing::receive(&self.channel, &mut message, RecvFlags::DONTWAIT) {
             // No descriptor is left here for what came; the next one orders again.
             Err(Errno::MSGSIZE) => {
-                self.ordered = [false, false];
+                self.ordered = Default::default();
                 return Err(Errno::MFILE);
             }
             received => received?,
         };
         match (length, message[0]) {
             (MESSAGE, OP_SOCKETS) => {
-                let kind = usize::from(message[1] & 1);
+                let kind = usize::from(message[1]) % KINDS.len();
                 self.ordered[kind] = false;
                 if fds.is_empty() {
                     return Err(Errno::NFILE);
@@ -323,8 +350,9 @@ impl FactoryServer {
         let address = <[u8; 16]>::try_from(&message[2..]).expect("the message is 18 bytes");
         match message[0] {
             OP_SOCKETS => {
-                let family = if message[1] == 0 { Family::V4 } else { Family::V6 };
-                let sockets: Vec<OwnedFd> = (0..BATCH).map_while(|_| make_socket(family).ok()).collect();
+                let (family, protocol) = KINDS[usize::from(message[1]) % KINDS.len()];
+                let made = (0..batch(protocol)).map_while(|_| make_socket(family, protocol).ok());
+                let sockets: Vec<OwnedFd> = made.collect();
                 let borrowed: Vec<BorrowedFd<'_>> = sockets.iter().map(AsFd::as_fd).collect();
                 passing::send(&self.channel, message, &borrowed)
             }
@@ -378,9 +406,9 @@ mod tests {
     fn a_namespace_that_does_not_answer_is_given_up_once_for_all() {
         let (outer, _silent) = passing::channel().unwrap();
         let factory = SocketFactory::remote(outer);
-        assert_eq!(factory.socket(Family::V4).unwrap_err(), Errno::TIMEDOUT);
+        assert_eq!(factory.socket(Family::V4, Protocol::Tcp).unwrap_err(), Errno::TIMEDOUT);
         let started = Instant::now();
-        assert_eq!(factory.socket(Family::V4).unwrap_err(), Errno::CONNRESET);
+        assert_eq!(factory.socket(Family::V4, Protocol::Tcp).unwrap_err(), Errno::CONNRESET);
         let stranger = IpAddr::from([10, 1, 2, 3]);
         assert_eq!(factory.source(stranger, Family::V4).unwrap_err(), Errno::CONNRESET);
         assert!(started.elapsed() < Duration::from_millis(500));

@@ -5,6 +5,7 @@
 
 use crate::listener::Listeners;
 use crate::relay::{self, Command, Mailbox, Settings};
+use crate::rule::Protocol;
 use crate::target::Target;
 use std::io;
 use std::net::SocketAddr;
@@ -26,6 +27,8 @@ pub struct Limits {
     pub connect_timeout: Duration,
     /// How long a connection that is closed on one side may stay silent.
     pub half_closed_idle: Duration,
+    /// How long a client of a forward of datagrams may be quiet before it is forgotten.
+    pub udp_idle: Duration,
 }
 
 impl Limits {
@@ -33,6 +36,8 @@ impl Limits {
     pub const HALF_CLOSED_IDLE: Duration = Duration::from_secs(300);
     /// Waiting time for a guest that does not listen yet.
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+    /// Quiet time of a flow of datagrams.
+    pub const UDP_IDLE: Duration = Duration::from_secs(60);
     /// Descriptors that are kept for everything but connections.
     const RESERVED_FDS: u64 = 512;
 
@@ -49,6 +54,7 @@ impl Limits {
             connections: usize::try_from(connections).unwrap_or(usize::MAX),
             connect_timeout: Limits::CONNECT_TIMEOUT,
             half_closed_idle: Limits::HALF_CLOSED_IDLE,
+            udp_idle: Limits::UDP_IDLE,
         }
     }
 }
@@ -83,7 +89,7 @@ pub type Listener = Arc<dyn Fn(Notice) + Send + Sync>;
 /// Counters of one forward since it was added.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// Connections accepted.
+    /// Connections accepted, or clients of a forward of datagrams.
     pub accepted: AtomicU64,
     /// Connections open now, waiting ones included.
     pub live: AtomicUsize,
@@ -105,6 +111,7 @@ pub struct Forward {
     id: u64,
     addresses: Vec<SocketAddr>,
     guest_port: u16,
+    protocol: Protocol,
     sockets: Vec<OwnedFd>,
     target: Mutex<Option<Arc<Target>>>,
     counters: Counters,
@@ -119,6 +126,11 @@ impl Forward {
     /// The guest's port.
     pub fn guest_port(&self) -> u16 {
         self.guest_port
+    }
+
+    /// What goes through it.
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
     }
 
     /// What it has done so far.
@@ -175,6 +187,7 @@ impl Forwarder {
             id: self.next_id.fetch_add(1, Ordering::Relaxed),
             addresses: listeners.addresses,
             guest_port: listeners.guest_port,
+            protocol: listeners.protocol,
             sockets: listeners.sockets,
             target: Mutex::new(None),
             counters: Counters::default(),

@@ -1,6 +1,7 @@
-//! Who holds a busy TCP port: proc_pid_net(5) gives the listening socket's inode, `/proc/PID/fd` its owner.
+//! Who holds a busy port: proc_pid_net(5) gives the listening socket's inode, `/proc/PID/fd` its owner.
 
-use procfs::net::{TcpNetEntry, TcpState};
+use crate::rule::Protocol;
+use procfs::net::TcpState;
 use procfs::process::{FDTarget, Process};
 use std::fmt;
 use std::net::SocketAddr;
@@ -35,17 +36,28 @@ impl fmt::Display for Holder {
 }
 
 /// The process that listens on `address`, or on a wildcard that covers it, in this network namespace.
-pub(crate) fn holder_of(address: SocketAddr) -> Option<Holder> {
-    let entries = procfs::net::tcp().unwrap_or_default().into_iter();
-    let entries = entries.chain(procfs::net::tcp6().unwrap_or_default());
-    let socket = entries
-        .filter(|entry| entry.state == TcpState::Listen)
-        .find(|entry| covers(entry, address))?;
-    Some(owner(socket.inode).unwrap_or(Holder::User { uid: socket.uid }))
+pub(crate) fn holder_of(address: SocketAddr, protocol: Protocol) -> Option<Holder> {
+    // Each socket's own address, inode and user.
+    let sockets: Vec<(SocketAddr, u64, u32)> = match protocol {
+        Protocol::Tcp => {
+            let v4 = procfs::net::tcp().unwrap_or_default().into_iter();
+            v4.chain(procfs::net::tcp6().unwrap_or_default())
+                .filter(|entry| entry.state == TcpState::Listen)
+                .map(|entry| (entry.local_address, entry.inode, entry.uid))
+                .collect()
+        }
+        Protocol::Udp => {
+            let v4 = procfs::net::udp().unwrap_or_default().into_iter();
+            v4.chain(procfs::net::udp6().unwrap_or_default())
+                .map(|entry| (entry.local_address, entry.inode, entry.uid))
+                .collect()
+        }
+    };
+    let (_, inode, uid) = sockets.into_iter().find(|(held, ..)| covers(*held, address))?;
+    Some(owner(inode).unwrap_or(Holder::User { uid }))
 }
 
-fn covers(entry: &TcpNetEntry, address: SocketAddr) -> bool {
-    let held = entry.local_address;
+fn covers(held: SocketAddr, address: SocketAddr) -> bool {
     let wild = |ip: std::net::IpAddr| ip.is_unspecified();
     held.port() == address.port() && (held.ip().to_canonical() == address.ip() || wild(held.ip()) || wild(address.ip()))
 }

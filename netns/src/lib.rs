@@ -27,7 +27,7 @@ pub use forward::{Forward, Forwarder, Limits, Notice};
 pub use holder::Holder;
 pub use listener::{BindError, Listeners, listen};
 pub use namespace::enter_network_of;
-pub use rule::{Bind, Mapping, Rule, RuleError};
+pub use rule::{Bind, Mapping, Protocol, Rule, RuleError};
 pub use target::Target;
 
 /// An error with its causes, on one line.

@@ -1,7 +1,8 @@
 //! The host's side of a forward: listening sockets, bound before anything else starts.
 
+use crate::factory::DATAGRAM_BUFFER;
 use crate::holder::{Holder, holder_of};
-use crate::rule::{Bind, Mapping};
+use crate::rule::{Bind, Mapping, Protocol};
 use rustix::io::Errno;
 use rustix::net::sockopt;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
@@ -19,8 +20,10 @@ const FREE_PORT_TRIES: usize = 32;
 pub struct Listeners {
     /// The addresses listened on, with the true port where 0 was asked for; never empty.
     pub addresses: Vec<SocketAddr>,
-    /// The guest port that connections go to.
+    /// The guest port that connections, or datagrams, go to.
     pub guest_port: u16,
+    /// Which of the two.
+    pub protocol: Protocol,
     pub(crate) sockets: Vec<OwnedFd>,
 }
 
@@ -81,27 +84,28 @@ impl std::error::Error for BindError {}
 /// The first address that cannot be bound; sockets bound before it are closed. With [`Bind::Loopback`] a host
 /// without ::1 is not an error.
 pub fn listen(mapping: &Mapping) -> Result<Listeners, BindError> {
-    let guest_port = mapping.guest;
+    let (guest_port, protocol) = (mapping.guest, mapping.protocol);
     let (addresses, sockets) = match mapping.bind {
         Bind::Address(ip) => {
-            let (address, socket) = bind_one(SocketAddr::new(ip, mapping.host))?;
+            let (address, socket) = bind_one(SocketAddr::new(ip, mapping.host), protocol)?;
             (vec![address], vec![socket])
         }
-        Bind::Loopback => bind_loopback(mapping.host)?,
+        Bind::Loopback => bind_loopback(mapping.host, protocol)?,
     };
     Ok(Listeners {
         addresses,
         guest_port,
+        protocol,
         sockets,
     })
 }
 
-fn bind_loopback(port: u16) -> Result<(Vec<SocketAddr>, Vec<OwnedFd>), BindError> {
+fn bind_loopback(port: u16, protocol: Protocol) -> Result<(Vec<SocketAddr>, Vec<OwnedFd>), BindError> {
     let mut tries = 0;
     loop {
         tries += 1;
-        let (v4, v4_socket) = bind_one((Ipv4Addr::LOCALHOST, port).into())?;
-        match bind_one((Ipv6Addr::LOCALHOST, v4.port()).into()) {
+        let (v4, v4_socket) = bind_one((Ipv4Addr::LOCALHOST, port).into(), protocol)?;
+        match bind_one((Ipv6Addr::LOCALHOST, v4.port()).into(), protocol) {
             Ok((v6, v6_socket)) => return Ok((vec![v4, v6], vec![v4_socket, v6_socket])),
             Err(error) if matches!(error.errno, Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL) => {
                 return Ok((vec![v4], vec![v4_socket]));
@@ -112,32 +116,49 @@ fn bind_loopback(port: u16) -> Result<(Vec<SocketAddr>, Vec<OwnedFd>), BindError
     }
 }
 
-fn bind_one(address: SocketAddr) -> Result<(SocketAddr, OwnedFd), BindError> {
+fn bind_one(address: SocketAddr, protocol: Protocol) -> Result<(SocketAddr, OwnedFd), BindError> {
     let bound = || -> rustix::io::Result<(SocketAddr, OwnedFd)> {
         let family = match address.ip() {
             IpAddr::V4(_) => AddressFamily::INET,
             IpAddr::V6(_) => AddressFamily::INET6,
         };
+        let kind = match protocol {
+            Protocol::Tcp => SocketType::STREAM,
+            Protocol::Udp => SocketType::DGRAM,
+        };
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
-        // A restart must not wait for connections of the last run to leave TIME_WAIT.
-        sockopt::set_socket_reuseaddr(&socket, true)?;
+        let socket = rustix::net::socket_with(family, kind, flags, None)?;
         if let IpAddr::V6(ip) = address.ip() {
             sockopt::set_ipv6_v6only(&socket, !ip.is_unspecified())?;
         }
-        // Accepted sockets inherit these, which saves calls for each connection. Keep-alive finds clients that vanished
-        // without a word; urgent data stays in the stream.
-        sockopt::set_tcp_nodelay(&socket, true)?;
-        sockopt::set_socket_keepalive(&socket, true)?;
-        sockopt::set_socket_oobinline(&socket, true)?;
+        match protocol {
+            Protocol::Tcp => {
+                // A restart must not wait for connections of the last run to leave TIME_WAIT.
+                sockopt::set_socket_reuseaddr(&socket, true)?;
+                // Accepted sockets inherit these, which saves calls for each connection. Keep-alive finds clients that
+                // vanished without a word; urgent data stays in the stream.
+                sockopt::set_tcp_nodelay(&socket, true)?;
+                sockopt::set_socket_keepalive(&socket, true)?;
+                sockopt::set_socket_oobinline(&socket, true)?;
+            }
+            // For datagrams SO_REUSEADDR would let another process take them.
+            Protocol::Udp => {
+                sockopt::set_socket_recv_buffer_size(&socket, DATAGRAM_BUFFER)?;
+                crate::relay::tell_local_address(&socket, address.ip())?;
+            }
+        }
         rustix::net::bind(&socket, &address)?;
-        rustix::net::listen(&socket, BACKLOG)?;
+        if protocol == Protocol::Tcp {
+            rustix::net::listen(&socket, BACKLOG)?;
+        }
         let address = crate::address::local(&socket)?;
         Ok((address, socket))
     };
     bound().map_err(|errno| BindError {
         address,
         errno,
-        holder: (errno == Errno::ADDRINUSE).then(|| holder_of(address)).flatten(),
+        holder: (errno == Errno::ADDRINUSE)
+            .then(|| holder_of(address, protocol))
+            .flatten(),
     })
 }

@@ -1,4 +1,4 @@
-//! Forward rules as people type them: `[BIND:]HOST[-END]:PROC[-END][/tcp]`.
+//! Forward rules as people type them: `[BIND:]HOST[-END]:PROC[-END][/tcp|/udp]`.
 //!
 //! A [`Rule`] is what was typed, checked; [`Rule::mappings`] spells a range out, one host port and one guest port each.
 //! Nothing here touches the kernel.
@@ -42,12 +42,33 @@ impl Bind {
     }
 }
 
+/// What is forwarded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// Connections.
+    #[default]
+    Tcp,
+    /// Datagrams.
+    Udp,
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+        })
+    }
+}
+
 /// A forward rule: host ports on some bind address, and as many guest ports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     bind: Bind,
     host: RangeInclusive<u16>,
     guest: RangeInclusive<u16>,
+    protocol: Protocol,
 }
 
 /// One host port that is forwarded to one guest port.
@@ -59,16 +80,23 @@ pub struct Mapping {
     pub host: u16,
     /// The port inside the guest's namespace, never 0.
     pub guest: u16,
+    /// What goes through it.
+    pub protocol: Protocol,
 }
 
 impl Rule {
     /// Every host port of the rule with its guest port, in ascending order.
     pub fn mappings(&self) -> impl Iterator<Item = Mapping> + use<> {
-        let bind = self.bind;
+        let (bind, protocol) = (self.bind, self.protocol);
         self.host
             .clone()
             .zip(self.guest.clone())
-            .map(move |(host, guest)| Mapping { bind, host, guest })
+            .map(move |(host, guest)| Mapping {
+                bind,
+                host,
+                guest,
+                protocol,
+            })
     }
 }
 
@@ -79,7 +107,11 @@ impl fmt::Display for Rule {
             Bind::Address(IpAddr::V4(address)) => write!(f, "{address}:")?,
             Bind::Address(IpAddr::V6(address)) => write!(f, "[{address}]:")?,
         }
-        write!(f, "{}:{}", Span(&self.host), Span(&self.guest))
+        write!(f, "{}:{}", Span(&self.host), Span(&self.guest))?;
+        match self.protocol {
+            Protocol::Tcp => Ok(()),
+            Protocol::Udp => f.write_str("/udp"),
+        }
     }
 }
 
@@ -153,8 +185,8 @@ pub enum Reason {
         /// Its number of ports.
         guest_len: String,
     },
-    /// A protocol other than tcp.
-    #[error("`{0}` is not a protocol that can be forwarded; only tcp is, and it is the default")]
+    /// A protocol other than tcp and udp.
+    #[error("`{0}` is not a protocol that can be forwarded; tcp, the default, and udp are")]
     Protocol(String),
 }
 
@@ -177,9 +209,11 @@ fn parse(text: &str) -> Result<Rule, Reason> {
     if ports.is_empty() {
         return Err(Reason::Empty);
     }
-    if protocol != "tcp" {
-        return Err(Reason::Protocol(protocol.to_owned()));
-    }
+    let protocol = match protocol {
+        "tcp" => Protocol::Tcp,
+        "udp" => Protocol::Udp,
+        other => return Err(Reason::Protocol(other.to_owned())),
+    };
     let (bind, ports) = split_bind(ports)?;
     let Some((host, guest)) = ports.split_once(':') else {
         return Err(match span(ports) {
@@ -193,7 +227,7 @@ fn parse(text: &str) -> Result<Rule, Reason> {
     if guest.is_empty() {
         return Err(Reason::EmptyGuest(host.to_owned()));
     }
-    pair(bind, host, guest)
+    pair(bind, host, guest, protocol)
 }
 
 /// Takes the bind address off the front: in brackets, or what stands before two further parts.
@@ -220,7 +254,7 @@ fn split_bind(text: &str) -> Result<(Bind, &str), Reason> {
     }
 }
 
-fn pair(bind: Bind, host_text: &str, guest_text: &str) -> Result<Rule, Reason> {
+fn pair(bind: Bind, host_text: &str, guest_text: &str, protocol: Protocol) -> Result<Rule, Reason> {
     let (host, guest) = (span(host_text)?, span(guest_text)?);
     if host.contains(&0) && host.len() > 1 {
         return Err(Reason::ZeroInRange);
@@ -243,7 +277,12 @@ fn pair(bind: Bind, host_text: &str, guest_text: &str) -> Result<Rule, Reason> {
             guest_len: count(guest.len()),
         });
     }
-    Ok(Rule { bind, host, guest })
+    Ok(Rule {
+        bind,
+        host,
+        guest,
+        protocol,
+    })
 }
 
 fn span(text: &str) -> Result<RangeInclusive<u16>, Reason> {

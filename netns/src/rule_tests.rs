@@ -15,6 +15,12 @@ fn rules_that_people_type() {
     assert_eq!(mappings("8080:3000"), [(8080, 3000)]);
     assert_eq!(mappings("8080:3000/tcp"), [(8080, 3000)]);
     assert_eq!(mappings("0:3000"), [(0, 3000)]);
+    let protocol = |text: &str| text.parse::<Rule>().unwrap().protocol;
+    assert_eq!(
+        (protocol("53:53"), protocol("53:53/tcp")),
+        (Protocol::Tcp, Protocol::Tcp)
+    );
+    assert_eq!(protocol("127.0.0.1:5353:53/udp"), Protocol::Udp);
     assert_eq!(
         mappings("8000-8002:9000-9002"),
         [(8000, 9000), (8001, 9001), (8002, 9002)]
@@ -69,7 +75,7 @@ fn each_fault_has_its_own_text() {
         ),
         (
             "8080:3000/sctp",
-            "`sctp` is not a protocol that can be forwarded; only tcp is, and it is the default",
+            "`sctp` is not a protocol that can be forwarded; tcp, the default, and udp are",
         ),
         (
             "8080:0",
@@ -128,9 +134,10 @@ proptest! {
     }
 
     #[test]
-    fn what_is_displayed_parses_to_the_same(host in 1u16..60000, guest in 1u16..60000, extra in 0u16..100, v6: bool) {
+    fn what_is_displayed_parses_to_the_same(host in 1u16..60000, guest in 1u16..60000, extra in 0u16..100, v6: bool, udp: bool) {
         let bind = if v6 { "[::1]:" } else { "" };
-        let text = format!("{bind}{host}-{}:{guest}-{}", host + extra, guest + extra);
+        let protocol = if udp { "/udp" } else { "" };
+        let text = format!("{bind}{host}-{}:{guest}-{}{protocol}", host + extra, guest + extra);
         let rule: Rule = text.parse().unwrap();
         prop_assert_eq!(rule.to_string().parse::<Rule>().unwrap(), rule.clone());
         prop_assert_eq!(rule.mappings().count(), usize::from(extra) + 1);

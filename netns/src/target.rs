@@ -1,6 +1,7 @@
 //! Where a forward's connections go: one guest, in one namespace.
 
-use crate::factory::SocketFactory;
+use crate::factory::{Family, SocketFactory};
+use crate::rule::Protocol;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -15,7 +16,7 @@ pub struct Target {
     factory: SocketFactory,
     announced: bool,
     retired: AtomicBool,
-    listening: Mutex<HashMap<u16, Vec<IpAddr>>>,
+    listening: Mutex<HashMap<(Protocol, u16), Vec<IpAddr>>>,
     live: AtomicUsize,
     ended: tokio::sync::Notify,
 }
@@ -44,15 +45,17 @@ impl Target {
         })
     }
 
-    /// Notes that the guest listens on this address; a wildcard stands for loopback.
-    pub fn listens(&self, address: std::net::SocketAddr) {
+    /// Notes that the guest listens on, or for datagrams is bound to, this address. For connections a wildcard stands for
+    /// loopback.
+    pub fn listens(&self, protocol: Protocol, address: std::net::SocketAddr) {
         let ip = match address.ip() {
+            ip if protocol == Protocol::Udp => ip,
             IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
             ip => ip,
         };
         let mut listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = listening.entry(address.port()).or_default();
+        let known = listening.entry((protocol, address.port())).or_default();
         if known.len() < MAX_ADDRESSES && !known.contains(&ip) {
             known.push(ip);
         }
@@ -76,8 +79,8 @@ impl Target {
     /// Nothing listens there, the guest does not accept at once, or the namespace is gone.
     pub fn connect(&self, port: u16) -> std::io::Result<std::net::TcpStream> {
         let mut last = rustix::io::Errno::CONNREFUSED;
-        for ip in self.candidates(port).into_iter().flatten() {
-            let socket = self.factory.socket(crate::factory::Family::of(ip))?;
+        for ip in self.candidates(Protocol::Tcp, port).into_iter().flatten() {
+            let socket = self.factory.socket(Family::of(ip), Protocol::Tcp)?;
             match crate::relay::connect(&socket, (ip, port).into()) {
                 Ok(true) => return Ok(socket.into()),
                 Ok(false) => last = rustix::io::Errno::AGAIN,
@@ -109,13 +112,29 @@ impl Target {
 
     /// The addresses to try for a port: those it is known to listen on, else both loopbacks, or none where it would have
     /// been told.
-    pub(crate) fn candidates(&self, port: u16) -> [Option<IpAddr>; 2] {
+    pub(crate) fn candidates(&self, protocol: Protocol, port: u16) -> [Option<IpAddr>; 2] {
         let listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
-        match listening.get(&port).map(Vec::as_slice) {
+        match listening.get(&(protocol, port)).map(Vec::as_slice) {
             Some([first]) => [Some(*first), None],
             Some([first, second, ..]) => [Some(*first), Some(*second)],
             _ if self.announced => [None, None],
             _ => [Some(Ipv4Addr::LOCALHOST.into()), Some(Ipv6Addr::LOCALHOST.into())],
+        }
+    }
+
+    /// The addresses to try for datagrams, one after the other when they are refused; wildcards are told apart, because
+    /// a guest that is bound to one answers from the address that its client has (see `relay::datagram`).
+    pub(crate) fn datagram_candidates(&self, port: u16) -> Vec<IpAddr> {
+        let listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
+        match listening.get(&(Protocol::Udp, port)) {
+            Some(known) => known.clone(),
+            None if self.announced => Vec::new(),
+            None => vec![
+                Ipv4Addr::UNSPECIFIED.into(),
+                Ipv4Addr::LOCALHOST.into(),
+                Ipv6Addr::UNSPECIFIED.into(),
+                Ipv6Addr::LOCALHOST.into(),
+            ],
         }
     }
 

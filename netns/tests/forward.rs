@@ -444,7 +444,7 @@ fn nothing_is_tried_until_an_announced_guest_listens() {
         client.write_all(b"x").unwrap();
         thread::sleep(Duration::from_millis(100));
         assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
-        target.listens("0.0.0.0:3000".parse().unwrap());
+        target.listens(netns::Protocol::Tcp, "0.0.0.0:3000".parse().unwrap());
         setup.forwarder.wake(&setup.forward);
         eventually("the connection arrives", || listener.accept().is_ok());
     });

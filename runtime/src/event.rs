@@ -12,6 +12,8 @@ pub enum Event {
     Loaded(Kind),
     /// The guest is about to listen on this TCP address.
     Listening(SocketAddr),
+    /// The guest is about to bind a socket for datagrams to this address.
+    Bound(SocketAddr),
     /// The guest tried to reach out and was refused.
     Denied(Attempt),
     /// The guest asked for more memory than it may have, in bytes.

@@ -17,10 +17,15 @@ use wasmtime_wasi_http::{
 /// Addresses that a denied guest is told about; a port scanner would flood the terminal.
 const DENIALS_TOLD: usize = 64;
 
+/// Senders of datagrams that are remembered; past this the oldest answers are over.
+const CORRESPONDENTS: usize = 8192;
+
 /// Decides on sockets and tells what it sees: the one place where reaching out is allowed or not.
 pub(crate) struct Gate {
     loopback: bool,
     denied: Mutex<HashSet<Attempt>>,
+    /// Who has sent datagrams: they may be answered.
+    correspondents: Mutex<HashSet<SocketAddr>>,
     events: Events,
 }
 
@@ -29,6 +34,7 @@ impl Gate {
         Arc::new(Gate {
             loopback: guest.loopback,
             denied: Mutex::new(HashSet::new()),
+            correspondents: Mutex::new(HashSet::new()),
             events,
         })
     }
@@ -44,11 +50,37 @@ impl Gate {
                 true
             }
             SocketAddrUse::TcpConnect => self.outward(Attempt::Tcp(address), address),
+            SocketAddrUse::UdpSend if self.has_written(address) => true,
             SocketAddrUse::UdpSend => self.outward(Attempt::Udp(address), address),
-            SocketAddrUse::TcpBind | SocketAddrUse::TcpAccept | SocketAddrUse::UdpBind | SocketAddrUse::UdpReceive => {
+            SocketAddrUse::UdpBind => {
+                if address.port() != 0 {
+                    (self.events)(Event::Bound(address));
+                }
                 true
             }
+            SocketAddrUse::UdpReceive => {
+                self.remember(address);
+                true
+            }
+            SocketAddrUse::TcpBind | SocketAddrUse::TcpAccept => true,
         }
+    }
+
+    fn remember(&self, address: SocketAddr) {
+        // Loopback is allowed anyway.
+        if address.ip().to_canonical().is_loopback() {
+            return;
+        }
+        let mut correspondents = self.correspondents.lock().unwrap_or_else(PoisonError::into_inner);
+        if correspondents.len() >= CORRESPONDENTS && !correspondents.contains(&address) {
+            correspondents.clear();
+        }
+        correspondents.insert(address);
+    }
+
+    fn has_written(&self, address: SocketAddr) -> bool {
+        let correspondents = self.correspondents.lock().unwrap_or_else(PoisonError::into_inner);
+        correspondents.contains(&address)
     }
 
     fn outward(&self, attempt: Attempt, address: SocketAddr) -> bool {

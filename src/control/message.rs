@@ -1,5 +1,6 @@
 //! What is said over a control socket: JSON bodies of `/v1`.
 
+use netns::Protocol;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
@@ -28,6 +29,8 @@ pub struct State {
     pub forwards: Vec<ForwardState>,
     /// TCP ports that the guest listens on.
     pub listening: Vec<u16>,
+    /// UDP ports that it has bound.
+    pub bound: Vec<u16>,
     /// Generations that have a successor and still have connections, and how many.
     pub draining: usize,
     /// Bytes of memory that only the guest's process has.
@@ -60,7 +63,7 @@ pub enum Source {
 pub struct ForwardState {
     pub hosts: Vec<SocketAddr>,
     pub guest: u16,
-    pub protocol: String,
+    pub protocol: Protocol,
     pub source: Source,
     /// Connections: open now, waiting ones included; since the start; given up; reset.
     pub live: usize,
@@ -86,7 +89,7 @@ pub struct NewForward {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Added {
     /// Each bound address with the guest's port.
-    pub forwards: Vec<(SocketAddr, u16)>,
+    pub forwards: Vec<(SocketAddr, (Protocol, u16))>,
 }
 
 /// `POST /v1/stop`

@@ -7,7 +7,7 @@ use crate::{processes, settings};
 use anyhow::anyhow;
 use bytes::Bytes;
 use http::StatusCode;
-use netns::Rule;
+use netns::{Protocol, Rule};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -59,7 +59,8 @@ impl Session {
             isolated: self.settings.isolation,
             watched: self.settings.watch.is_some(),
             forwards: self.forwards.states(),
-            listening: live.map_or_else(Vec::new, |live| live.listening.iter().copied().collect()),
+            listening: live.map_or_else(Vec::new, |live| live.ports(Protocol::Tcp)),
+            bound: live.map_or_else(Vec::new, |live| live.ports(Protocol::Udp)),
             draining: self.draining.live(),
             memory: guest.and_then(processes::private_memory),
             cpu: guest.and_then(processes::cpu_time),
@@ -102,7 +103,10 @@ impl Session {
             }
         }
         // Listeners of such a guest are opened before it runs: it comes again, with these.
-        let unknown = |live: &crate::live::Live| mappings.iter().any(|m| !live.listening.contains(&m.guest));
+        let unknown = |live: &crate::live::Live| {
+            let mut tcp = mappings.iter().filter(|mapping| mapping.protocol == Protocol::Tcp);
+            tcp.any(|mapping| !live.listening.contains(&(Protocol::Tcp, mapping.guest)))
+        };
         if self
             .serving
             .as_ref()

@@ -191,7 +191,7 @@ struct Session {
     /// When to look whether the guest listens where it should.
     look: Option<Instant>,
     /// Forwarded ports of which it was said that nobody listens.
-    told: BTreeSet<u16>,
+    told: BTreeSet<forwards::Port>,
     /// When it was last said of a port that a connection had waited in vain.
     waited: HashMap<u16, Instant>,
     /// Files that builds write into the project.

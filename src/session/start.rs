@@ -4,13 +4,14 @@ use super::talk::say;
 use super::{Candidate, Making, Session, Step};
 use crate::cli::{self, Restart};
 use crate::failure::Result;
+use crate::forwards::Port;
 use crate::generation::Start;
 use crate::live::{Live, News};
 use crate::make::{self, Made};
 use crate::protocol::{Bind, Message, Task};
 use crate::report;
 use crate::settings::Settings;
-use netns::jail;
+use netns::{Protocol, jail};
 use runtime::{Event, Guest, Outcome};
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -89,7 +90,7 @@ impl Session {
     pub(super) fn adopt(&mut self, live: Live) {
         self.look = Some(Instant::now() + self.settings.connect_timeout);
         self.forwards.retarget(Some(live.generation.target.clone()));
-        let ports: Vec<u16> = live.listening.iter().copied().collect();
+        let ports = live.listening.clone();
         self.serving = Some(live);
         for port in ports {
             self.forwards.listening(port);
@@ -166,14 +167,15 @@ impl Session {
                 hint = "add --forward 8080:8080",
                 "the guest answers HTTP requests, but no port is forwarded to it"
             ),
-            Event::Listening(address) => self.heard(address.port()),
+            Event::Listening(address) => self.heard((Protocol::Tcp, address.port())),
+            Event::Bound(address) => self.heard((Protocol::Udp, address.port())),
             _ => {}
         }
         Ok(())
     }
 
     /// The serving guest listens on a port.
-    pub(super) fn heard(&mut self, port: u16) {
+    pub(super) fn heard(&mut self, port: Port) {
         if self.forwards.listening(port) {
             return;
         }
@@ -184,7 +186,11 @@ impl Session {
             }
         } else if self.forwards.is_empty() {
             if self.told.insert(port) {
-                tracing::info!("guest listens on {port}: add --forward {port}:{port}, or --auto-forward");
+                let (port, end) = match port {
+                    (Protocol::Tcp, port) => (port, ""),
+                    (Protocol::Udp, port) => (port, "/udp"),
+                };
+                tracing::info!("guest listens on {port}{end}: add --forward {port}:{port}{end}, or --auto-forward");
             }
         } else {
             let at = Instant::now() + SETTLE;

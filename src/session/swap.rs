@@ -5,9 +5,11 @@ use super::talk::plural;
 use super::{Candidate, Session};
 use crate::drain::Drained;
 use crate::failure::Result;
+use crate::forwards::Port;
 use crate::health;
 use crate::live::News;
 use crate::protocol::Message;
+use netns::Protocol;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -35,7 +37,12 @@ impl Session {
             return Ok(());
         }
         let health = self.settings.watch.as_ref().and_then(|watch| watch.health.clone());
-        match (health, self.settings.mappings.first()) {
+        let mut tcp = self
+            .settings
+            .mappings
+            .iter()
+            .filter(|mapping| mapping.protocol == Protocol::Tcp);
+        match (health, tcp.next()) {
             (Some(path), Some(first)) => {
                 let target = candidate.live.generation.target.clone();
                 let limit = candidate.due.saturating_duration_since(Instant::now());
@@ -48,10 +55,10 @@ impl Session {
 
     /// Where a candidate has to listen: on each forwarded port, but for those on which nobody listens now, either. Such a
     /// port is a mistake, or comes with this very change; neither may hold the rest up.
-    fn required_ports(&self) -> BTreeSet<u16> {
+    fn required_ports(&self) -> BTreeSet<Port> {
         let forwarded = self.forwards.guest_ports();
         let serving = self.serving.as_ref().map(|live| &live.listening);
-        match serving.map(|listening| forwarded.intersection(listening).copied().collect::<BTreeSet<u16>>()) {
+        match serving.map(|listening| forwarded.intersection(listening).copied().collect::<BTreeSet<Port>>()) {
             Some(both) if !both.is_empty() => both,
             _ => forwarded,
         }
@@ -73,7 +80,7 @@ impl Session {
         let missing: Vec<String> = self
             .required_ports()
             .difference(&candidate.live.listening)
-            .map(u16::to_string)
+            .map(|(protocol, port)| format!("{port}/{protocol}"))
             .collect();
         let waited = humantime::format_duration(self.settings.connect_timeout);
         let why = if missing.is_empty() {

@@ -1,7 +1,7 @@
 //! What a session says to the user.
 
 use super::Session;
-use netns::Notice;
+use netns::{Notice, Protocol};
 use runtime::{Event, Kind, Toolchain};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -15,6 +15,7 @@ impl Session {
         match event {
             Event::Loaded(kind) => tracing::debug!("guest: {kind}"),
             Event::Listening(address) => tracing::debug!("guest: listens on {address}"),
+            Event::Bound(address) => tracing::debug!("guest: binds {address}/udp"),
             Event::Denied(attempt) => tracing::warn!(
                 "the guest tried to reach {attempt} and was refused: a guest has no way out of its namespace"
             ),
@@ -58,16 +59,23 @@ impl Session {
         let Some(live) = &self.serving else { return };
         let forwarded = self.forwards.guest_ports();
         let is_go = live.kind == Some(Kind::Module) && live.made.code.toolchain == Toolchain::Go;
-        let elsewhere = live.listening.difference(&forwarded).next();
-        for port in &forwarded {
-            if live.listening.contains(port) || !self.told.insert(*port) {
+        for forwarded_port in &forwarded {
+            if live.listening.contains(forwarded_port) || !self.told.insert(*forwarded_port) {
                 continue;
             }
-            match (elsewhere, self.forwards.host_port(*port)) {
-                (Some(other), Some(host)) => tracing::warn!(
+            let (protocol, port) = *forwarded_port;
+            let mut elsewhere = live
+                .listening
+                .difference(&forwarded)
+                .filter(|other| other.0 == protocol);
+            match (elsewhere.next(), self.forwards.host_port(*forwarded_port)) {
+                (Some((_, other)), Some(host)) => tracing::warn!(
                     hint = format!("forward that one: --forward {host}:{other}"),
                     "port {port} is forwarded, but the guest listens on {other}"
                 ),
+                _ if protocol == Protocol::Udp => {
+                    tracing::warn!("port {port}/udp is forwarded, but the guest has not bound it yet");
+                }
                 // Go's `net` has a network in memory for wasip1: net.Listen succeeds and nobody can connect (net_fake.go).
                 _ if is_go => tracing::warn!(
                     hint = "in Go a wasip1 listener is net.FileListener(os.NewFile(3, \"listener\")), not net.Listen",

@@ -7,6 +7,7 @@ use super::request;
 use crate::address;
 use crate::factory::Family;
 use crate::forward::Forward;
+use crate::rule::Protocol;
 use crate::target::Target;
 use rustix::io::Errno;
 use std::net::SocketAddr;
@@ -142,7 +143,12 @@ impl Connection {
     fn attempt_from(&mut self, target: Arc<Target>, first: usize, now: Instant) -> Attempt {
         let port = self.forward.guest_port();
         let mut tried = first > 0;
-        for (candidate, ip) in target.candidates(port).into_iter().enumerate().skip(first) {
+        for (candidate, ip) in target
+            .candidates(Protocol::Tcp, port)
+            .into_iter()
+            .enumerate()
+            .skip(first)
+        {
             let Some(ip) = ip else { continue };
             tried = true;
             match connect(&target, SocketAddr::new(ip, port), self.peer) {
@@ -311,7 +317,7 @@ fn connect(target: &Target, to: SocketAddr, peer: SocketAddr) -> rustix::io::Res
     if let Some(ip) = factory.source(peer.ip(), family)? {
         // The port may be taken inside, or this very pair of addresses may not be over yet: then another port.
         for port in [peer.port(), 0] {
-            let socket = factory.socket(family)?;
+            let socket = factory.socket(family, Protocol::Tcp)?;
             if rustix::net::bind(&socket, &SocketAddr::new(ip, port)).is_err() {
                 continue;
             }
@@ -322,7 +328,7 @@ fn connect(target: &Target, to: SocketAddr, peer: SocketAddr) -> rustix::io::Res
         }
         return Err(Errno::ADDRNOTAVAIL);
     }
-    let socket = factory.socket(family)?;
+    let socket = factory.socket(family, Protocol::Tcp)?;
     let connected = start(&socket, to)?;
     Ok((socket, connected))
 }

@@ -16,6 +16,7 @@
 //! that begins another HTTP request moves with it.
 
 mod connection;
+mod datagram;
 mod deadlines;
 mod end;
 mod flow;
@@ -24,4 +25,5 @@ mod request;
 mod worker;
 
 pub(crate) use connection::start as connect;
+pub(crate) use datagram::tell_local_address;
 pub(crate) use worker::{Command, Mailbox, Settings, spawn};

@@ -1,11 +1,13 @@
 //! The worker thread: an epoll loop that accepts, connects, relays and gives up.
 
 use super::connection::{Attempt, Connection, Ending, Phase, Turn, accept};
+use super::datagram::{Datagrams, Watched};
 use super::deadlines::{Deadlines, Ticket};
 use super::end::End;
 use super::flow::SCRATCH;
 use super::pipe::Pool;
 use crate::forward::{Forward, Limits, Listener, Notice};
+use crate::rule::Protocol;
 use crate::target::Target;
 use rustix::event::epoll::{self, Event, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
@@ -86,6 +88,7 @@ pub(crate) fn spawn(settings: Settings) -> io::Result<(Arc<Mailbox>, JoinHandle<
         mailbox: mailbox.clone(),
         connections: Slab::new(),
         listening: Slab::new(),
+        datagrams: Datagrams::new(settings.limits.udp_idle),
         deadlines: Deadlines::default(),
         runnable: Vec::new(),
         over: Vec::new(),
@@ -110,28 +113,33 @@ enum Token {
     Client(usize),
     /// With the count of guest ends that the connection has had.
     Guest(usize, u16),
+    Datagrams(Watched),
 }
 
 impl Token {
-    /// Slots need far fewer than the 46 bits below.
+    /// Slots need far fewer than the 45 bits below.
     const ROUND: u32 = 48;
 
     fn pack(self) -> u64 {
         match self {
             Token::Mailbox => 0,
-            Token::Listener(key) => 1 | (key as u64) << 2,
-            Token::Client(key) => 2 | (key as u64) << 2,
-            Token::Guest(key, round) => 3 | (key as u64) << 2 | u64::from(round) << Token::ROUND,
+            Token::Listener(key) => 1 | (key as u64) << 3,
+            Token::Client(key) => 2 | (key as u64) << 3,
+            Token::Guest(key, round) => 3 | (key as u64) << 3 | u64::from(round) << Token::ROUND,
+            Token::Datagrams(Watched::Outer(key)) => 4 | (key as u64) << 3,
+            Token::Datagrams(Watched::Flow(key)) => 5 | (key as u64) << 3,
         }
     }
 
     fn unpack(data: u64) -> Token {
-        let key = ((data & !(u64::MAX << Token::ROUND)) >> 2) as usize;
-        match data & 3 {
+        let key = ((data & !(u64::MAX << Token::ROUND)) >> 3) as usize;
+        match data & 7 {
             0 => Token::Mailbox,
             1 => Token::Listener(key),
             2 => Token::Client(key),
-            _ => Token::Guest(key, (data >> Token::ROUND) as u16),
+            3 => Token::Guest(key, (data >> Token::ROUND) as u16),
+            4 => Token::Datagrams(Watched::Outer(key)),
+            _ => Token::Datagrams(Watched::Flow(key)),
         }
     }
 }
@@ -148,6 +156,7 @@ struct Worker {
     mailbox: Arc<Mailbox>,
     connections: Slab<Connection>,
     listening: Slab<Listening>,
+    datagrams: Datagrams,
     deadlines: Deadlines,
     /// Connections that have more to do at once.
     runnable: Vec<Ticket>,
@@ -184,6 +193,8 @@ impl Worker {
                     }
                     Token::Listener(key) => self.accept(key),
                     Token::Client(key) => self.edge(key, flags, Side::Client),
+                    Token::Datagrams(Watched::Outer(key)) => self.datagrams.outer_ready(key, self.now),
+                    Token::Datagrams(Watched::Flow(key)) => self.datagrams.inner_ready(key, self.now),
                     Token::Guest(key, round) => {
                         if self
                             .connections
@@ -195,6 +206,8 @@ impl Worker {
                     }
                 }
             }
+            self.watch_flows();
+            self.datagrams.sweep(self.now);
             for ticket in std::mem::take(&mut self.runnable) {
                 if let Some(key) = self.alive(ticket) {
                     self.connections[key].queued = false;
@@ -229,11 +242,8 @@ impl Worker {
         }
         let now = Instant::now();
         let pause = self.paused_until.map(|until| until.saturating_duration_since(now));
-        let wait = match (self.deadlines.wait(now), pause) {
-            (Some(a), Some(b)) => a.min(b),
-            (Some(one), None) | (None, Some(one)) => one,
-            (None, None) => return None,
-        };
+        let sweep = self.datagrams.due().map(|due| due.saturating_duration_since(now));
+        let wait = [self.deadlines.wait(now), pause, sweep].into_iter().flatten().min()?;
         // Rounded up, or the loop would spin through the last fraction of a millisecond on kernels without
         // epoll_pwait2.
         (wait + Duration::from_micros(999)).try_into().ok()
@@ -262,6 +272,7 @@ impl Worker {
     /// True when the worker is to end.
     fn obey(&mut self, command: Command) -> bool {
         match command {
+            Command::Add(forward) if forward.protocol() == Protocol::Udp => self.add_datagrams(&forward),
             Command::Add(forward) => {
                 for socket in 0..forward.sockets().len() {
                     let key = self.listening.insert(Listening {
@@ -272,6 +283,9 @@ impl Worker {
                 }
             }
             Command::Remove(id, _done) => {
+                for (forward, socket) in self.datagrams.remove(id) {
+                    let _ = epoll::delete(&self.epoll, &forward.sockets()[socket]);
+                }
                 let keys = self.listening.iter().filter(|(_, l)| l.forward.id() == id);
                 for key in keys.map(|(key, _)| key).collect::<Vec<_>>() {
                     self.ignore(key);
@@ -279,20 +293,52 @@ impl Worker {
                 }
             }
             Command::Wake(id) => {
+                self.datagrams.wake(id);
+                self.watch_flows();
                 let waiting = self.keys(|c| c.forward.id() == id && matches!(c.phase, Phase::Waiting { .. }));
                 waiting.into_iter().for_each(|key| self.attempt(key));
             }
             Command::Abort(target, _done) => {
+                self.datagrams.abort(&target);
                 let ours = self.keys(|c| c.target().is_some_and(|t| Arc::ptr_eq(t, &target)));
                 ours.into_iter().for_each(|key| self.close(key, Ending::Reset));
             }
             Command::Stop => {
+                self.datagrams.end_all();
                 let all = self.keys(|_| true);
                 all.into_iter().for_each(|key| self.close(key, Ending::Reset));
                 return true;
             }
         }
         false
+    }
+
+    /// Watches the sockets of a forward for datagrams: one worker does, because flows are its own.
+    fn add_datagrams(&mut self, forward: &Arc<Forward>) {
+        if forward.id() % self.settings.limits.workers.max(1) as u64 != self.settings.number as u64 {
+            return;
+        }
+        for socket in 0..forward.sockets().len() {
+            let key = self.datagrams.add(forward, socket);
+            let data = EventData::new_u64(Token::Datagrams(Watched::Outer(key)).pack());
+            if let Err(errno) = epoll::add(&self.epoll, &forward.sockets()[socket], data, EventFlags::IN) {
+                self.tell(Notice::Failed {
+                    guest_port: forward.guest_port(),
+                    reason: format!("its socket cannot be watched: {errno}"),
+                });
+            }
+        }
+    }
+
+    /// Watches the inner sockets of new flows; closing one ends that.
+    fn watch_flows(&mut self) {
+        for key in std::mem::take(&mut self.datagrams.fresh) {
+            if let Some(inner) = self.datagrams.inner(key) {
+                let data = EventData::new_u64(Token::Datagrams(Watched::Flow(key)).pack());
+                // Without a watch there is no answer; the client asks again, by another flow.
+                let _ = epoll::add(&self.epoll, inner, data, EventFlags::IN);
+            }
+        }
     }
 
     /// Asks for events of a listener. Exclusive: one waiting worker is woken for a connection, not all.

@@ -16,7 +16,7 @@ use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
 use debounce::Debounce;
 use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
-use notify::{Event, PollWatcher, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -51,7 +51,8 @@ impl Watch {
     /// Reads everything in the scope and begins to watch. `quiet` ends a run of events.
     pub async fn start(scope: Scope, quiet: Duration) -> Result<Watch> {
         let (events, receiver) = unbounded_channel();
-        let mut eyes = Eyes::open(events)?;
+        // Kept, or the channel would end with the last watcher.
+        let mut eyes = Eyes::open(events.clone());
         // Watched first and read then, so that nothing falls between; folders that come meanwhile are found by the first
         // update of their parents.
         let tree = tokio::task::spawn_blocking(move || Tree::read(scope))
@@ -64,6 +65,7 @@ impl Watch {
         let work = Work {
             tree: Some(tree),
             eyes,
+            _open: events,
             events: receiver,
             debounce: Debounce::new(quiet),
             // What was written while the tree was read.
@@ -87,70 +89,53 @@ impl Watch {
 
 /// The kernel's notifications.
 struct Eyes {
-    watcher: Box<dyn Watcher + Send>,
+    /// None where the kernel has no more: then everything is looked at again and again.
+    watcher: Option<RecommendedWatcher>,
     watched: HashSet<PathBuf>,
-    events: UnboundedSender<notify::Result<Event>>,
-    polling: bool,
 }
 
 impl Eyes {
-    fn open(events: UnboundedSender<notify::Result<Event>>) -> Result<Eyes> {
-        let sender = events.clone();
+    fn open(events: UnboundedSender<notify::Result<Event>>) -> Eyes {
         // A receiver that is gone is a watch that has ended.
-        let handler = move |event: notify::Result<Event>| drop(sender.send(event));
-        match RecommendedWatcher::new(handler, notify::Config::default()) {
-            Ok(watcher) => Ok(Eyes {
-                watcher: Box::new(watcher),
-                watched: HashSet::new(),
-                events,
-                polling: false,
-            }),
-            Err(error) => {
-                warn_of_limit("max_user_instances", &error);
-                Eyes::polling(events)
-            }
+        let handler = move |event: notify::Result<Event>| drop(events.send(event));
+        let watcher = RecommendedWatcher::new(handler, notify::Config::default())
+            .inspect_err(|error| warn_of_limit("max_user_instances", error))
+            .ok();
+        Eyes {
+            watcher,
+            watched: HashSet::new(),
         }
     }
 
-    fn polling(events: UnboundedSender<notify::Result<Event>>) -> Result<Eyes> {
-        let sender = events.clone();
-        let handler = move |event: notify::Result<Event>| drop(sender.send(event));
-        let config = notify::Config::default().with_poll_interval(POLL);
-        let watcher = PollWatcher::new(handler, config).context("cannot watch for changes")?;
-        Ok(Eyes {
-            watcher: Box::new(watcher),
-            watched: HashSet::new(),
-            events,
-            polling: true,
-        })
-    }
-
-    /// Watches these folders and no others. Where the kernel has no watch left, all of them are polled.
+    /// Watches these folders and no others. Where the kernel has no watch left, none are.
     fn follow(&mut self, folders: &HashSet<PathBuf>) {
+        let Some(watcher) = &mut self.watcher else { return };
         for gone in self.watched.difference(folders) {
             // A folder that is gone has taken its watch along.
-            let _ = self.watcher.unwatch(gone);
+            let _ = watcher.unwatch(gone);
         }
         self.watched.retain(|folder| folders.contains(folder));
         for folder in folders {
             if self.watched.contains(folder) {
                 continue;
             }
-            match self.watcher.watch(folder, RecursiveMode::NonRecursive) {
+            match watcher.watch(folder, RecursiveMode::NonRecursive) {
                 Ok(()) => {
                     self.watched.insert(folder.clone());
                 }
-                Err(error) if !self.polling && is_limit(&error) => {
+                Err(error) if is_limit(&error) => {
                     warn_of_limit("max_user_watches", &error);
-                    if let Ok(eyes) = Eyes::polling(self.events.clone()) {
-                        *self = eyes;
-                        return self.follow(folders);
-                    }
+                    self.watcher = None;
+                    return;
                 }
                 // Deleted since it was listed; its parent's event says so.
                 Err(error) => tracing::debug!("not watched: {}: {error}", folder.display()),
             }
         }
+    }
+
+    fn is_polling(&self) -> bool {
+        self.watcher.is_none()
     }
 }
 
@@ -174,6 +159,7 @@ struct Work {
     /// None while a blocking thread has it.
     tree: Option<Tree>,
     eyes: Eyes,
+    _open: UnboundedSender<notify::Result<Event>>,
     events: UnboundedReceiver<notify::Result<Event>>,
     debounce: Debounce,
     dirty: HashSet<PathBuf>,
@@ -189,6 +175,12 @@ impl Work {
                     Some(event) => self.note(event),
                     None => return,
                 },
+                () = tokio::time::sleep(POLL), if self.eyes.is_polling() && due.is_none() => {
+                    if let Some(tree) = &self.tree {
+                        self.dirty.extend(tree.folders().iter().cloned());
+                    }
+                    self.debounce.complete(Instant::now());
+                }
                 () = until(due) => {
                     let since = self.debounce.take().unwrap_or_else(Instant::now);
                     let files = self.update().await;
@@ -218,15 +210,11 @@ impl Work {
             EventKind::Access(_) => written,
             // Both names were told one by one.
             EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => false,
-            EventKind::Modify(ModifyKind::Metadata(_)) => self.eyes.polling,
+            EventKind::Modify(ModifyKind::Metadata(_)) => false,
             _ => true,
         };
         for path in event.paths.iter().filter(|path| matters && tree.concerns(path)) {
             self.dirty.extend(path.parent().map(Path::to_owned));
-            // The polling watcher names the folder itself.
-            if tree.folders().contains(path) {
-                self.dirty.insert(path.clone());
-            }
             if (renamed || written) && tree.is_single(path) {
                 self.debounce.complete(now);
             } else {

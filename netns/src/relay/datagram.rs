@@ -220,7 +220,7 @@ impl Datagrams {
                 continue;
             };
             let parts: Vec<&[u8]> = run.iter().map(|one| &buffers[one.buffer][..one.length]).collect();
-            self.to_guest(flow, &parts);
+            self.send_in(flow, &parts);
         }
     }
 
@@ -275,7 +275,7 @@ impl Datagrams {
         Some(made)
     }
 
-    fn to_guest(&mut self, key: usize, parts: &[&[u8]]) {
+    fn send_in(&mut self, key: usize, parts: &[&[u8]]) {
         if self.flows[key].inner.is_none() && !self.connect(key) {
             let flow = &mut self.flows[key];
             let room = PENDING.saturating_sub(flow.pending.len());
@@ -337,7 +337,7 @@ impl Datagrams {
         for key in waiting.map(|(key, _)| key).collect::<Vec<_>>() {
             let pending = std::mem::take(&mut self.flows[key].pending);
             let parts: Vec<&[u8]> = pending.iter().map(Vec::as_slice).collect();
-            self.to_guest(key, &parts);
+            self.send_in(key, &parts);
         }
     }
 

@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let forward = forwarder.add(netns::listen(&mapping)?);
         forwarder.retarget(&forward, Some(target.clone()));
         for address in forward.addresses() {
-            println!("ready: {address} -> {namespace}:{}/tcp", mapping.guest);
+            println!("ready: {address} -> {namespace}:{}/{}", mapping.guest, mapping.protocol);
         }
     }
     loop {

@@ -36,7 +36,7 @@ for _ in range(5000):
     except OSError: pass
 print("%.0f" % (statistics.median(times) * 1e6) if times else "-")
 P
-servers() { ip link set lo up 2>/dev/null; iperf3 -s -p 3000 & python3 "$1/echo.py" & wait; }
+servers() { ip link set lo up 2>/dev/null; iperf3 -s -p 3000 & /usr/bin/python3 "$1/echo.py" & wait; }
 export -f servers
 
 ip netns add "$ns" && ip -n "$ns" link set lo up
@@ -59,8 +59,9 @@ if have socat; then peer socat 127.0.0.1 7300
   for k in 0 2; do start socat -b 65536 UDP-LISTEN:$((7300+k)),bind=127.0.0.1,fork,reuseaddr UDP:10.77.8.2:$((3000+k)); done; fi
 id $user >/dev/null 2>&1 || useradd -m $user
 chmod 666 /dev/net/tun 2>/dev/null; chmod -R a+rX "$work"
-if have pasta; then peer pasta 127.0.0.1 7400
-  start su $user -s /bin/bash -c "cd /; exec pasta -f -t 127.0.0.1/7400:3000 -u 127.0.0.1/7400:3000,7402:3002 -T none -U none -- bash -c '$(declare -f servers); servers $work'"; fi
+# Debian 12's pasta passes datagrams on to the same port only.
+if have pasta; then peer pasta 127.0.0.1 3000
+  start su $user -s /bin/bash -c "cd /; exec pasta -f -t 3000 -u 3000,3002 -T none -U none -- bash -c '$(declare -f servers); servers $work'"; fi
 sleep 3
 
 flood() { timeout 20 iperf3 -u -c "$1" -p "$2" -b "$3" -l 1200 -t 3 -J 2>/dev/null | python3 -c 'import json,sys

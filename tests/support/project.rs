@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// What kind of guest a project has. Both answer every request with `version` and a number.
@@ -195,7 +195,7 @@ pub fn serves(address: SocketAddr, wanted: u64) {
 pub struct Load {
     stop: Arc<AtomicBool>,
     newest: Arc<AtomicU64>,
-    clients: Vec<JoinHandle<(u64, Vec<String>)>>,
+    clients: Vec<JoinHandle<(Vec<Duration>, Vec<String>)>>,
 }
 
 impl Load {
@@ -209,12 +209,13 @@ impl Load {
         for number in 0..lasting + brief {
             let (stop, newest) = (load.stop.clone(), load.newest.clone());
             load.clients.push(std::thread::spawn(move || {
-                let (mut answers, mut failures) = (0, Vec::new());
+                let (mut answers, mut failures) = (Vec::new(), Vec::new());
                 let mut connection = None;
                 let mut last = 0;
                 while !stop.load(Ordering::Relaxed) && failures.len() < 10 {
                     // A connection made from here on may not be answered by an older build than this.
                     let seen = newest.load(Ordering::SeqCst);
+                    let asked = Instant::now();
                     let answer = if number < lasting {
                         connection.get_or_insert_with(|| KeepAlive::open(address)).get()
                     } else {
@@ -223,7 +224,7 @@ impl Load {
                     };
                     match answer {
                         Ok(version) if version >= last => {
-                            answers += 1;
+                            answers.push(asked.elapsed());
                             last = version;
                             newest.fetch_max(version, Ordering::SeqCst);
                         }
@@ -255,17 +256,30 @@ impl Load {
                 "version {version} was never seen, only {}",
                 self.newest()
             );
-            std::thread::sleep(std::time::Duration::from_millis(1));
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 
     /// Ends it; how many answers there were, and each failure.
     pub fn end(self) -> (u64, Vec<String>) {
         self.stop.store(true, Ordering::Relaxed);
-        let ended = self.clients.into_iter().map(|client| client.join().unwrap());
-        ended.fold((0, Vec::new()), |(sum, mut all), (answers, failures)| {
+        let (mut times, mut all) = (Vec::new(), Vec::new());
+        for client in self.clients {
+            let (answers, failures) = client.join().unwrap();
+            times.extend(answers);
             all.extend(failures);
-            (sum + answers, all)
-        })
+        }
+        times.sort();
+        if let Some(worst) = times.last() {
+            let part = |share: usize| times[times.len() * share / 1000];
+            println!(
+                "{} answers: median {:?}, p99 {:?}, p99.9 {:?}, worst {worst:?}",
+                times.len(),
+                part(500),
+                part(990),
+                part(999)
+            );
+        }
+        (times.len() as u64, all)
     }
 }

@@ -24,3 +24,4 @@ bench-smoke:
 fuzz:
 	cd fuzz && cargo +nightly fuzz run rule -- -max_total_time=60
 	cd fuzz && cargo +nightly fuzz run config -- -max_total_time=60
+	cd fuzz && cargo +nightly fuzz run control -- -max_total_time=60

@@ -23,12 +23,27 @@ pub fn run(check: &Check) -> Result<u8> {
         return Err(Failure::usage(message).hint("`wasmrun init` writes one"));
     };
     // A run with no option but the file's.
-    let os = Defaults::try_parse_from(["wasmrun"]).map_err(Failure::usage)?.os;
+    let mut os = Defaults::try_parse_from(["wasmrun"]).map_err(Failure::usage)?.os;
+    os.path.clone_from(&check.path);
     let settings = settings::resolve(&os, Some(&file))?;
-    let artifact = artifact::find(&check.path, Some(&file))?;
+    let artifact = match &settings.build {
+        // What is built need not be there yet.
+        Some(_) => None,
+        None => Some(artifact::find(&check.path, Some(&file))?),
+    };
     let mut out = std::io::stdout().lock();
     writeln!(out, "file:      {}", file.path.display())?;
-    writeln!(out, "guest:     {}", artifact.display())?;
+    if let Some(artifact) = artifact {
+        writeln!(out, "guest:     {}", artifact.display())?;
+    }
+    if let Some(plan) = &settings.build {
+        let words: Vec<String> = plan
+            .command
+            .iter()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
+        writeln!(out, "build:     {} (in {})", words.join(" "), plan.folder.display())?;
+    }
     for mapping in &settings.mappings {
         let host = match mapping.bind {
             Bind::Loopback => "localhost".to_owned(),

@@ -343,3 +343,21 @@ fn json_lines_are_objects() {
     }
     assert!(said.contains("\"guest\":80"), "{said}");
 }
+
+#[test]
+fn check_says_what_would_be_built_and_forwarded() {
+    let folder = support::folder();
+    let text = "[build]\ncommand = \"make app\"\noutput = \"app.wasm\"\n[network]\nforwards = [\"5353:53/udp\"]\n";
+    std::fs::write(folder.path().join(".wasmrun.toml"), text).unwrap();
+    let ended = run(&["check", folder.path().to_str().unwrap()]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let place = folder.path().canonicalize().unwrap();
+    assert_eq!(
+        ended.stdout,
+        format!(
+            "file:      {}\nbuild:     sh -c make app (in {})\nforward:   localhost:5353 -> guest:53/udp\nok\n",
+            folder.path().join(".wasmrun.toml").display(),
+            place.display()
+        )
+    );
+}

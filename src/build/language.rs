@@ -49,7 +49,7 @@ pub const LANGUAGES: [Language; 6] = [
                 variables: vec![("GOOS", "wasip1"), ("GOARCH", "wasm")],
                 folder: folder.to_owned(),
                 output: Output::File(output),
-                hint: None,
+                hint: Some(go_hint),
             })
         },
     },
@@ -188,6 +188,23 @@ fn rust_hint(folder: &Path) -> Option<String> {
     let place = String::from_utf8(output.stdout).ok()?;
     let is_there = output.status.success() && Path::new(place.trim()).is_dir();
     (!is_there).then(|| "the target is not installed: `rustup target add wasm32-wasip2`".to_owned())
+}
+
+/// Go has wasip1 since 1.21; Debian 12's is older.
+fn go_hint(folder: &Path) -> Option<String> {
+    let output = std::process::Command::new("go")
+        .arg("version")
+        .current_dir(folder)
+        .output()
+        .ok()?;
+    let version = String::from_utf8(output.stdout).ok()?;
+    let minor = version
+        .split("go1.")
+        .nth(1)?
+        .split(|c: char| !c.is_ascii_digit())
+        .next()?;
+    let is_old = minor.parse::<u32>().ok()? < 21;
+    is_old.then(|| format!("this is Go 1.{minor}: {}", GO.install))
 }
 
 /// Files of a folder with this extension, in order.

@@ -11,11 +11,13 @@
 
 mod client;
 mod message;
+mod request;
 mod server;
 
 pub use client::Client;
 pub use message::{Added, ForwardState, NewForward, Record, Source, State, Stop, StreamName};
-pub use server::{Answer, Ask, Asks, Request, Server, asks};
+pub use request::Request;
+pub use server::{Answer, Ask, Asks, Server, asks};
 
 use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};

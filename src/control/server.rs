@@ -1,16 +1,16 @@
 //! The supervisor's end of the control socket.
 
-use super::message::{Complaint, NewForward, Stop};
+use super::message::Complaint;
+use super::request::{self, Meaning, Request};
 use crate::failure::Failure;
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, header};
 use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, Limited, StreamBody};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde::de::DeserializeOwned;
 use std::convert::Infallible;
 use std::os::unix::net::UnixListener as StdListener;
 use std::time::Duration;
@@ -31,22 +31,6 @@ pub type Body = UnsyncBoxBody<Bytes, Infallible>;
 pub struct Ask {
     pub request: Request,
     pub answer: oneshot::Sender<Answer>,
-}
-
-/// What can be asked.
-#[derive(Debug)]
-pub enum Request {
-    State,
-    Logs {
-        since: Option<u64>,
-        follow: bool,
-    },
-    Stop(Stop),
-    Restart,
-    Forward(NewForward),
-    /// Ends a forward that was asked for, by its host port.
-    Unforward(u16),
-    Metrics,
 }
 
 /// What comes back.
@@ -168,42 +152,17 @@ type Misunderstood = (StatusCode, String);
 
 async fn understand(request: http::Request<Incoming>) -> Result<Request, Misunderstood> {
     let (head, body) = request.into_parts();
-    let Some(path) = head.uri.path().strip_prefix("/v1/") else {
-        let text = format!("this is wasmrun {}, which speaks /v1", env!("CARGO_PKG_VERSION"));
-        return Err((StatusCode::NOT_FOUND, text));
+    let place = head.uri.path_and_query().map_or("", |place| place.as_str());
+    let meaning = request::meaning(head.method.as_str(), place).map_err(|text| (StatusCode::NOT_FOUND, text))?;
+    let parse = match meaning {
+        Meaning::Whole(request) => return Ok(request),
+        Meaning::WithBody(parse) => parse,
     };
-    let query: std::collections::HashMap<&str, &str> = head
-        .uri
-        .query()
-        .unwrap_or_default()
-        .split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .collect();
-    match (&head.method, path) {
-        (&Method::GET, "state") => Ok(Request::State),
-        (&Method::GET, "metrics") => Ok(Request::Metrics),
-        (&Method::GET, "logs") => Ok(Request::Logs {
-            since: query.get("since").and_then(|since| since.parse().ok()),
-            follow: query.get("follow") == Some(&"true"),
-        }),
-        (&Method::POST, "stop") => read(body).await.map(Request::Stop),
-        (&Method::POST, "restart") => Ok(Request::Restart),
-        (&Method::POST, "forwards") => read(body).await.map(Request::Forward),
-        (&Method::DELETE, path) => {
-            let port = path.strip_prefix("forwards/").and_then(|port| port.parse().ok());
-            port.map(Request::Unforward)
-                .ok_or_else(|| (StatusCode::NOT_FOUND, format!("nothing at /v1/{path}")))
-        }
-        (method, path) => Err((StatusCode::NOT_FOUND, format!("nothing at {method} /v1/{path}"))),
-    }
-}
-
-async fn read<T: DeserializeOwned>(body: Incoming) -> Result<T, Misunderstood> {
     let wrong = |error: String| (StatusCode::BAD_REQUEST, format!("the request makes no sense: {error}"));
     let read = tokio::time::timeout(HEAD, Limited::new(body, BODY).collect()).await;
     let body = read.map_err(|_| wrong("it does not end".to_owned()))?;
     let body = body.map_err(|error| wrong(error.to_string()))?.to_bytes();
-    serde_json::from_slice(&body).map_err(|error| wrong(error.to_string()))
+    parse(&body).map_err(|error| wrong(error.to_string()))
 }
 
 fn with_type(kind: &'static str, body: Body) -> Response<Body> {

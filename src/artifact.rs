@@ -54,13 +54,17 @@ pub fn find(path: &Path, config: Option<&config::File>) -> Result<PathBuf> {
 
 /// Every guest file of a folder, in order.
 pub fn candidates(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
-    let mut found: Vec<PathBuf> = entries
+    Ok(files(folder, &EXTENSIONS).with_context(|| format!("cannot read {}", folder.display()))?)
+}
+
+/// The files of a folder with one of these extensions, in order.
+pub fn files(folder: &Path, extensions: &[&str]) -> std::io::Result<Vec<PathBuf>> {
+    let mut found: Vec<PathBuf> = std::fs::read_dir(folder)?
         .flatten()
         .map(|entry| entry.path())
         .filter(|path| {
             path.extension()
-                .is_some_and(|e| EXTENSIONS.iter().any(|known| e == *known))
+                .is_some_and(|e| extensions.iter().any(|known| e == *known))
         })
         .filter(|path| path.is_file())
         .collect();

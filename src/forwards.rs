@@ -18,7 +18,6 @@ pub type Port = (Protocol, u16);
 
 /// One mapping that listens.
 struct Bound {
-    id: u64,
     mapping: Mapping,
     source: Source,
     forward: Arc<Forward>,
@@ -43,7 +42,6 @@ impl Bound {
 pub struct Forwards {
     forwarder: Arc<Forwarder>,
     bound: Vec<Bound>,
-    next_id: u64,
     target: Option<Arc<Target>>,
 }
 
@@ -73,7 +71,6 @@ impl Forwards {
         let mut forwards = Forwards {
             forwarder,
             bound: Vec::new(),
-            next_id: 1,
             target: None,
         };
         for (mapping, listeners) in listeners {
@@ -105,8 +102,8 @@ impl Forwards {
             protocol,
         };
         let nearby = (guest..=u16::MAX).take(NEARBY);
-        let free = nearby.filter_map(|host| netns::listen(&loopback(host)).ok().map(|listeners| (host, listeners)));
-        let (host, listeners) = match { free }.next() {
+        let mut free = nearby.filter_map(|host| Some((host, netns::listen(&loopback(host)).ok()?)));
+        let (host, listeners) = match free.next() {
             Some(found) => found,
             None => (0, bind(&loopback(0))?),
         };
@@ -124,12 +121,10 @@ impl Forwards {
     }
 
     fn add(&mut self, mapping: Mapping, listeners: netns::Listeners, source: Source) -> u64 {
-        let id = self.next_id;
-        self.next_id += 1;
         let forward = self.forwarder.add(listeners);
+        let id = forward.id();
         self.forwarder.retarget(&forward, self.target.clone());
         self.bound.push(Bound {
-            id,
             mapping,
             source,
             forward,
@@ -140,7 +135,7 @@ impl Forwards {
 
     /// Closes those with these numbers.
     pub fn remove(&mut self, ids: &[u64]) {
-        self.keep(|bound| !ids.contains(&bound.id));
+        self.keep(|bound| !ids.contains(&bound.forward.id()));
     }
 
     /// Closes the one on this host port that was not in the settings. False when there is none.

@@ -83,7 +83,7 @@ impl Generation {
         })
     }
 
-    /// The process id: of init, in a jail.
+    /// The process id: of the keeper, in a jail.
     pub fn pid(&self) -> Option<u32> {
         self.process.id()
     }

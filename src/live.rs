@@ -35,13 +35,6 @@ pub struct Live {
     pub outcome: Option<Outcome>,
 }
 
-/// What a message came to.
-pub enum News {
-    Event(Event),
-    /// Nothing that anybody has to be told.
-    Nothing,
-}
-
 impl Live {
     pub fn start(number: u64, made: Made, start: Start, ring: Arc<Ring>) -> Result<Live> {
         let output = Output::start(number, ring).context("cannot make pipes for the guest's output")?;
@@ -61,12 +54,12 @@ impl Live {
         })
     }
 
-    /// Takes a message in.
+    /// Takes a message in; an event is for others to be told.
     ///
     /// # Errors
     ///
     /// The jail could not be built.
-    pub fn take(&mut self, message: Message) -> Result<News> {
+    pub fn take(&mut self, message: Message) -> Result<Option<Event>> {
         Ok(match message {
             Message::Event(event) => {
                 match &event {
@@ -75,15 +68,15 @@ impl Live {
                     Event::Bound(address) => self.hears(Protocol::Udp, *address),
                     _ => {}
                 }
-                News::Event(event)
+                Some(event)
             }
             Message::Ended(outcome) => {
                 self.outcome = Some(outcome);
-                News::Nothing
+                None
             }
             // Once its code is loaded the jail stands: what it says then is not to be believed.
             Message::Jail { error, errno } if self.kind.is_none() => return Err(doctor::explain(&error, errno)),
-            Message::Jail { .. } | Message::Inside(_) => News::Nothing,
+            Message::Jail { .. } | Message::Inside(_) => None,
         })
     }
 

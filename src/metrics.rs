@@ -1,7 +1,7 @@
 //! Counters in Prometheus' text format, version 0.0.4
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 
-use crate::control::{Answer, Ask, Asks, ForwardState, Request, State};
+use crate::control::{self, Answer, Asks, ForwardState, Request, State};
 use crate::failure::{Failure, Result};
 use anyhow::anyhow;
 use bytes::Bytes;
@@ -15,7 +15,6 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
 /// Scrapers at once.
@@ -75,14 +74,8 @@ async fn answer(request: &http::Request<Incoming>, asks: &Asks) -> Response<Full
     if request.uri().path() != "/metrics" {
         return status(StatusCode::NOT_FOUND, "metrics are at /metrics\n");
     }
-    let (answer, answered) = oneshot::channel();
-    let ask = Ask {
-        request: Request::Metrics,
-        answer,
-    };
-    let sent = asks.send(ask).await;
-    match (sent, answered.await) {
-        (Ok(()), Ok(Answer::Text(text))) => {
+    match control::ask(asks, Request::Metrics).await {
+        Some(Answer::Text(text)) => {
             let mut response = Response::new(Full::from(text));
             let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
             response.headers_mut().insert(header::CONTENT_TYPE, kind);

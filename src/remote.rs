@@ -3,7 +3,7 @@
 use crate::cli::{Forward, Logs, Named, Netns, Protocol, Ps, Stop, Unforward};
 use crate::control::{self, Added, Client, NewForward, Record, State, StreamName};
 use crate::failure::{Failure, Result};
-use crate::{report, signals::Signals};
+use crate::{report, settings, signals::Signals};
 use anyhow::{Context, anyhow};
 use http::Method;
 use std::fmt::Write as _;
@@ -135,17 +135,9 @@ pub async fn logs(logs: &Logs) -> Result<u8> {
     let since = match &logs.since {
         None => None,
         Some(text) => {
-            let time = humantime::parse_duration(text).map_err(|error| {
-                Failure::usage(anyhow!("--since: `{text}` is no length of time: {error}"))
-                    .hint("write for example `10m`")
-            })?;
-            Some(
-                UNIX_EPOCH
-                    .elapsed()
-                    .unwrap_or_default()
-                    .saturating_sub(time)
-                    .as_millis(),
-            )
+            let time = settings::time(text, "--since", "`10m`")?;
+            let now = UNIX_EPOCH.elapsed().unwrap_or_default();
+            Some(now.saturating_sub(time).as_millis())
         }
     };
     let mut what = format!("logs?follow={}", logs.follow);
@@ -178,10 +170,7 @@ pub async fn stop(stop: &Stop) -> Result<u8> {
     let grace = match &stop.grace {
         None => None,
         Some(text) => {
-            let time = humantime::parse_duration(text).map_err(|error| {
-                Failure::usage(anyhow!("--grace: `{text}` is no length of time: {error}"))
-                    .hint("write for example `10s`")
-            })?;
+            let time = settings::time(text, "--grace", "`10s`")?;
             Some(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
         }
     };

@@ -191,11 +191,16 @@ fn length(
 ) -> Result<Duration> {
     match given(flag, name, value, file) {
         None => Ok(default),
-        Some((text, place)) => humantime::parse_duration(&text).map_err(|error| {
-            Failure::usage(anyhow!("{place}: `{text}` is no length of time: {error}"))
-                .hint("write for example `500ms`, `30s` or `2m`")
-        }),
+        Some((text, place)) => time(&text, &place, "`500ms`, `30s` or `2m`"),
     }
+}
+
+/// A length of time as it was typed at a place; the examples are for the hint.
+pub fn time(text: &str, place: &str, examples: &str) -> Result<Duration> {
+    humantime::parse_duration(text).map_err(|error| {
+        Failure::usage(anyhow!("{place}: `{text}` is no length of time: {error}"))
+            .hint(format!("write for example {examples}"))
+    })
 }
 
 /// The text that applies, with where it was given.

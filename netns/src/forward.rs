@@ -138,7 +138,8 @@ impl Forward {
         &self.counters
     }
 
-    pub(crate) fn id(&self) -> u64 {
+    /// Its number, which no other forward of the same [`Forwarder`] has.
+    pub fn id(&self) -> u64 {
         self.id
     }
 

@@ -1,6 +1,7 @@
 //! What a project is built with, told by the files that it has. A language is added here and nowhere else.
 
 use super::{Output, Plan, Tool};
+use crate::artifact;
 use crate::failure::{Failure, Result};
 use anyhow::anyhow;
 use std::ffi::OsString;
@@ -207,15 +208,9 @@ fn go_hint(folder: &Path) -> Option<String> {
     is_old.then(|| format!("this is Go 1.{minor}: {}", GO.install))
 }
 
-/// Files of a folder with this extension, in order.
+/// Files with this extension; a folder that cannot be read has none.
 fn with_extension(folder: &Path, extension: &str) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut files: Vec<PathBuf> = entries
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|e| e == extension) && path.is_file())
-        .collect();
-    files.sort();
-    files
+    artifact::files(folder, &[extension]).unwrap_or_default()
 }
 
 fn words(words: &[&str]) -> Vec<OsString> {

@@ -17,7 +17,7 @@ mod server;
 pub use client::Client;
 pub use message::{Added, ForwardState, NewForward, Record, Source, State, Stop, StreamName};
 pub use request::Request;
-pub use server::{Answer, Ask, Asks, Server, asks};
+pub use server::{Answer, Ask, Asks, Server, ask, asks};
 
 use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
@@ -65,18 +65,17 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Takes a name.
+    /// Takes a name in the folder of all runs.
     ///
     /// # Errors
     ///
     /// Another run has it.
-    pub fn take(name: &str) -> Result<Claim> {
+    pub fn take(folder: &Path, name: &str) -> Result<Claim> {
         if name.is_empty() || name.len() > NAME || !name.chars().all(is_plain) || name.starts_with(['.', '-']) {
             return Err(Failure::usage(anyhow!("`{name}` is no name for a run"))
                 .hint(format!("use letters, digits, `-`, `_` and `.`, {NAME} at most")));
         }
-        let folder = folder()?;
-        let _locked = lock(&folder)?;
+        let _locked = lock(folder)?;
         let path = folder.join(format!("{name}.sock"));
         if is_alive(&path) {
             return Err(

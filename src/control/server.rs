@@ -59,6 +59,13 @@ pub fn asks() -> (Asks, mpsc::Receiver<Ask>) {
     mpsc::channel(CLIENTS)
 }
 
+/// Asks the session; none when it is over.
+pub async fn ask(asks: &Asks, request: Request) -> Option<Answer> {
+    let (answer, answered) = oneshot::channel();
+    asks.send(Ask { request, answer }).await.ok()?;
+    answered.await.ok()
+}
+
 /// The server; dropping it ends it and every request.
 pub struct Server {
     task: JoinHandle<()>,
@@ -125,26 +132,18 @@ async fn answer(request: http::Request<Incoming>, asks: &mpsc::Sender<Ask>) -> R
         Ok(request) => request,
         Err((status, text)) => return complain(status, &Failure::usage(anyhow::anyhow!(text))),
     };
-    let (sender, answer) = oneshot::channel();
-    let ask = Ask {
-        request,
-        answer: sender,
-    };
-    if asks.send(ask).await.is_err() {
-        return complain(StatusCode::GONE, &Failure::from(anyhow::anyhow!("the run is over")));
-    }
-    match answer.await {
-        Ok(Answer::Json(json)) => with_type("application/json", Full::from(json).boxed_unsync()),
-        Ok(Answer::Text(text)) => with_type("text/plain; version=0.0.4", Full::from(text).boxed_unsync()),
-        Ok(Answer::Lines(lines, guard)) => {
+    match ask(asks, request).await {
+        Some(Answer::Json(json)) => with_type("application/json", Full::from(json).boxed_unsync()),
+        Some(Answer::Text(text)) => with_type("text/plain; version=0.0.4", Full::from(text).boxed_unsync()),
+        Some(Answer::Lines(lines, guard)) => {
             let stream = futures::stream::unfold((lines, guard), |(mut lines, guard)| async move {
                 let line = lines.recv().await?;
                 Some((Ok(Frame::data(line)), (lines, guard)))
             });
             with_type("application/jsonl", StreamBody::new(stream).boxed_unsync())
         }
-        Ok(Answer::Failed(status, failure)) => complain(status, &failure),
-        Err(_) => complain(StatusCode::GONE, &Failure::from(anyhow::anyhow!("the run is over"))),
+        Some(Answer::Failed(status, failure)) => complain(status, &failure),
+        None => complain(StatusCode::GONE, &Failure::from(anyhow::anyhow!("the run is over"))),
     }
 }
 

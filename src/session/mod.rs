@@ -19,7 +19,7 @@ use crate::backoff::Backoff;
 use crate::cli::Os;
 use crate::compiler::Compiler;
 use crate::config::File;
-use crate::control::{self, Ask, Asks, Claim, Server};
+use crate::control::{self, Ask, Claim, Server};
 use crate::drain::{Drained, Draining};
 use crate::failure::Result;
 use crate::forwards::{self, Forwards};
@@ -75,14 +75,13 @@ pub async fn run(os: &Os) -> Result<u8> {
         None => None,
     };
     let metrics = match os.metrics {
-        Some(address) => Some(Metrics::start(address, asker.clone()).await?),
+        Some(address) => Some(Metrics::start(address, asker).await?),
         None => None,
     };
     let mut session = Session {
         claim,
         _servers: (control, metrics),
         asks,
-        _asker: asker,
         ring: Ring::new(),
         detached: unbounded_channel(),
         began: Instant::now(),
@@ -125,12 +124,15 @@ pub async fn run(os: &Os) -> Result<u8> {
 
 /// The name that this run is known by. Where control sockets cannot be made the run goes on without.
 fn claim(os: &Os) -> Result<Option<Claim>> {
-    if let Err(failure) = control::folder() {
-        tracing::warn!("{failure}; `wasmrun ps` will not show this run");
-        return Ok(None);
-    }
+    let folder = match control::folder() {
+        Ok(folder) => folder,
+        Err(failure) => {
+            tracing::warn!("{failure}; `wasmrun ps` will not show this run");
+            return Ok(None);
+        }
+    };
     let name = os.name.clone().unwrap_or_else(|| control::name_of(&os.path));
-    Claim::take(&name).map(Some)
+    Claim::take(&folder, &name).map(Some)
 }
 
 fn limits(settings: &Settings, mappings: usize) -> Limits {
@@ -159,8 +161,6 @@ struct Session {
     /// They end with the session.
     _servers: (Option<Server>, Option<Metrics>),
     asks: Receiver<Ask>,
-    /// Keeps the way open where nobody serves it.
-    _asker: Asks,
     ring: Arc<Ring>,
     /// Numbers of forwards whose asker is gone.
     detached: (UnboundedSender<Vec<u64>>, UnboundedReceiver<Vec<u64>>),

@@ -6,14 +6,12 @@ use crate::cli::{self, Restart};
 use crate::failure::Result;
 use crate::forwards::Port;
 use crate::generation::Start;
-use crate::live::{Live, News};
+use crate::live::Live;
 use crate::make::{self, Made};
 use crate::protocol::{Bind, Message, Task};
 use crate::report;
-use crate::settings::Settings;
 use netns::{Protocol, jail};
 use runtime::{Event, Guest, Outcome};
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -151,7 +149,7 @@ impl Session {
 
     pub(super) fn serving_says(&mut self, message: Message) -> Result<()> {
         let Some(live) = &mut self.serving else { return Ok(()) };
-        let News::Event(event) = live.take(message)? else {
+        let Some(event) = live.take(message)? else {
             return Ok(());
         };
         self.report(&event);
@@ -280,11 +278,4 @@ impl Session {
         }
         Ok(Step::GoOn)
     }
-}
-
-/// The guest's ports in the order of the rules, as the listeners' numbers follow it; each port once.
-pub(super) fn ports_in_order(settings: &Settings) -> Vec<u16> {
-    let mut seen = HashSet::new();
-    let all = settings.mappings.iter().map(|mapping| mapping.guest);
-    all.filter(|port| seen.insert(*port)).collect()
 }

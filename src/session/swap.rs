@@ -7,7 +7,6 @@ use crate::drain::Drained;
 use crate::failure::Result;
 use crate::forwards::Port;
 use crate::health;
-use crate::live::News;
 use crate::protocol::Message;
 use netns::Protocol;
 use std::collections::BTreeSet;
@@ -19,14 +18,14 @@ impl Session {
         let Some(candidate) = &mut self.candidate else {
             return Ok(());
         };
-        let news = match candidate.live.take(message) {
-            Ok(news) => news,
+        let event = match candidate.live.take(message) {
+            Ok(event) => event,
             Err(failure) => {
                 self.candidate_failed(&failure.to_string());
                 return Ok(());
             }
         };
-        if let News::Event(event) = news {
+        if let Some(event) = event {
             self.report(&event);
         }
         let ports = self.required_ports();

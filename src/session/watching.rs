@@ -1,7 +1,7 @@
 //! What follows from a change of a file: a new generation, or new settings.
 
 use super::Session;
-use super::start::{SETTLE, ports_in_order};
+use super::start::SETTLE;
 use crate::config::{self, File};
 use crate::failure::Result;
 use crate::live::Live;
@@ -140,6 +140,7 @@ impl Session {
         if (old.connect_timeout, old.max_connections) != (new.connect_timeout, new.max_connections) {
             tracing::warn!("`connect-timeout` and `max-connections` are taken in at the next start of wasmrun");
         }
+        let old_ports = self.forwards.guest_ports_in_order();
         self.forwards.change(&self.settings.mappings);
         let new = &self.settings;
         if (&old.watch, &old.build) != (&new.watch, &new.build)
@@ -153,7 +154,7 @@ impl Session {
         let given_listeners = self.serving.as_ref().is_none_or(Live::is_given_listeners);
         old.build != new.build
             || what_a_guest_gets(&old) != what_a_guest_gets(new)
-            || (given_listeners && ports_in_order(&old) != ports_in_order(new))
+            || (given_listeners && old_ports != self.forwards.guest_ports_in_order())
     }
 
     /// Whether the serving guest was started under other settings than those that hold now.

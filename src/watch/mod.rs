@@ -51,8 +51,7 @@ impl Watch {
     /// Reads everything in the scope and begins to watch. `quiet` ends a run of events.
     pub async fn start(scope: Scope, quiet: Duration) -> Result<Watch> {
         let (events, receiver) = unbounded_channel();
-        // Kept, or the channel would end with the last watcher.
-        let mut eyes = Eyes::open(events.clone());
+        let mut eyes = Eyes::open(events);
         // Watched first and read then, so that nothing falls between; folders that come meanwhile are found by the first
         // update of their parents.
         let tree = tokio::task::spawn_blocking(move || Tree::read(scope))
@@ -65,7 +64,6 @@ impl Watch {
         let work = Work {
             tree: Some(tree),
             eyes,
-            _open: events,
             events: receiver,
             debounce: Debounce::new(quiet),
             // What was written while the tree was read.
@@ -159,7 +157,6 @@ struct Work {
     /// None while a blocking thread has it.
     tree: Option<Tree>,
     eyes: Eyes,
-    _open: UnboundedSender<notify::Result<Event>>,
     events: UnboundedReceiver<notify::Result<Event>>,
     debounce: Debounce,
     dirty: HashSet<PathBuf>,
@@ -171,10 +168,7 @@ impl Work {
         loop {
             let due = self.debounce.due();
             tokio::select! {
-                event = self.events.recv() => match event {
-                    Some(event) => self.note(event),
-                    None => return,
-                },
+                Some(event) = self.events.recv() => self.note(event),
                 () = tokio::time::sleep(POLL), if self.eyes.is_polling() && due.is_none() => {
                     if let Some(tree) = &self.tree {
                         self.dirty.extend(tree.folders().iter().cloned());

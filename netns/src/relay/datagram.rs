@@ -180,7 +180,7 @@ impl Datagrams {
         self.next_sweep
     }
 
-    /// Ends flows that were quiet for too long, or whose forward leads elsewhere.
+    /// Ends flows that were quiet for too long.
     pub(super) fn sweep(&mut self, now: Instant) {
         if self.next_sweep.is_none_or(|at| at > now) {
             return;

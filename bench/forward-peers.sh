@@ -9,18 +9,8 @@
 set -u
 cd "$(dirname "$0")/.."
 rounds=${1:-5}
-work=$(mktemp -d); chmod 755 "$work"
-ns=wrbench$$ user=wrbench
-pids=()
-start() { "$@" >>"$work/log" 2>&1 & pids+=($!); }
-clean() {
-  for p in "${pids[@]}"; do kill "$p" 2>/dev/null; done; sleep 0.3
-  ps -u "$user" -o pid= 2>/dev/null | xargs -r kill 2>/dev/null # the peers that run as this script's own user
-  ip netns pids "$ns" 2>/dev/null | xargs -r kill 2>/dev/null
-  ip link del "${ns}h" 2>/dev/null; ip netns del "$ns" 2>/dev/null; rm -rf "$work"
-}
-trap clean EXIT
-have() { command -v "$1" >/dev/null; }
+ns=wrbench$$ user=wrbench net=10.77.7
+. bench/peer-namespace.sh
 
 nginx_conf() { # $1: folder
   mkdir -p "$1"; cat >"$1/nginx.conf" <<N
@@ -36,14 +26,9 @@ servers() { # run inside a namespace; $1: folder
 }
 export -f servers nginx_conf
 
-ip netns add "$ns" && ip -n "$ns" link set lo up
-ip link add "${ns}h" type veth peer name g netns "$ns"
-ip addr add 10.77.7.1/24 dev "${ns}h"; ip link set "${ns}h" up
-ip -n "$ns" addr add 10.77.7.2/24 dev g; ip -n "$ns" link set g up
+make_namespace
 start ip netns exec "$ns" bash -c "servers $work/direct"
 
-names=() ; declare -A host base
-peer() { names+=("$1"); host[$1]=$2; base[$1]=$3; }
 peer veth 10.77.7.2 3000
 peer wasmrun 127.0.0.1 6100
 start target/release/examples/forward "/run/netns/$ns" 127.0.0.1:6100:3000 127.0.0.1:6102:3002

@@ -9,18 +9,8 @@
 set -u
 cd "$(dirname "$0")/.."
 rounds=${1:-3}
-work=$(mktemp -d); chmod 755 "$work"
-ns=wrudp$$ user=wrbench
-pids=()
-start() { "$@" >>"$work/log" 2>&1 & pids+=($!); }
-clean() {
-  for p in "${pids[@]}"; do kill "$p" 2>/dev/null; done; sleep 0.3
-  ps -u "$user" -o pid= 2>/dev/null | xargs -r kill 2>/dev/null # the peers that run as this script's own user
-  ip netns pids "$ns" 2>/dev/null | xargs -r kill 2>/dev/null
-  ip link del "${ns}h" 2>/dev/null; ip netns del "$ns" 2>/dev/null; rm -rf "$work"
-}
-trap clean EXIT
-have() { command -v "$1" >/dev/null; }
+ns=wrudp$$ user=wrbench net=10.77.8
+. bench/peer-namespace.sh
 cat >"$work/echo.py" <<'P'
 import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("0.0.0.0", 3002))
@@ -39,14 +29,9 @@ P
 servers() { ip link set lo up 2>/dev/null; iperf3 -s -p 3000 & /usr/bin/python3 "$1/echo.py" & wait; }
 export -f servers
 
-ip netns add "$ns" && ip -n "$ns" link set lo up
-ip link add "${ns}h" type veth peer name g netns "$ns"
-ip addr add 10.77.8.1/24 dev "${ns}h"; ip link set "${ns}h" up
-ip -n "$ns" addr add 10.77.8.2/24 dev g; ip -n "$ns" link set g up
+make_namespace
 start ip netns exec "$ns" bash -c "servers $work"
 
-names=() ; declare -A host base
-peer() { names+=("$1"); host[$1]=$2; base[$1]=$3; }
 peer veth 10.77.8.2 3000
 peer wasmrun 127.0.0.1 7100
 # iperf3 talks over TCP first.

@@ -21,17 +21,23 @@ fn no_failures((answers, failures): (u64, Vec<String>), at_least: u64) {
     assert!(answers >= at_least, "only {answers} answers: no load at all");
 }
 
-#[test]
-fn no_request_fails_while_an_http_guest_is_replaced() {
-    let project = Project::new(Kind::Http);
-    let (mut run, address) = project.watch(&[]);
-    let load = Load::start(address, 3, 2);
+/// Replaces the guest again and again while clients ask; each build has to be seen, and no request may fail.
+#[track_caller]
+fn replace_under_load(project: &Project, address: std::net::SocketAddr, lasting: usize, brief: usize) {
+    let load = Load::start(address, lasting, brief);
     load.sees(1);
     for number in 2..=rounds() {
         project.save(number);
         load.sees(number);
     }
     no_failures(load.end(), 1000);
+}
+
+#[test]
+fn no_request_fails_while_an_http_guest_is_replaced() {
+    let project = Project::new(Kind::Http);
+    let (mut run, address) = project.watch(&[]);
+    replace_under_load(&project, address, 3, 2);
     run.reloaded(rounds());
     assert_eq!(run.reloads() as u64, rounds() - 1);
     run.stop();
@@ -41,13 +47,7 @@ fn no_request_fails_while_an_http_guest_is_replaced() {
 fn no_request_fails_while_a_guest_with_its_own_sockets_is_replaced() {
     let project = Project::new(Kind::Tcp);
     let (run, address) = project.watch(&[]);
-    let load = Load::start(address, 0, 3);
-    load.sees(1);
-    for number in 2..=rounds() {
-        project.save(number);
-        load.sees(number);
-    }
-    no_failures(load.end(), 1000);
+    replace_under_load(&project, address, 0, 3);
     run.stop();
 }
 
@@ -56,13 +56,7 @@ fn a_connection_that_is_kept_alive_moves_on_between_two_requests() {
     let project = Project::new(Kind::Tcp);
     let (mut run, address) = project.watch(&[]);
     // Busy all the time, and quiet for long: neither is cut, and neither is answered by the past.
-    let load = Load::start(address, 1, 0);
-    load.sees(1);
-    for number in 2..=rounds() {
-        project.save(number);
-        load.sees(number);
-    }
-    no_failures(load.end(), 1000);
+    replace_under_load(&project, address, 1, 0);
     let mut quiet = KeepAlive::open(address);
     assert_eq!(quiet.get(), Ok(rounds()));
     project.save(9999);

@@ -23,7 +23,7 @@ pub const LANGUAGES: [Language; 6] = [
         is_here: |folder| folder.join("Cargo.toml").is_file(),
         plan: |folder, _| {
             Ok(Plan {
-                tools: vec![CARGO],
+                tool: Some(CARGO),
                 command: words(&[
                     "cargo",
                     "build",
@@ -45,7 +45,7 @@ pub const LANGUAGES: [Language; 6] = [
         plan: |folder, out| {
             let output = out.join("app.wasm");
             Ok(Plan {
-                tools: vec![GO],
+                tool: Some(GO),
                 command: with(&["go", "build", "-o"], &[&output, Path::new(".")]),
                 variables: vec![("GOOS", "wasip1"), ("GOARCH", "wasm")],
                 folder: folder.to_owned(),
@@ -61,7 +61,7 @@ pub const LANGUAGES: [Language; 6] = [
             let output = out.join("app.wasm");
             let entry = Path::new("assembly/index.ts");
             Ok(Plan {
-                tools: vec![NPX],
+                tool: Some(NPX),
                 command: with(&["npx", "--no-install", "asc"], &[entry])
                     .into_iter()
                     .chain(with(&["--target", "release", "--outFile"], &[&output]))
@@ -78,7 +78,7 @@ pub const LANGUAGES: [Language; 6] = [
         is_here: |folder| folder.join("build.zig").is_file(),
         plan: |folder, out| {
             Ok(Plan {
-                tools: vec![ZIG],
+                tool: Some(ZIG),
                 command: with(&["zig", "build", "-Dtarget=wasm32-wasi", "--prefix"], &[out]),
                 variables: Vec::new(),
                 folder: folder.to_owned(),
@@ -96,7 +96,7 @@ pub const LANGUAGES: [Language; 6] = [
         },
         plan: |folder, _| {
             Ok(Plan {
-                tools: vec![MAKE],
+                tool: Some(MAKE),
                 command: words(&["make"]),
                 variables: Vec::new(),
                 folder: folder.to_owned(),
@@ -165,7 +165,7 @@ fn c(folder: &Path, out: &Path) -> Result<Plan> {
     let mut command = with(&[compiler, &["-O2", "-o"]].concat(), &[&output]);
     command.extend(with_extension(folder, "c").into_iter().map(PathBuf::into_os_string));
     Ok(Plan {
-        tools: vec![tool],
+        tool: Some(tool),
         command,
         variables: Vec::new(),
         folder: folder.to_owned(),

@@ -19,7 +19,7 @@ use tokio::process::{Child, Command};
 /// The hidden first argument of a process that becomes a build's.
 pub const BUILD: &str = "__build";
 
-/// A program that a build needs, and where it comes from.
+/// The program that a build needs, and where it comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tool {
     pub program: &'static str,
@@ -29,7 +29,7 @@ pub struct Tool {
 /// How to build a project.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    pub tools: Vec<Tool>,
+    pub tool: Option<Tool>,
     pub command: Vec<OsString>,
     pub variables: Vec<(&'static str, &'static str)>,
     /// Where the command runs.
@@ -97,7 +97,7 @@ impl Plan {
             None => Output::File(absolute(path)?),
         };
         Ok(Plan {
-            tools: Vec::new(),
+            tool: None,
             command: ["sh", "-c", command].map(OsString::from).to_vec(),
             variables: Vec::new(),
             folder,
@@ -117,11 +117,11 @@ impl Plan {
 
     /// Runs the build and returns the guest's file. Dropping the future ends every process of the build.
     pub async fn run(&self) -> Result<PathBuf> {
-        for tool in &self.tools {
-            if find(tool.program).is_none() {
-                let message = anyhow!("this project is built with {}, which is not installed", tool.program);
-                return Err(Failure::usage(message).hint(tool.install));
-            }
+        if let Some(tool) = &self.tool
+            && find(tool.program).is_none()
+        {
+            let message = anyhow!("this project is built with {}, which is not installed", tool.program);
+            return Err(Failure::usage(message).hint(tool.install));
         }
         if let Output::File(path) = &self.output
             && let Some(folder) = path.parent()

@@ -74,12 +74,18 @@ struct Flow {
     key: Key,
     /// The client as the outer socket knows it.
     client: SockaddrStorage,
-    target: Option<Arc<Target>>,
-    inner: Option<OwnedFd>,
+    /// None while it waits for the guest.
+    reached: Option<Reached>,
     last: Instant,
     pending: Vec<Vec<u8>>,
     /// Attempts that were refused before the guest had answered.
     refused: usize,
+}
+
+/// A guest, and the socket that is connected to it.
+struct Reached {
+    target: Arc<Target>,
+    inner: OwnedFd,
 }
 
 /// All flows of one worker.
@@ -145,7 +151,11 @@ impl Datagrams {
 
     /// Ends the flows to a guest.
     pub(super) fn abort(&mut self, target: &Arc<Target>) {
-        self.end_where(|flow| flow.target.as_ref().is_some_and(|other| Arc::ptr_eq(other, target)));
+        self.end_where(|flow| {
+            flow.reached
+                .as_ref()
+                .is_some_and(|reached| Arc::ptr_eq(&reached.target, target))
+        });
     }
 
     pub(super) fn end_all(&mut self) {
@@ -172,7 +182,7 @@ impl Datagrams {
 
     /// The inner socket of a flow, to be watched.
     pub(super) fn inner(&self, key: usize) -> Option<&OwnedFd> {
-        self.flows.get(key)?.inner.as_ref()
+        Some(&self.flows.get(key)?.reached.as_ref()?.inner)
     }
 
     /// When to sweep.
@@ -237,10 +247,10 @@ impl Datagrams {
         let target = forward.target();
         if let Some(&found) = self.known.get(&key) {
             let flow = &mut self.flows[found];
-            let same = match (&flow.target, &target) {
-                (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+            let same = match (&flow.reached, &target) {
+                (Some(old), Some(new)) => Arc::ptr_eq(&old.target, new),
                 // It waits, and may go on waiting.
-                (None, _) => flow.inner.is_none(),
+                (None, _) => true,
                 (Some(_), None) => false,
             };
             if same {
@@ -262,8 +272,7 @@ impl Datagrams {
         let made = self.flows.insert(Flow {
             key,
             client: from,
-            target: None,
-            inner: None,
+            reached: None,
             last: now,
             pending: Vec::new(),
             refused: 0,
@@ -276,17 +285,17 @@ impl Datagrams {
     }
 
     fn send_in(&mut self, key: usize, parts: &[&[u8]]) {
-        if self.flows[key].inner.is_none() && !self.connect(key) {
+        if self.flows[key].reached.is_none() && !self.connect(key) {
             let flow = &mut self.flows[key];
             let room = PENDING.saturating_sub(flow.pending.len());
             flow.pending.extend(parts.iter().take(room).map(|part| part.to_vec()));
             return;
         }
         let flow = &self.flows[key];
-        let (Some(inner), Some(outer)) = (&flow.inner, self.outers.get(flow.key.outer)) else {
+        let (Some(reached), Some(outer)) = (&flow.reached, self.outers.get(flow.key.outer)) else {
             return;
         };
-        match send(inner, parts, None, None) {
+        match send(&reached.inner, parts, None, None) {
             Ok(bytes) => {
                 outer.forward.counters().to_guest.fetch_add(bytes, Relaxed);
             }
@@ -298,7 +307,7 @@ impl Datagrams {
     /// The guest's port is closed: the next datagram tries again, by another socket.
     fn refused(&mut self, key: usize) {
         let flow = &mut self.flows[key];
-        (flow.inner, flow.target) = (None, None);
+        flow.reached = None;
         flow.refused += 1;
     }
 
@@ -317,8 +326,7 @@ impl Datagrams {
         let first = flow.refused % candidates.len().max(1);
         for ip in candidates[first..].iter().copied() {
             if let Ok(inner) = connected(&target, ip, port, flow.key.client) {
-                flow.inner = Some(inner);
-                flow.target = Some(target);
+                flow.reached = Some(Reached { target, inner });
                 self.fresh.push(key);
                 return true;
             }
@@ -346,10 +354,10 @@ impl Datagrams {
         let mut buffers = std::mem::take(&mut self.buffers);
         for _ in 0..CALLS {
             let Some(flow) = self.flows.get_mut(key) else { break };
-            let (Some(inner), Some(outer)) = (&flow.inner, self.outers.get(flow.key.outer)) else {
+            let (Some(reached), Some(outer)) = (&flow.reached, self.outers.get(flow.key.outer)) else {
                 break;
             };
-            let come = match receive(inner, &mut buffers, Address::Known) {
+            let come = match receive(&reached.inner, &mut buffers, Address::Known) {
                 Ok(come) => come,
                 Err(NixErrno::EAGAIN) => break,
                 Err(_) => {

@@ -93,7 +93,7 @@ pub struct Counters {
     pub accepted: AtomicU64,
     /// Connections open now, waiting ones included.
     pub live: AtomicUsize,
-    /// Connections given up because the guest did not listen in time.
+    /// Connections given up because the guest did not listen, or did not accept, in time.
     pub refused: AtomicU64,
     /// Connections that ended in a reset.
     pub reset: AtomicU64,

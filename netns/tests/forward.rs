@@ -3,6 +3,8 @@
 mod support;
 
 use netns::Notice;
+use procfs::FromReadSI;
+use procfs::net::{TcpNetEntries, TcpState};
 use rustix::net::sockopt;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -450,16 +452,29 @@ fn nothing_is_tried_until_an_announced_guest_listens() {
     });
 }
 
+/// Connections that wait in the accept queue of the one listener in this thread's network, as proc_pid_net(5) has it.
+fn accept_queue() -> u32 {
+    let sockets = TcpNetEntries::from_file("/proc/thread-self/net/tcp", procfs::current_system_info()).unwrap();
+    let listener = sockets.0.iter().find(|socket| socket.state == TcpState::Listen);
+    listener.unwrap().rx_queue
+}
+
 #[test]
 fn a_full_accept_queue_ends_at_the_time_limit() {
     namespaced("a_full_accept_queue_ends_at_the_time_limit", || {
         let setup = Setup::with("0:3000", |limits| limits.connect_timeout = Duration::from_millis(500));
         let listener = setup.inside.listen("127.0.0.1:3000");
-        // A guest that listens and never accepts: its queue takes two connections, and further handshakes hang.
+        // A guest that listens and never accepts: its queue takes two connections, and further handshakes hang. They are
+        // there first: while the queue has room, several handshakes at once may all look finished to those who began them.
         rustix::net::listen(&listener, 1).unwrap();
+        let inner = || TcpStream::connect("127.0.0.1:3000").unwrap();
+        let queued = setup.inside.spawn(move || [inner(), inner()]).join().unwrap();
+        eventually("the queue is full", || setup.inside.spawn(accept_queue).join().unwrap() == 2);
         let clients: Vec<TcpStream> = (0..8).map(|_| TcpStream::connect(setup.v4()).unwrap()).collect();
-        let live = || setup.forward.counters().live.load(Ordering::Relaxed);
-        eventually("those that hang are given up", || live() == 2);
+        let refused = || setup.forward.counters().refused.load(Ordering::Relaxed);
+        eventually("those that hang are given up", || refused() == 8);
+        assert_eq!(setup.forward.counters().live.load(Ordering::Relaxed), 0);
+        drop(queued);
         drop(clients);
     });
 }

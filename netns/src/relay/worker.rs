@@ -558,6 +558,7 @@ impl Worker {
             Phase::Connecting { .. } => {
                 if connection.deadline <= self.now {
                     let guest_port = connection.forward.guest_port();
+                    connection.forward.counters().refused.fetch_add(1, Ordering::Relaxed);
                     self.tell(Notice::Failed {
                         guest_port,
                         reason: "the guest listens, but does not accept".to_owned(),

@@ -18,9 +18,8 @@ pub fn find(path: &Path, config: Option<&config::File>) -> Result<PathBuf> {
         return Ok(path.to_owned());
     }
     if let Some(file) = config
-        && let Some(artifact) = &file.config.guest.artifact
+        && let Some(artifact) = file.artifact()
     {
-        let artifact = file.folder().join(artifact);
         if !artifact.is_file() {
             let message = anyhow!(
                 "{} names {} as the guest, which is not there",

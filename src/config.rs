@@ -125,6 +125,12 @@ impl File {
         }
     }
 
+    /// The guest's file, where it is named; it need not be there.
+    pub fn artifact(&self) -> Option<PathBuf> {
+        let named = self.config.guest.artifact.as_ref();
+        named.map(|artifact| self.folder().join(artifact))
+    }
+
     /// `FILE:LINE:COLUMN` of a value.
     pub fn place<T>(&self, value: &Spanned<T>) -> String {
         let before = &self.text[..value.span().start];

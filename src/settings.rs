@@ -20,6 +20,8 @@ const LIVERELOAD: u16 = 35729;
 /// Everything that a run needs to know.
 #[derive(Debug, PartialEq)]
 pub struct Settings {
+    /// The guest's file, where the configuration names it.
+    pub artifact: Option<PathBuf>,
     pub mappings: Vec<Mapping>,
     pub arguments: Vec<String>,
     pub environment: Vec<(String, String)>,
@@ -78,6 +80,7 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
         return Err(Failure::usage(anyhow!("the connection limit must be at least 1")));
     }
     Ok(Settings {
+        artifact: file.and_then(File::artifact),
         mappings: mappings(&os.forwards, file)?,
         arguments,
         environment: environment(&os.env, file)?,

@@ -141,7 +141,9 @@ fn every_way_to_save_is_one_reload() {
         "cat $NEW > app.wasm___jb_tmp___; mv app.wasm app.wasm___jb_old___; mv app.wasm___jb_tmp___ app.wasm; rm app.wasm___jb_old___",
         // sed -i, and every tool that renames.
         "cp $NEW sedXYZ; mv sedXYZ app.wasm",
-        // git checkout.
+        // git, which removes the file and makes it anew.
+        "git init -q .; git add app.wasm; commit='git -c user.name=a -c user.email=a@b commit -q -m'; $commit old; \
+         git update-index --cacheinfo 100644,$(git hash-object -w $NEW),app.wasm; $commit new; git checkout -q -f HEAD",
         "rm app.wasm; cp $NEW app.wasm",
         "cp $NEW app.wasm",
         "cp $NEW $NEW.2; mv $NEW.2 app.wasm",
@@ -307,6 +309,61 @@ fn the_settings_are_applied_while_it_runs() {
     assert_eq!(version(address), Ok(1));
     assert_eq!(kept.get(), Ok(1));
     drop(kept);
+    run.stop();
+}
+
+#[test]
+fn a_guest_of_another_name_takes_over_when_the_settings_name_it() {
+    let project = Project::new(Kind::Http);
+    let file = project.folder.path().join(".wasmrun.toml");
+    let names = |name: &str| std::fs::write(&file, format!("[guest]\nartifact = \"{name}.wasm\"\n")).unwrap();
+    names("app");
+    let other = project.folder.path().join("other.wasm");
+    std::fs::write(&other, project.build(2)).unwrap();
+    let (mut run, address) = project.watch(&[]);
+    names("other");
+    run.reloaded(2);
+    assert_eq!(version(address), Ok(2));
+    // It is the one that is watched from here on.
+    std::fs::write(&other, project.build(3)).unwrap();
+    run.reloaded(3);
+    assert_eq!(version(address), Ok(3));
+    project.save(4);
+    // One that is not there yet is waited for.
+    names("later");
+    run.wait_for("#3 serves on");
+    std::fs::write(project.folder.path().join("later.wasm"), project.build(5)).unwrap();
+    run.reloaded(4);
+    assert_eq!(version(address), Ok(5));
+    run.stop();
+}
+
+#[test]
+fn a_candidate_that_takes_over_from_a_guest_that_died_has_its_ports_detected() {
+    let project = Project::new(Kind::Tcp);
+    let mut run = Run::start(&[
+        "os",
+        project.path(),
+        "--watch",
+        "--auto-forward",
+        "--verbose",
+        "--connect-timeout",
+        "5s",
+    ]);
+    let (address, old) = (run.ready(8080), run.guest());
+    let elsewhere = project.text(2).replace("(i32.const 8080)", "(i32.const 9090)");
+    project.put(&project.encode(&elsewhere));
+    // It listens, and does not take over: port 8080 is missing.
+    eventually("the new guest listens", || {
+        run.stderr().contains("guest: listens on 0.0.0.0:9090")
+    });
+    kill(old, Signal::SIGKILL).unwrap();
+    run.wait_for("; #2 takes over");
+    let detected = run.ready(9090);
+    assert_eq!(version(detected), Ok(2));
+    // What nobody listens on any more goes once the new one has had its time.
+    run.wait_for("closed: ");
+    assert!(std::net::TcpStream::connect(address).is_err());
     run.stop();
 }
 

@@ -469,7 +469,9 @@ fn a_full_accept_queue_ends_at_the_time_limit() {
         rustix::net::listen(&listener, 1).unwrap();
         let inner = || TcpStream::connect("127.0.0.1:3000").unwrap();
         let queued = setup.inside.spawn(move || [inner(), inner()]).join().unwrap();
-        eventually("the queue is full", || setup.inside.spawn(accept_queue).join().unwrap() == 2);
+        eventually("the queue is full", || {
+            setup.inside.spawn(accept_queue).join().unwrap() == 2
+        });
         let clients: Vec<TcpStream> = (0..8).map(|_| TcpStream::connect(setup.v4()).unwrap()).collect();
         let refused = || setup.forward.counters().refused.load(Ordering::Relaxed);
         eventually("those that hang are given up", || refused() == 8);

@@ -91,7 +91,7 @@ impl Session {
         let ports = live.listening.clone();
         self.serving = Some(live);
         for port in ports {
-            self.forwards.listening(port);
+            self.heard(port);
         }
     }
 

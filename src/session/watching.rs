@@ -24,8 +24,10 @@ impl Session {
         let Some(settings) = self.settings.watch.clone() else {
             return Ok(());
         };
+        // A scope that cannot be had leaves the old one, which has the file that can be corrected.
+        let scope = self.scope(&settings)?;
         self.watch = None;
-        self.watch = Some(Watch::start(self.scope(&settings)?, settings.debounce).await?);
+        self.watch = Some(Watch::start(scope, settings.debounce).await?);
         let wanted = settings.livereload;
         let is_there = |livereload: &Livereload| wanted == Some(livereload.address().port());
         if !self.livereload.as_ref().is_some_and(is_there) {
@@ -65,9 +67,12 @@ impl Session {
                     scope.outputs.push(absolute(&output)?);
                 }
             }
-            None => scope
-                .files
-                .push(absolute(&artifact::find(&self.os.path, self.file.as_deref())?)?),
+            None => {
+                // One that is named is waited for.
+                let named = self.settings.artifact.clone().filter(|_| self.os.path.is_dir());
+                let artifact = named.map_or_else(|| artifact::find(&self.os.path, self.file.as_deref()), Ok)?;
+                scope.files.push(absolute(&artifact)?);
+            }
         }
         scope.files.push(self.config_path()?);
         Ok(scope)
@@ -106,9 +111,9 @@ impl Session {
 
     /// Whether a change is a build's own: a file that first came while something was built, and changes with builds.
     pub(super) fn is_product(&mut self, change: &Change, since: std::time::Instant) -> bool {
-        let building = self.settings.build.is_some() && self.making.is_some();
-        let built = building || self.build_ended.is_some_and(|ended| since <= ended + NOTICE);
-        let product = built && (change.is_new || self.products.contains(&change.path));
+        let building = self.making.is_some() || self.build_ended.is_some_and(|ended| since <= ended + NOTICE);
+        let product =
+            self.settings.build.is_some() && building && (change.is_new || self.products.contains(&change.path));
         if product {
             tracing::debug!("built: {}", change.path.display());
             self.products.insert(change.path.clone());
@@ -143,7 +148,9 @@ impl Session {
         let old_ports = self.forwards.guest_ports_in_order();
         self.forwards.change(&self.settings.mappings);
         let new = &self.settings;
-        if (&old.watch, &old.build) != (&new.watch, &new.build)
+        let another = |settings: &Settings| (settings.artifact.clone(), settings.build.clone());
+        let another_guest = another(&old) != another(new);
+        if (another_guest || old.watch != new.watch)
             && let Err(failure) = self.watch().await
         {
             report::failure(&failure);
@@ -152,7 +159,7 @@ impl Session {
         self.look = Some(Instant::now() + SETTLE);
         let new = &self.settings;
         let given_listeners = self.serving.as_ref().is_none_or(Live::is_given_listeners);
-        old.build != new.build
+        another_guest
             || what_a_guest_gets(&old) != what_a_guest_gets(new)
             || (given_listeners && old_ports != self.forwards.guest_ports_in_order())
     }

@@ -55,39 +55,43 @@ impl Project {
                     &format!("version {version:010}\\n"),
                 )
             }
-            Kind::Tcp => {
-                let text = root().join("tests/guests/version.wat");
-                variant(
-                    &text,
-                    "command",
-                    "version 0000000000\\n",
-                    &format!("version {version:010}\\n"),
-                )
-            }
+            Kind::Tcp => self.encode(&self.text(version)),
         }
+    }
+
+    /// The text of a build with its own sockets.
+    pub fn text(&self, version: u64) -> String {
+        let source = std::fs::read_to_string(Self::own_sockets()).unwrap();
+        let text = source.replace("version 0000000000\\n", &format!("version {version:010}\\n"));
+        assert_ne!(source, text);
+        text
+    }
+
+    /// The build that a text is.
+    pub fn encode(&self, text: &str) -> Vec<u8> {
+        super::guests::encode(&Self::own_sockets(), text, "command")
+    }
+
+    fn own_sockets() -> PathBuf {
+        root().join("tests/guests/version.wat")
     }
 
     /// A build with so many more functions, one of which differs from build to build.
     pub fn bulky_build(&self, version: u64, functions: usize) -> Vec<u8> {
-        let text = root().join("tests/guests/version.wat");
-        let source = std::fs::read_to_string(&text).unwrap();
-        let source = source.replace("version 0000000000\\n", &format!("version {version:010}\\n"));
         // Never built before, by any test run, so that it is not in the cache.
         let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
-        super::guests::encode(&text, &super::guests::bulky(&source, functions, now >> 1), "command")
+        self.encode(&super::guests::bulky(&self.text(version), functions, now >> 1))
     }
 
     /// A build that listens late.
     pub fn slow_build(&self, version: u64, milliseconds: u64) -> Vec<u8> {
-        let text = root().join("tests/guests/version.wat");
-        let source = std::fs::read_to_string(&text).unwrap();
-        let source = source.replace("version 0000000000\\n", &format!("version {version:010}\\n"));
-        let late = source.replace(
+        let text = self.text(version);
+        let late = text.replace(
             "(i64.const 0) ;; delay",
             &format!("(i64.const {})", milliseconds * 1_000_000),
         );
-        assert_ne!(source, late);
-        super::guests::encode(&text, &late, "command")
+        assert_ne!(text, late);
+        self.encode(&late)
     }
 
     /// Puts a build in place in one step.

@@ -134,6 +134,9 @@ pub struct Os {
     /// How long a connection waits for the guest to listen, for example 30s
     #[arg(long, value_name = "TIME", env = "WASMRUN_CONNECT_TIMEOUT")]
     pub connect_timeout: Option<String>,
+    /// How long a client of a forward of datagrams is remembered after the last one, for example 60s
+    #[arg(long, value_name = "TIME", env = "WASMRUN_UDP_IDLE")]
+    pub udp_idle: Option<String>,
     /// Most connections at once; more wait in the queue
     #[arg(long, value_name = "NUMBER", env = "WASMRUN_MAX_CONNECTIONS")]
     pub max_connections: Option<usize>,

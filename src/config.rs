@@ -41,6 +41,7 @@ pub struct Guest {
 pub struct Network {
     pub forwards: Vec<Spanned<String>>,
     pub connect_timeout: Option<Spanned<String>>,
+    pub udp_idle: Option<Spanned<String>>,
     pub max_connections: Option<usize>,
     pub auto_forward: Option<bool>,
 }

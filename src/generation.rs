@@ -111,10 +111,20 @@ impl Generation {
         }
     }
 
+    /// Another has taken over: connections leave for it where that can be done unnoticed.
+    pub fn retire(&self) {
+        self.target.retire();
+        self.order(&Order::Retire);
+    }
+
     /// Asks the guest to finish.
     pub fn ask_to_stop(&self) {
+        self.order(&Order::Stop);
+    }
+
+    fn order(&self, order: &Order) {
         // A process that is gone has stopped.
-        let _ = protocol::send(&*self.channel, &Order::Stop);
+        let _ = protocol::send(&*self.channel, order);
     }
 
     /// Ends the process at once.

@@ -145,8 +145,11 @@ fn run_guest(guest: Guest, channel: Arc<OwnedFd>) -> Result<u8> {
 
 /// Orders come until the supervisor ends; then there is nothing to run for.
 fn obey(channel: &OwnedFd, stop: &Stop) {
-    while let Ok(Some(Order::Stop)) = protocol::receive(channel, RecvFlags::empty()) {
-        stop.ask();
+    while let Ok(Some(order)) = protocol::receive(channel, RecvFlags::empty()) {
+        match order {
+            Order::Retire => stop.retire(),
+            Order::Stop => stop.ask(),
+        }
     }
     std::process::exit(i32::from(FAILED));
 }

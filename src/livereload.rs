@@ -15,7 +15,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
 
 /// Pages that listen at once.
 const PAGES: usize = 256;
@@ -26,13 +27,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 pub struct Livereload {
     reloads: watch::Sender<u64>,
     address: SocketAddr,
-    task: JoinHandle<()>,
-}
-
-impl Drop for Livereload {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+    _task: AbortOnDropHandle<()>,
 }
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
@@ -47,7 +42,11 @@ impl Livereload {
         let address = listener.local_addr()?;
         let reloads = watch::Sender::new(0);
         let task = tokio::spawn(serve(listener, reloads.clone()));
-        Ok(Livereload { reloads, address, task })
+        Ok(Livereload {
+            reloads,
+            address,
+            _task: AbortOnDropHandle::new(task),
+        })
     }
 
     pub fn address(&self) -> SocketAddr {

@@ -15,20 +15,15 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
 
 /// Scrapers at once.
 const CLIENTS: usize = 16;
 
 /// The server for `--metrics`; dropping it ends it.
 pub struct Metrics {
-    task: JoinHandle<()>,
-}
-
-impl Drop for Metrics {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+    _task: AbortOnDropHandle<()>,
 }
 
 impl Metrics {
@@ -38,7 +33,7 @@ impl Metrics {
         })?;
         tracing::info!("metrics: http://{}/metrics", listener.local_addr()?);
         Ok(Metrics {
-            task: tokio::spawn(serve(listener, asks)),
+            _task: AbortOnDropHandle::new(tokio::spawn(serve(listener, asks))),
         })
     }
 }

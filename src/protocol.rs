@@ -71,6 +71,8 @@ pub struct Inside {
 /// To the guest's process.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Order {
+    /// Another guest has taken over: send clients on where that can be done.
+    Retire,
     /// Finish what is under way and end.
     Stop,
 }

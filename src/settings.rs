@@ -30,6 +30,7 @@ pub struct Settings {
     /// Bytes; none is the wasm limit.
     pub memory: Option<u64>,
     pub connect_timeout: Duration,
+    pub udp_idle: Duration,
     pub max_connections: Option<usize>,
     pub auto_forward: bool,
     pub grace: Duration,
@@ -94,6 +95,13 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
             file,
             Limits::CONNECT_TIMEOUT,
         )?,
+        udp_idle: length(
+            os.udp_idle.as_ref(),
+            "--udp-idle",
+            config.network.udp_idle.as_ref(),
+            file,
+            Limits::UDP_IDLE,
+        )?,
         max_connections,
         auto_forward: os.auto_forward || config.network.auto_forward.unwrap_or(false),
         grace: length(os.grace.as_ref(), "--grace", config.guest.grace.as_ref(), file, GRACE)?,
@@ -134,6 +142,12 @@ pub fn explain(os: &Os, file: Option<&File>, settings: &Settings) -> Vec<(String
             time(settings.connect_timeout),
             os.connect_timeout.is_some(),
             network.connect_timeout.is_some(),
+        ),
+        (
+            "udp-idle",
+            time(settings.udp_idle),
+            os.udp_idle.is_some(),
+            network.udp_idle.is_some(),
         ),
         (
             "max-connections",

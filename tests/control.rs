@@ -4,8 +4,10 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use support::guests::guest;
@@ -333,6 +335,31 @@ fn a_program_of_this_machine_sees_the_guests_network() {
     main.stop();
 }
 
+/// 10,000 clients that say nothing, or as many as there are descriptors for; those for whom the queue has no place keep
+/// their socket.
+fn idle_clients(socket: &Path) -> Vec<OwnedFd> {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+    let nofile = rustix::process::Resource::Nofile;
+    let mut limit = rustix::process::getrlimit(nofile);
+    limit.current = limit.maximum;
+    rustix::process::setrlimit(nofile, limit).unwrap();
+    let address = SocketAddrUnix::new(socket).unwrap();
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let spare = limit
+        .maximum
+        .map_or(10_000, |most| most.saturating_sub(500).min(10_000));
+    let mut connected = 0;
+    let clients = (0..spare)
+        .map(|_| {
+            let client = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).unwrap();
+            connected += usize::from(connect(&client, &address).is_ok());
+            client
+        })
+        .collect();
+    assert!(connected >= 128, "{connected}");
+    clients
+}
+
 #[test]
 fn strangers_on_the_socket_disturb_nobody() {
     let terminal = Terminal::new();
@@ -362,13 +389,7 @@ fn strangers_on_the_socket_disturb_nobody() {
     );
     assert!(say((head + &huge).as_bytes()).starts_with("HTTP/1.1 400"));
     // Many who say nothing: the forward does not notice, and they are shown out.
-    let idle: Vec<UnixStream> = (0..500)
-        .map_while(|_| {
-            let stream = UnixStream::connect(&socket).ok()?;
-            stream.set_nonblocking(true).ok()?;
-            Some(stream)
-        })
-        .collect();
+    let idle = idle_clients(&socket);
     let started = Instant::now();
     for _ in 0..100 {
         echoes(address);
@@ -376,6 +397,83 @@ fn strangers_on_the_socket_disturb_nobody() {
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     drop(idle);
     eventually("it answers again", || terminal.run(&["ps"]).stdout.contains("serving"));
+    main.stop();
+}
+
+fn open_to_all(path: &Path) {
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+}
+
+#[test]
+fn another_user_sees_and_touches_nothing() {
+    if !nix::unistd::geteuid().is_root() {
+        return println!("skipped: it takes root to be two other users");
+    }
+    const OWNER: u32 = 64001;
+    const OTHER: u32 = 64002;
+    let (folder, cache) = (support::folder(), support::folder());
+    for folder in [folder.path(), cache.path()] {
+        std::os::unix::fs::chown(folder, Some(OWNER), Some(OWNER)).unwrap();
+    }
+    let as_user = |id: u32, mut command: Command| {
+        command.uid(id).gid(id).env("XDG_RUNTIME_DIR", folder.path());
+        command.env("WASMRUN_CACHE_DIR", cache.path());
+        command
+    };
+    let place = support::folder();
+    let program = place.path().join("wasmrun");
+    std::fs::copy(support::binary(), &program).unwrap();
+    let wasmrun = |id: u32, arguments: &[&str]| {
+        let mut command = Command::new(&program);
+        command.args(arguments);
+        as_user(id, command)
+    };
+    let guest = program.with_file_name("echo.wasm");
+    std::fs::copy(support::guests::root().join("examples/echo/echo.wasm"), &guest).unwrap();
+    let mut run = Run::of(wasmrun(OWNER, &["os", guest.to_str().unwrap(), "-f", "0:3000"]));
+    let address = run.ready(3000);
+    let seen = output(wasmrun(OWNER, &["ps"]));
+    assert!(seen.stdout.contains("echo"), "{}{}", seen.stdout, seen.stderr);
+    // As it is made: the folder is closed. And were it not: each client is asked who it is.
+    let request = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); \
+                   s.sendall(b'POST /v1/stop HTTP/1.1\\r\\nhost: x\\r\\ncontent-length: 2\\r\\n\\r\\n{}'); print(s.recv(99))";
+    let socket = folder.path().join("wasmrun/echo.sock");
+    let ask = |id: u32| {
+        let mut python = Command::new("python3");
+        python.args(["-c", request]).arg(&socket);
+        output(as_user(id, python)).stdout
+    };
+    for open in [false, true] {
+        if open {
+            open_to_all(folder.path());
+            open_to_all(socket.parent().unwrap());
+            open_to_all(&socket);
+        }
+        for arguments in [["ps", "--json"], ["stop", "echo"], ["logs", "echo"], ["netns", "echo"]] {
+            let refused = output(wasmrun(OTHER, &arguments));
+            assert_ne!(refused.code, Some(0), "{arguments:?}");
+            assert!(!refused.stdout.contains("echo"), "{arguments:?}: {}", refused.stdout);
+        }
+        let refused = ask(OTHER);
+        assert!(!refused.contains("HTTP/1.1"), "{refused}");
+        echoes(address);
+    }
+    // The same request does what it says when its owner makes it.
+    let answer = ask(OWNER);
+    assert!(answer.contains("HTTP/1.1 2"), "{answer}");
+    run.ended();
+}
+
+#[test]
+fn a_thousand_ports_are_listed_at_once() {
+    let terminal = Terminal::new();
+    let mut main = terminal.start(&["os", &echo(), "-f", "41000-41999:3000-3999"]);
+    main.ready(3000);
+    let started = Instant::now();
+    let table = terminal.says(&["ps"]);
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    assert!(table.contains("41000-41999->3000-3999"), "{table}");
+    println!("listed in {:?}", started.elapsed());
     main.stop();
 }
 

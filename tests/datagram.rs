@@ -77,6 +77,62 @@ fn a_guest_answers_datagrams_through_a_reload() {
 }
 
 #[test]
+fn dig_is_answered() {
+    let mut dig = std::process::Command::new("dig");
+    let folder = support::folder();
+    let path = folder.path().join("dns.wasm");
+    // The fourth byte has the answer's code in its low half: 3 is NXDOMAIN (RFC 1035, 4.1.1).
+    std::fs::write(&path, build(3)).unwrap();
+    let mut run = Run::start(&["os", path.to_str().unwrap(), "-f", "0:5300/udp"]);
+    let to = ready(&mut run, "127.0.0.1");
+    dig.args([
+        "@127.0.0.1",
+        "-p",
+        &to.port().to_string(),
+        "+tries=1",
+        "example.test",
+        "A",
+    ]);
+    if dig
+        .output()
+        .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+    {
+        println!("skipped: dig is not there (bind9-dnsutils)");
+    } else {
+        let answer = support::output(dig);
+        assert!(answer.stdout.contains("status: NXDOMAIN"), "{}", answer.stdout);
+    }
+    run.stop();
+}
+
+#[test]
+fn a_client_that_is_quiet_is_forgotten_after_the_time_that_was_set() {
+    let folder = support::folder();
+    let path = folder.path().join("dns.wasm");
+    std::fs::write(&path, build(1)).unwrap();
+    let runtime = support::folder();
+    let command = |arguments: &[&str]| {
+        let mut command = wasmrun(arguments);
+        command
+            .env("XDG_RUNTIME_DIR", runtime.path())
+            .env("WASMRUN_NAME", "dns");
+        command
+    };
+    let run = ["os", path.to_str().unwrap(), "-f", "0:5300/udp", "--udp-idle", "1s"];
+    let mut run = Run::of(command(&run));
+    let client = client(ready(&mut run, "127.0.0.1"));
+    assert_eq!(ask(&client, b"question"), 1);
+    let flows = || {
+        let states = support::output(command(&["ps", "--json"])).stdout;
+        let states: serde_json::Value = serde_json::from_str(&states).unwrap();
+        states[0]["forwards"][0]["live"].as_u64()
+    };
+    assert_eq!(flows(), Some(1));
+    eventually("its flow ends", || flows() == Some(0));
+    run.stop();
+}
+
+#[test]
 fn datagrams_are_forwarded_from_another_terminal_and_detected() {
     let folder = support::folder();
     let runtime = support::folder();

@@ -66,6 +66,54 @@ fn a_connection_that_is_kept_alive_moves_on_between_two_requests() {
     run.stop();
 }
 
+/// Asks over one HTTP/2 connection until the server ends it; the number of requests, and what the last answer was.
+async fn ask_until_told_to_go(address: std::net::SocketAddr) -> (u64, String) {
+    use http_body_util::{BodyExt, Empty};
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+    let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let connection = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
+    let (mut sender, connection) = connection.await.unwrap();
+    let connection = tokio::spawn(connection);
+    let (mut asked, mut last) = (0, String::new());
+    while sender.ready().await.is_ok() {
+        let request = hyper::Request::get("http://localhost/")
+            .body(Empty::<bytes::Bytes>::new())
+            .unwrap();
+        match sender.send_request(request).await {
+            Ok(response) => {
+                let body = response.into_body().collect().await.expect("a whole answer").to_bytes();
+                last = String::from_utf8(body.to_vec()).unwrap();
+                asked += 1;
+            }
+            // It was told to go away before the request went out, which can be asked again elsewhere.
+            Err(error) => {
+                assert!(error.is_canceled() || error.is_closed(), "{error:?}");
+                break;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    connection.await.unwrap().expect("an end without an error");
+    (asked, last)
+}
+
+#[test]
+fn a_client_of_http_2_is_told_to_make_a_new_connection() {
+    let project = Project::new(Kind::Http);
+    let (mut run, address) = project.watch(&[]);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let client = runtime.spawn(ask_until_told_to_go(address));
+    std::thread::sleep(Duration::from_millis(200));
+    project.save(2);
+    run.reloaded(2);
+    let told = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(10), client).await });
+    let (asked, last) = told.expect("long before the grace is over").unwrap();
+    assert!(asked > 10, "{asked}");
+    assert_eq!(last, "version 0000000001\n");
+    assert_eq!(version(address), Ok(2));
+    run.stop();
+}
+
 #[test]
 fn builds_that_fail_or_trap_or_never_listen_leave_the_old_one_serving() {
     let project = Project::new(Kind::Tcp);

@@ -28,23 +28,48 @@ pub enum Outcome {
 
 /// Asks a running guest to end: HTTP guests finish their requests, others are not told, as WASI has no signal.
 #[derive(Clone, Debug)]
-pub struct Stop(watch::Sender<bool>);
+pub struct Stop(watch::Sender<Asked>);
+
+/// What was asked of a guest so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Asked {
+    Nothing,
+    Retire,
+    Stop,
+}
 
 impl Default for Stop {
     fn default() -> Stop {
-        Stop(watch::Sender::new(false))
+        Stop(watch::Sender::new(Asked::Nothing))
     }
 }
 
 impl Stop {
     /// Asks. More than once is the same as once.
     pub fn ask(&self) {
-        self.0.send_replace(true);
+        self.0.send_replace(Asked::Stop);
+    }
+
+    /// Says that another guest has taken over. Clients that can be told to go there are.
+    pub fn retire(&self) {
+        self.0.send_if_modified(|asked| {
+            let first = *asked < Asked::Retire;
+            *asked = (*asked).max(Asked::Retire);
+            first
+        });
     }
 
     pub(crate) async fn asked(&self) {
+        self.reaches(Asked::Stop).await;
+    }
+
+    pub(crate) async fn retired(&self) {
+        self.reaches(Asked::Retire).await;
+    }
+
+    async fn reaches(&self, least: Asked) {
         // The sender lives in `self`, so the wait cannot fail.
-        let _ = self.0.subscribe().wait_for(|asked| *asked).await;
+        let _ = self.0.subscribe().wait_for(|asked| *asked >= least).await;
     }
 }
 

@@ -16,7 +16,8 @@ use std::os::unix::net::UnixListener as StdListener;
 use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
 
 /// Clients at once; more wait in the queue.
 const CLIENTS: usize = 64;
@@ -68,13 +69,7 @@ pub async fn ask(asks: &Asks, request: Request) -> Option<Answer> {
 
 /// The server; dropping it ends it and every request.
 pub struct Server {
-    task: JoinHandle<()>,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+    _task: AbortOnDropHandle<()>,
 }
 
 impl Server {
@@ -83,7 +78,7 @@ impl Server {
         listener.set_nonblocking(true)?;
         let listener = UnixListener::from_std(listener)?;
         Ok(Server {
-            task: tokio::spawn(serve(listener, asks)),
+            _task: AbortOnDropHandle::new(tokio::spawn(serve(listener, asks))),
         })
     }
 }

@@ -117,7 +117,7 @@ impl Session {
         self.forwards.undetect(&live.listening);
         let ports = live.listening.clone();
         if let Some(old) = self.serving.replace(live) {
-            old.generation.target.retire();
+            old.generation.retire();
             self.draining.add(old, self.forwarder.clone(), self.settings.grace);
         }
         for port in ports {

@@ -142,8 +142,11 @@ impl Session {
             return false;
         }
         tracing::info!("the settings have changed");
-        if (old.connect_timeout, old.max_connections) != (new.connect_timeout, new.max_connections) {
-            tracing::warn!("`connect-timeout` and `max-connections` are taken in at the next start of wasmrun");
+        let limits = |settings: &Settings| (settings.connect_timeout, settings.udp_idle, settings.max_connections);
+        if limits(&old) != limits(new) {
+            tracing::warn!(
+                "`connect-timeout`, `udp-idle` and `max-connections` are taken in at the next start of wasmrun"
+            );
         }
         let old_ports = self.forwards.guest_ports_in_order();
         self.forwards.change(&self.settings.mappings);

@@ -21,7 +21,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender, channel, unbounded_channel};
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 use tree::Tree;
 
 /// How often files are looked at where the kernel cannot tell.
@@ -38,13 +38,7 @@ pub struct Changes {
 /// A running watch; dropping it ends it.
 pub struct Watch {
     changes: Receiver<Changes>,
-    task: JoinHandle<()>,
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+    _task: AbortOnDropHandle<()>,
 }
 
 impl Watch {
@@ -71,7 +65,7 @@ impl Watch {
         };
         Ok(Watch {
             changes,
-            task: tokio::spawn(work.run(sender)),
+            _task: AbortOnDropHandle::new(tokio::spawn(work.run(sender))),
         })
     }
 

@@ -6,19 +6,19 @@ use crate::host::{Host, Stores};
 use crate::kind::Kind;
 use crate::run::Stop;
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header};
+use http::{Request, Response, StatusCode, Version, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use wasmtime::Result;
 use wasmtime::component::InstancePre;
@@ -95,30 +95,54 @@ async fn accept(listener: TcpListener, handler: Handler, requests: Arc<Semaphore
     let mut http = auto::Builder::new(TokioExecutor::new());
     // Slow heads end by this timer, which hyper arms only when it has one.
     http.http1().timer(TokioTimer::new());
-    let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    let (handler, requests) = (handler.clone(), requests.clone());
-                    let service = service_fn(move |request| {
-                        answer(handler.clone(), requests.clone(), request)
-                    });
-                    let connection = http.serve_connection(TokioIo::new(stream), service);
-                    connections.spawn(graceful.watch(connection.into_owned()));
+                    let serving = converse(http.clone(), stream, handler.clone(), requests.clone(), stop.clone());
+                    connections.spawn(serving);
                 }
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
-            // A connection's own error, a client that broke off for example, concerns nobody else.
             Some(_) = connections.join_next() => {}
             () = stop.asked() => break,
         }
     }
     drop(listener);
-    tokio::join!(graceful.shutdown(), async {
-        while connections.join_next().await.is_some() {}
+    while connections.join_next().await.is_some() {}
+}
+
+/// Serves one connection: until its client ends it, or we are asked to stop and its requests are done.
+async fn converse(
+    http: auto::Builder<TokioExecutor>,
+    stream: TcpStream,
+    handler: Handler,
+    requests: Arc<Semaphore>,
+    stop: Stop,
+) {
+    let many_at_once = watch::Sender::new(false);
+    let service = service_fn(|request: Request<Incoming>| {
+        if request.version() == Version::HTTP_2 {
+            many_at_once.send_if_modified(|known| !std::mem::replace(known, true));
+        }
+        answer(handler.clone(), requests.clone(), request)
     });
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+    // A client of HTTP/2 is told to make its next requests on another connection (RFC 9113, 6.8: GOAWAY). In HTTP/1 there
+    // is nothing that could not cross with a request; there the forward takes the next request to the next guest.
+    let goes_away = async {
+        let _ = many_at_once.subscribe().wait_for(|known| *known).await;
+        stop.retired().await;
+    };
+    tokio::select! {
+        // Its own error, a client that broke off for example, concerns nobody else.
+        _ = connection.as_mut() => return,
+        () = goes_away => {}
+        () = stop.asked() => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = connection.await;
 }
 
 /// Has the guest answer one request. A guest that fails is a 500; its trap is told as an event.

@@ -48,7 +48,7 @@ pub enum LogFormat {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a guest in its own namespaces and forward ports into it
-    Os(Os),
+    Os(Box<Os>),
     /// List what runs
     Ps(Ps),
     /// Show everything about a run
@@ -149,6 +149,9 @@ pub struct Os {
     /// Start a guest again that has ended; with --watch the default is on-failure
     #[arg(long, value_enum, value_name = "WHEN", env = "WASMRUN_RESTART")]
     pub restart: Option<Restart>,
+    /// Start a large guest that is not compiled yet with code that is there soon, and again when it is optimised
+    #[arg(long, value_enum, value_name = "WHEN", env = "WASMRUN_TIERED")]
+    pub tiered: Option<Tiered>,
     /// Where a wasip1 guest finds its listeners among the pre-opened descriptors
     #[arg(long, value_enum, value_name = "ORDER")]
     pub listeners: Option<Listeners>,
@@ -176,6 +179,18 @@ pub enum Listeners {
     AfterDirectories,
     /// Listeners from descriptor 3, then directories: Go. The default for binaries that Go made
     BeforeDirectories,
+}
+
+/// When a guest starts with code that is there soon, and again with the best code when that is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tiered {
+    /// Where nothing is lost by a second start: with --watch, and where each request has an instance of its own (wasi:http 0.2)
+    Auto,
+    /// Whenever the code is not in the cache
+    Always,
+    /// Never: compiled in full before it starts
+    Never,
 }
 
 /// When a guest that ended is started again.

@@ -1,20 +1,23 @@
 //! From the guest's file to code that can start: the cache, or the compiler.
 
+use crate::cli::Tiered;
 use crate::compiler::Compiler;
 use crate::failure::{Failure, Result};
 use crate::protocol::memory_file;
 use anyhow::{Context, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
-use runtime::{Cache, Key, Source, Toolchain};
+use runtime::{Cache, Key, Source, Tier, Toolchain};
 use std::fs::File;
-use std::io::{IsTerminal, Seek, Write};
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tempfile::TempPath;
+use tempfile::TempDir;
 
 /// A spinner is shown for compiles that take longer than this.
 const PATIENCE: Duration = Duration::from_millis(300);
+/// Files that are smaller than this are optimised so soon that two starts would take longer, in bytes.
+const SMALL: usize = 256 * 1024;
 
 /// Compiled code in a file.
 pub struct Code {
@@ -24,8 +27,11 @@ pub struct Code {
     /// How long the compiler took; none when the code was there.
     pub compiled: Option<Duration>,
     pub toolchain: Toolchain,
+    pub tier: Tier,
+    /// What it was made of, where better code can be made of it.
+    source: Option<File>,
     /// Deletes the file of code that is not in the cache.
-    temporary: Mutex<Option<TempPath>>,
+    temporary: Mutex<Option<TempDir>>,
 }
 
 impl Code {
@@ -35,69 +41,170 @@ impl Code {
         let mut temporary = self.temporary.lock().unwrap_or_else(PoisonError::into_inner);
         temporary.take().is_some()
     }
+
+    /// The same guest in a higher tier.
+    pub fn is_better_than(&self, other: &Code) -> bool {
+        self.digest == other.digest && (other.tier, self.tier) == (Tier::Baseline, Tier::Optimized)
+    }
+
+    /// The same in the higher tier; none where there is no higher one.
+    pub async fn optimize(&self, artifact: &Path, use_cache: bool, compiler: &Compiler) -> Result<Option<Code>> {
+        let Some(source) = &self.source else { return Ok(None) };
+        let source = Binary {
+            shown: artifact,
+            file: source.try_clone().context("cannot hand the guest to the compiler")?,
+            digest: self.digest,
+            toolchain: self.toolchain,
+        };
+        source
+            .optimized(use_cache.then(open_cache).flatten(), compiler)
+            .await
+            .map(Some)
+    }
 }
 
 /// Finds or makes the code for a guest file.
-pub async fn prepare(artifact: &Path, use_cache: bool, compiler: &Compiler) -> Result<Code> {
+pub async fn prepare(artifact: &Path, use_cache: bool, tiered: Tiered, compiler: &Compiler) -> Result<Code> {
     let shown = artifact.display();
     let cannot = || format!("cannot read {shown}");
     let path = artifact.canonicalize().with_context(cannot).map_err(Failure::usage)?;
     let bytes = std::fs::read(&path).with_context(cannot).map_err(Failure::usage)?;
-    let source = Source::of(&bytes)
+    let form = Source::of(&bytes)
         .with_context(|| format!("{shown} is no guest"))
         .map_err(|error| {
             Failure::usage(error).hint("name a WebAssembly module or component (.wasm, .wat or .cwasm)")
         })?;
     let digest = blake3::hash(&bytes);
-    let toolchain = match source {
+    let toolchain = match form {
         Source::Wasm => Toolchain::of(&bytes),
         Source::Wat | Source::Precompiled => Toolchain::Other,
     };
-    if source == Source::Precompiled {
+    if form == Source::Precompiled {
         return Ok(Code {
             path,
             digest,
             compiled: None,
             toolchain,
+            tier: Tier::Optimized,
+            source: None,
             temporary: Mutex::default(),
         });
     }
-    let Some(cache) = use_cache.then(open_cache).flatten() else {
-        let mut code = tempfile::tempfile().context("cannot make a temporary file")?;
-        let compiled = compile(artifact, &bytes, &code, compiler).await?;
-        let mut named = tempfile::NamedTempFile::new().context("cannot make a temporary file")?;
-        code.rewind()
-            .and_then(|()| std::io::copy(&mut code, &mut named))
-            .context("cannot write a temporary file")?;
-        let temporary = named.into_temp_path();
+    let cache = use_cache.then(open_cache).flatten();
+    if let Some(cache) = &cache
+        && let Some(path) = cache.find(&key(&digest)?)
+    {
+        tracing::debug!("code: cached, {}", path.display());
         return Ok(Code {
-            path: temporary.to_path_buf(),
+            path,
             digest,
-            compiled: Some(compiled),
+            compiled: None,
             toolchain,
-            temporary: Mutex::new(Some(temporary)),
+            tier: Tier::Optimized,
+            source: None,
+            temporary: Mutex::default(),
         });
-    };
-    let key = Key::of(&bytes).map_err(|error| anyhow!("cannot set up the compiler: {error:#}"))?;
-    let (path, compiled) = match cache.find(&key) {
-        Some(path) => {
-            tracing::debug!("code: cached, {}", path.display());
-            (path, None)
-        }
-        None => {
-            let mut code = cache.begin().context("cannot write to the cache")?;
-            let compiled = compile(artifact, &bytes, &code, compiler).await?;
-            let path = cache.keep(&key, &mut code).context("cannot write to the cache")?;
-            (path, Some(compiled))
-        }
-    };
-    Ok(Code {
-        path,
+    }
+    // The very bytes whose digest is the key: the file may change meanwhile.
+    let mut file = memory_file("source")?;
+    file.write_all(&bytes)
+        .context("cannot hand the guest to the compiler")?;
+    let source = Binary {
+        shown: artifact,
+        file,
         digest,
-        compiled,
         toolchain,
-        temporary: Mutex::default(),
-    })
+    };
+    let in_two_steps = match tiered {
+        Tiered::Always => true,
+        Tiered::Never => false,
+        Tiered::Auto => bytes.len() >= SMALL && (compiler.is_for_many_builds() || runtime::has_no_memory(&bytes)),
+    };
+    drop(bytes);
+    if in_two_steps {
+        match source.baseline(compiler).await {
+            Ok(code) => return Ok(code),
+            // It may be well, but beyond that compiler.
+            Err(failure) => tracing::debug!("code: none in the baseline tier: {failure}"),
+        }
+    }
+    source.optimized(cache, compiler).await
+}
+
+/// A guest file that has to be compiled.
+struct Binary<'a> {
+    shown: &'a Path,
+    /// Its content.
+    file: File,
+    digest: blake3::Hash,
+    toolchain: Toolchain,
+}
+
+impl Binary<'_> {
+    /// Code that is there soon. It is not worth a place in the cache.
+    async fn baseline(&self, compiler: &Compiler) -> Result<Code> {
+        let (file, compiled) = self.compile_for_now(Tier::Baseline, compiler).await?;
+        let source = self.file.try_clone().context("cannot keep the guest's file")?;
+        Ok(Code {
+            source: Some(source),
+            ..self.code(Tier::Baseline, file, compiled)
+        })
+    }
+
+    /// The best code.
+    async fn optimized(&self, cache: Option<Cache>, compiler: &Compiler) -> Result<Code> {
+        let Some(cache) = cache else {
+            let (file, compiled) = self.compile_for_now(Tier::Optimized, compiler).await?;
+            return Ok(self.code(Tier::Optimized, file, compiled));
+        };
+        let mut code = cache.begin().context("cannot write to the cache")?;
+        let compiled = self.compile(&code, Tier::Optimized, compiler).await?;
+        let path = cache
+            .keep(&key(&self.digest)?, &mut code)
+            .context("cannot write to the cache")?;
+        Ok(self.code(Tier::Optimized, (None, path), compiled))
+    }
+
+    fn code(&self, tier: Tier, (temporary, path): (Option<TempDir>, PathBuf), compiled: Duration) -> Code {
+        Code {
+            path,
+            digest: self.digest,
+            compiled: Some(compiled),
+            toolchain: self.toolchain,
+            tier,
+            source: None,
+            temporary: Mutex::new(temporary),
+        }
+    }
+
+    async fn compile_for_now(&self, tier: Tier, compiler: &Compiler) -> Result<((Option<TempDir>, PathBuf), Duration)> {
+        let mut code = tempfile::tempfile().context("cannot make a temporary file")?;
+        let compiled = self.compile(&code, tier, compiler).await?;
+        let (folder, path) = Cache::keep_for_now(&mut code).context("cannot write a temporary file")?;
+        Ok(((Some(folder), path), compiled))
+    }
+
+    /// Returns the time it took.
+    async fn compile(&self, code: &File, tier: Tier, compiler: &Compiler) -> Result<Duration> {
+        let started = Instant::now();
+        let mut finished = std::pin::pin!(compiler.compile(&self.file, code, tier));
+        let done = match tokio::time::timeout(PATIENCE, &mut finished).await {
+            Ok(done) => done,
+            Err(_) => {
+                let spinner = spinner(self.shown, compiler);
+                let done = finished.await;
+                spinner.finish_and_clear();
+                done
+            }
+        };
+        done?.map_err(|text| Failure::usage(anyhow!("{} is not a valid guest: {text}", self.shown.display())))?;
+        tracing::debug!("code: compiled in {} ms", started.elapsed().as_millis());
+        Ok(started.elapsed())
+    }
+}
+
+fn key(digest: &blake3::Hash) -> Result<Key> {
+    Ok(Key::of(digest).map_err(|error| anyhow!("cannot set up the compiler: {error:#}"))?)
 }
 
 /// The folder for compiled code: `WASMRUN_CACHE_DIR`, else the user's cache folder.
@@ -124,31 +231,8 @@ fn open_cache() -> Option<Cache> {
     }
 }
 
-/// Returns the time it took.
-async fn compile(artifact: &Path, bytes: &[u8], code: &File, compiler: &Compiler) -> Result<Duration> {
-    let started = Instant::now();
-    // The very bytes whose digest is the key: the file may change meanwhile.
-    let mut source = memory_file("source")?;
-    source
-        .write_all(bytes)
-        .context("cannot hand the guest to the compiler")?;
-    let mut finished = std::pin::pin!(compiler.compile(&source, code));
-    let done = match tokio::time::timeout(PATIENCE, &mut finished).await {
-        Ok(done) => done,
-        Err(_) => {
-            let spinner = spinner(artifact);
-            let done = finished.await;
-            spinner.finish_and_clear();
-            done
-        }
-    };
-    done?.map_err(|text| Failure::usage(anyhow!("{} is not a valid guest: {text}", artifact.display())))?;
-    tracing::debug!("code: compiled in {} ms", started.elapsed().as_millis());
-    Ok(started.elapsed())
-}
-
-fn spinner(artifact: &Path) -> ProgressBar {
-    if !std::io::stderr().is_terminal() || !tracing::enabled!(tracing::Level::INFO) {
+fn spinner(artifact: &Path, compiler: &Compiler) -> ProgressBar {
+    if compiler.is_background() || !std::io::stderr().is_terminal() || !tracing::enabled!(tracing::Level::INFO) {
         return ProgressBar::hidden();
     }
     let spinner = ProgressBar::new_spinner().with_message(format!("compiling {}", artifact.display()));

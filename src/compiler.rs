@@ -3,6 +3,7 @@
 use crate::protocol::{self, COMPILE, Job, JobDone};
 use anyhow::{Context, Result, anyhow};
 use netns::passing;
+use runtime::Tier;
 use rustix::net::RecvFlags;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
@@ -18,6 +19,8 @@ pub struct Compiler {
     kept: Mutex<Option<Running>>,
     /// There will be more builds of the same guest.
     keeps: bool,
+    /// Others come first.
+    background: bool,
 }
 
 struct Running {
@@ -34,8 +37,24 @@ impl Compiler {
         }
     }
 
+    /// For what is not waited for.
+    pub fn in_background(self) -> Compiler {
+        Compiler {
+            background: true,
+            ..self
+        }
+    }
+
+    pub fn is_for_many_builds(&self) -> bool {
+        self.keeps
+    }
+
+    pub fn is_background(&self) -> bool {
+        self.background
+    }
+
     /// Compiles `source` into `code`. The inner error is the compiler's: what is wrong with the guest.
-    pub async fn compile(&self, source: &File, code: &File) -> Result<JobDone> {
+    pub async fn compile(&self, source: &File, code: &File, tier: Tier) -> Result<JobDone> {
         // Taken out, so that it goes when this future is dropped half way.
         let kept = self.kept.lock().await.take();
         let mut running = match kept {
@@ -44,6 +63,8 @@ impl Compiler {
         };
         let job = Job {
             more_will_follow: self.keeps,
+            background: self.background,
+            tier,
         };
         let done = running.run(&job, source, code).await?;
         if self.keeps {

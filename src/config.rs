@@ -1,6 +1,6 @@
 //! `.wasmrun.toml` as it is written. Meaning is given in `settings`.
 
-use crate::cli::{Listeners, Restart};
+use crate::cli::{Listeners, Restart, Tiered};
 use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
 use serde::Deserialize;
@@ -33,6 +33,7 @@ pub struct Guest {
     pub grace: Option<Spanned<String>>,
     pub restart: Option<Restart>,
     pub listeners: Option<Listeners>,
+    pub tiered: Option<Tiered>,
 }
 
 /// What leads to it.

@@ -15,6 +15,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 
+/// How much less a compile that nobody waits for may press on.
+const BACKGROUND: i32 = 10;
+
 /// Compiles what comes over standard input, which is a channel, until that is closed; returns the exit code.
 pub fn compile() -> u8 {
     match serve_compiles() {
@@ -36,14 +39,18 @@ fn serve_compiles() -> Result<()> {
             let (mut source, mut bytes) = (File::from(source), Vec::new());
             source.rewind()?;
             source.read_to_end(&mut bytes)?;
-            let compiler = match (kept.take(), job.more_will_follow) {
-                (Some(compiler), _) => compiler,
-                (None, true) => Compiler::for_many_builds()?,
-                (None, false) => Compiler::new()?,
-            };
-            let output = compiler.compile(&bytes);
-            kept = Some(compiler);
-            File::from(code).write_all(&output?)?;
+            let compiler = kept.get_or_insert_with(|| {
+                if job.background {
+                    // Of this thread, and of those that it is about to make (sched(7)).
+                    let _ = rustix::process::nice(BACKGROUND);
+                }
+                if job.more_will_follow {
+                    Compiler::for_many_builds()
+                } else {
+                    Compiler::default()
+                }
+            });
+            File::from(code).write_all(&compiler.compile(&bytes, job.tier)?)?;
             Ok(())
         })();
         let done: JobDone = compiled.map_err(|error| protocol::shorten(format!("{error:#}")));

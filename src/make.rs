@@ -2,6 +2,7 @@
 
 use crate::artifact;
 use crate::build::Plan;
+use crate::cli::Tiered;
 use crate::code::{self, Code};
 use crate::compiler::Compiler;
 use crate::config::File;
@@ -26,6 +27,7 @@ pub async fn make(
     plan: Option<Plan>,
     config: Option<&File>,
     use_cache: bool,
+    tiered: Tiered,
     compiler: &Compiler,
 ) -> Result<Made> {
     let (artifact, built) = match plan {
@@ -36,10 +38,20 @@ pub async fn make(
         }
         None => (artifact::find(path, config)?, None),
     };
-    let code = code::prepare(&artifact, use_cache, compiler).await?;
+    let code = code::prepare(&artifact, use_cache, tiered, compiler).await?;
     Ok(Made {
         artifact,
         code: Arc::new(code),
         built,
     })
+}
+
+/// The same in the higher tier; none where there is no higher one.
+pub async fn optimize(made: Made, use_cache: bool, compiler: &Compiler) -> Result<Option<Made>> {
+    let code = made.code.optimize(&made.artifact, use_cache, compiler).await?;
+    Ok(code.map(|code| Made {
+        code: Arc::new(code),
+        built: None,
+        ..made
+    }))
 }

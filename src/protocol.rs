@@ -82,6 +82,9 @@ pub enum Order {
 pub struct Job {
     /// More builds of this guest will follow, so that what they share is worth keeping.
     pub more_will_follow: bool,
+    /// Nobody waits for it.
+    pub background: bool,
+    pub tier: runtime::Tier,
 }
 
 /// The compiler's answer: why the guest could not be compiled.

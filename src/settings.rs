@@ -2,7 +2,7 @@
 //! default, and no port is a text any more.
 
 use crate::build::Plan;
-use crate::cli::{self, Os, Restart};
+use crate::cli::{self, Os, Restart, Tiered};
 use crate::config::{File, Livereload};
 use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
@@ -37,6 +37,7 @@ pub struct Settings {
     /// None: what the binary's toolchain expects.
     pub listeners: Option<cli::Listeners>,
     pub restart: Restart,
+    pub tiered: Tiered,
     pub cache: bool,
     pub isolation: bool,
     pub build: Option<Plan>,
@@ -111,6 +112,11 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
             None if os.watch => Restart::OnFailure,
             None => Restart::Never,
         },
+        tiered: match os.tiered.or(config.guest.tiered) {
+            // Two guests at once would want the same port of this machine.
+            _ if os.no_isolation => Tiered::Never,
+            wanted => wanted.unwrap_or(Tiered::Auto),
+        },
         cache: !os.no_cache,
         isolation: !os.no_isolation,
         build: Plan::find(&os.path, file)?,
@@ -161,6 +167,12 @@ pub fn explain(os: &Os, file: Option<&File>, settings: &Settings) -> Vec<(String
             format!("{:?}", settings.restart).to_lowercase(),
             os.restart.is_some(),
             guest.restart.is_some(),
+        ),
+        (
+            "tiered",
+            format!("{:?}", settings.tiered).to_lowercase(),
+            os.tiered.is_some(),
+            guest.tiered.is_some(),
         ),
         ("stdin", settings.stdin.to_string(), os.stdin, guest.stdin.is_some()),
     ];

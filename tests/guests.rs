@@ -287,6 +287,14 @@ fn an_http_guest_that_traps_answers_500_and_goes_on() {
 }
 
 #[test]
+fn an_http_guest_that_is_too_large_for_the_pool_of_instances_is_served_too() {
+    let mut run = Run::start(&["os", &path("large_table"), "-f", "0:8080"]);
+    assert_eq!(get(run.ready(8080)).0, 500);
+    run.wait_for("a request failed in the guest");
+    run.stop();
+}
+
+#[test]
 fn guests_of_wasi_0_3_run_and_serve() {
     let ended = run(&["os", &path("run_p3")]);
     assert_eq!(

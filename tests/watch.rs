@@ -424,7 +424,9 @@ fn a_guest_that_is_killed_under_load_is_started_again() {
     kill(run.guest(), Signal::SIGKILL).unwrap();
     run.wait_for("error: #1 was killed (exit code 137); starting it again in 100ms, connections wait");
     serves(address, 1);
-    std::thread::sleep(Duration::from_millis(300));
+    std::thread::sleep(Duration::from_millis(
+        std::env::var("TEST_PAUSE").map_or(300, |p| p.parse().unwrap()),
+    ));
     let (answers, failures) = load.end();
     // It had one connection in hand, and its queue held at most the others'. Those that came later waited.
     assert!(failures.len() <= 4, "{failures:?}");
@@ -629,7 +631,9 @@ fn a_reload_is_quick() {
         let new = project.folder.path().join("new");
         std::fs::write(&new, build).unwrap();
         // A person saves, looks, and saves again.
-        std::thread::sleep(Duration::from_millis(300));
+        std::thread::sleep(Duration::from_millis(
+            std::env::var("TEST_PAUSE").map_or(300, |p| p.parse().unwrap()),
+        ));
         let started = Instant::now();
         std::fs::rename(new, project.guest()).unwrap();
         while version(address) != Ok(number) {

@@ -1,39 +1,41 @@
 //! What a build costs that differs from the last one in a constant of one function: `rebuild FILE.wasm...`
 
-use runtime::Compiler;
+use runtime::{Compiler, Tier};
 use std::time::{Duration, Instant};
 use wasmparser::{Operator, Parser, Payload};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    println!("| file | bytes | compiled alone | first of many builds | next build |");
-    println!("|---|---|---|---|---|");
+    println!("| file | bytes | compiled alone | first of many builds | next build | baseline |");
+    println!("|---|---|---|---|---|---|");
     for path in std::env::args().skip(1) {
         let mut bytes = std::fs::read(&path)?;
-        let (mut alone, mut first, mut next) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut alone, mut first, mut next, mut baseline) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for _ in 0..3 {
-            alone.push(time(&Compiler::new()?, &bytes)?);
-            let compiler = Compiler::for_many_builds()?;
-            first.push(time(&compiler, &bytes)?);
+            alone.push(time(&mut Compiler::default(), &bytes, Tier::Optimized)?);
+            let mut compiler = Compiler::for_many_builds();
+            first.push(time(&mut compiler, &bytes, Tier::Optimized)?);
             for round in 0..3 {
                 change(&mut bytes, round)?;
-                next.push(time(&compiler, &bytes)?);
+                next.push(time(&mut compiler, &bytes, Tier::Optimized)?);
+                baseline.push(time(&mut compiler, &bytes, Tier::Baseline)?);
             }
         }
         let name = path.rsplit('/').next().unwrap_or(&path);
         println!(
-            "| {name} | {} | {} | {} | {} |",
+            "| {name} | {} | {} | {} | {} | {} |",
             bytes.len(),
             median(alone),
             median(first),
-            median(next)
+            median(next),
+            median(baseline)
         );
     }
     Ok(())
 }
 
-fn time(compiler: &Compiler, bytes: &[u8]) -> Result<Duration, Box<dyn std::error::Error>> {
+fn time(compiler: &mut Compiler, bytes: &[u8], tier: Tier) -> Result<Duration, Box<dyn std::error::Error>> {
     let started = Instant::now();
-    compiler.compile(bytes)?;
+    compiler.compile(bytes, tier)?;
     Ok(started.elapsed())
 }
 

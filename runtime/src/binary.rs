@@ -103,6 +103,29 @@ impl Toolchain {
     }
 }
 
+/// Whether this component is one that gets a new instance for each request, so that it has nothing in memory that another
+/// process of the same code would not have: a handler of `wasi:http` 0.2, and nothing newer.
+pub fn has_no_memory(wasm: &[u8]) -> bool {
+    let mut depth = 0;
+    let mut found = false;
+    for payload in Parser::new(0).parse_all(wasm).map_while(Result::ok) {
+        match payload {
+            Payload::ComponentSection { .. } | Payload::ModuleSection { .. } => depth += 1,
+            Payload::End(_) => depth -= 1,
+            Payload::ComponentExportSection(exports) if depth == 0 => {
+                for export in exports.into_iter().map_while(Result::ok) {
+                    if export.name.name.starts_with("wasi:http/handler@") {
+                        return false;
+                    }
+                    found |= export.name.name.starts_with("wasi:http/incoming-handler@0.2.");
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

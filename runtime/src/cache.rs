@@ -4,7 +4,7 @@
 //! finished file appears under its name in one step (rename(2)), so any number of processes may use the folder at once.
 //! The code in it runs later, so nobody else may write there: the folder belongs to the user and is private.
 
-use crate::engine::{Allocation, engine, fingerprint};
+use crate::engine::{Allocation, Tier, engine, fingerprint};
 use rustix::fs::{AtFlags, CWD, linkat};
 use rustix::io::Errno;
 use std::fs::{self, File};
@@ -13,6 +13,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+use tempfile::TempDir;
 
 /// The oldest files go when the folder is larger than this, in bytes.
 const CAPACITY: u64 = 4 << 30;
@@ -39,15 +40,15 @@ pub enum CacheError {
 pub struct Key(String);
 
 impl Key {
-    /// The key for a source under this program's compiler settings.
+    /// The key for the optimised code of a source with this digest, under this program's compiler settings.
     ///
     /// # Errors
     ///
     /// The compiler cannot be set up on this processor.
-    pub fn of(source: &[u8]) -> Result<Key, wasmtime::Error> {
+    pub fn of(source: &blake3::Hash) -> Result<Key, wasmtime::Error> {
         let mut digest = blake3::Hasher::new();
-        digest.update(&fingerprint(&engine(Allocation::OnDemand)?));
-        digest.update(source);
+        digest.update(&fingerprint(&engine(Allocation::OnDemand, Tier::Optimized)?));
+        digest.update(source.as_bytes());
         Ok(Key(digest.finalize().to_hex().to_string()))
     }
 }
@@ -101,6 +102,20 @@ impl Cache {
         tempfile::tempfile_in(&self.folder)
     }
 
+    /// Puts finished code that is not worth keeping into a folder of its own, which goes with the value, and returns its
+    /// path as well.
+    ///
+    /// # Errors
+    ///
+    /// The folder for temporary files is full or gone.
+    pub fn keep_for_now(code: &mut File) -> io::Result<(TempDir, PathBuf)> {
+        // Nobody else can put a file of that name there.
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("code.cwasm");
+        name(code, &path)?;
+        Ok((folder, path))
+    }
+
     /// Puts finished code under its key and returns its path.
     ///
     /// # Errors
@@ -110,17 +125,7 @@ impl Cache {
         let path = self.path(key);
         // On disk before it has a name: after a power cut there is all of it or nothing.
         code.sync_data()?;
-        match link(code, &path) {
-            // Another process was faster: the content is the same.
-            Ok(()) | Err(Errno::EXIST) => {}
-            // Not every file system can name a nameless file.
-            Err(_) => {
-                let mut named = tempfile::NamedTempFile::new_in(&self.folder)?;
-                code.rewind()?;
-                io::copy(code, &mut named)?;
-                named.persist(&path).map_err(|error| error.error)?;
-            }
-        }
+        name(code, &path)?;
         self.evict(&path);
         Ok(path)
     }
@@ -151,6 +156,23 @@ impl Cache {
             if path != newest && fs::remove_file(&path).is_ok() {
                 total -= length;
             }
+        }
+    }
+}
+
+/// Gives a file without a name this one, if nobody has it.
+fn name(file: &mut File, path: &Path) -> io::Result<()> {
+    match link(file, path) {
+        // Another process was faster: the content is the same.
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
+        // Not every file system can name a nameless file.
+        Err(_) => {
+            let folder = path.parent().unwrap_or(Path::new("."));
+            let mut named = tempfile::NamedTempFile::new_in(folder)?;
+            file.rewind()?;
+            io::copy(file, &mut named)?;
+            named.persist(path).map_err(|error| error.error)?;
+            Ok(())
         }
     }
 }

@@ -1,7 +1,7 @@
 //! From `.wasm` or `.wat` to code.
 
 use crate::binary::{BinaryError, Source};
-use crate::engine::{Allocation, configuration, engine};
+use crate::engine::{Allocation, Tier, configuration, engine};
 use crate::functions::Functions;
 use std::sync::Arc;
 use wasmtime::Engine;
@@ -17,63 +17,65 @@ pub enum CompileError {
     Refused(String),
 }
 
-/// A compiler, with all cores.
+/// A compiler, with all cores. Made once and used for one guest after another, each in the tier that is wanted.
+#[derive(Default)]
 pub struct Compiler {
-    engine: Engine,
+    baseline: Option<Engine>,
+    optimizing: Option<Engine>,
     functions: Option<Arc<Functions>>,
 }
 
 impl Compiler {
-    /// A compiler for one guest.
-    ///
-    /// # Errors
-    ///
-    /// This processor is not one that code can be made for.
-    pub fn new() -> Result<Compiler, CompileError> {
-        Ok(Compiler {
-            engine: engine(Allocation::OnDemand).map_err(refused)?,
-            functions: None,
-        })
-    }
-
-    /// A compiler for one build of a guest after another: of each it compiles the functions that the last ones did not
+    /// A compiler for one build of a guest after another: of each it optimises the functions that the last ones did not
     /// have. The first takes longer and all of them are kept in memory.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Compiler::new`].
-    pub fn for_many_builds() -> Result<Compiler, CompileError> {
-        let functions: Arc<Functions> = Arc::default();
-        let mut config = configuration(Allocation::OnDemand);
-        config
-            .enable_incremental_compilation(functions.clone())
-            .map_err(refused)?;
-        Ok(Compiler {
-            engine: Engine::new(&config).map_err(refused)?,
-            functions: Some(functions),
-        })
+    pub fn for_many_builds() -> Compiler {
+        Compiler {
+            functions: Some(Arc::default()),
+            ..Compiler::default()
+        }
     }
 
     /// Compiles a module or component, in either format.
     ///
     /// # Errors
     ///
-    /// The bytes are not a valid guest.
-    pub fn compile(&self, bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
+    /// The bytes are not a valid guest, have what the baseline compiler does not know, or this processor is not one that
+    /// code can be made for.
+    pub fn compile(&mut self, bytes: &[u8], tier: Tier) -> Result<Vec<u8>, CompileError> {
         let binary = match Source::of(bytes)? {
             Source::Precompiled => return Ok(bytes.to_owned()),
             Source::Wasm => bytes.into(),
             Source::Wat => wat::parse_bytes(bytes).map_err(|error| CompileError::Refused(error.to_string()))?,
         };
+        let engine = self.engine(tier).map_err(refused)?;
         let compiled = if wasmparser::Parser::is_component(&binary) {
-            self.engine.precompile_component(&binary)
+            engine.precompile_component(&binary)
         } else {
-            self.engine.precompile_module(&binary)
+            engine.precompile_module(&binary)
         };
-        if let Some(functions) = &self.functions {
+        if let (Some(functions), Tier::Optimized) = (&self.functions, tier) {
             functions.next_build();
         }
         compiled.map_err(refused)
+    }
+
+    fn engine(&mut self, tier: Tier) -> wasmtime::Result<Engine> {
+        let (slot, functions) = match tier {
+            Tier::Baseline => (&mut self.baseline, None),
+            Tier::Optimized => (&mut self.optimizing, self.functions.clone()),
+        };
+        if let Some(engine) = slot {
+            return Ok(engine.clone());
+        }
+        let made = match functions {
+            None => engine(Allocation::OnDemand, tier)?,
+            Some(functions) => {
+                let mut config = configuration(Allocation::OnDemand, tier);
+                config.enable_incremental_compilation(functions)?;
+                Engine::new(&config)?
+            }
+        };
+        Ok(slot.insert(made).clone())
     }
 }
 

@@ -1,6 +1,18 @@
-//! The one configuration of wasmtime: code compiled under it runs under it.
+//! The one configuration of wasmtime, in two tiers: code compiled under it runs under it.
 
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result};
+use serde::{Deserialize, Serialize};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result, Strategy};
+
+/// How much work goes into code.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tier {
+    /// One pass (Winch): there several times sooner, and slower when it runs. Not every proposal is known to it.
+    Baseline,
+    /// All that the optimising compiler (Cranelift) can do.
+    #[default]
+    Optimized,
+}
 
 /// How instances get their memory. Compiled code does not depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,13 +24,19 @@ pub(crate) enum Allocation {
 }
 
 /// An engine for compiling and running.
-pub(crate) fn engine(allocation: Allocation) -> Result<Engine> {
-    Engine::new(&configuration(allocation))
+pub(crate) fn engine(allocation: Allocation, tier: Tier) -> Result<Engine> {
+    Engine::new(&configuration(allocation, tier))
 }
 
-pub(crate) fn configuration(allocation: Allocation) -> Config {
+pub(crate) fn configuration(allocation: Allocation, tier: Tier) -> Config {
     let mut config = Config::new();
+    config.strategy(match tier {
+        Tier::Baseline => Strategy::Winch,
+        Tier::Optimized => Strategy::Cranelift,
+    });
     config.wasm_component_model_async(true);
+    // Only debuggers and profilers of other makers read it, and it is a twentieth of the compiler's work.
+    config.native_unwind_info(false);
     // A guest in an endless loop yields at each tick, so that everything around it goes on.
     config.epoch_interruption(true);
     if allocation == Allocation::Pooled {

@@ -55,6 +55,7 @@ impl CacheStore for Functions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Tier;
 
     #[test]
     fn what_builds_have_not_had_for_long_is_forgotten() {
@@ -75,10 +76,10 @@ mod tests {
                 "(module (func (export \"a\") (result i32) (i32.const 1)) (func (export \"b\") (result i32) (i32.const {constant})))"
             )
         };
-        let compiler = crate::Compiler::for_many_builds().unwrap();
-        compiler.compile(module(2).as_bytes()).unwrap();
-        let incremental = compiler.compile(module(3).as_bytes()).unwrap();
-        let engine = crate::engine::engine(crate::engine::Allocation::OnDemand).unwrap();
+        let mut compiler = crate::Compiler::for_many_builds();
+        compiler.compile(module(2).as_bytes(), Tier::Optimized).unwrap();
+        let incremental = compiler.compile(module(3).as_bytes(), Tier::Optimized).unwrap();
+        let engine = crate::engine::engine(crate::engine::Allocation::OnDemand, Tier::Optimized).unwrap();
         #[expect(unsafe_code, reason = "the code comes from the compiler above")]
         // SAFETY: it is the compiler's own output.
         let module = unsafe { wasmtime::Module::deserialize(&engine, incremental) }.unwrap();

@@ -1,5 +1,6 @@
 //! What a guest is given: plain data, no handles.
 
+use crate::engine::Tier;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -8,6 +9,8 @@ use std::path::PathBuf;
 pub struct Guest {
     /// Its compiled code: a file that [`crate::Compiler`] made, or `wasmtime compile` of the same version.
     pub code: PathBuf,
+    /// The tier that the code was made in.
+    pub tier: Tier,
     /// `argv`, the program's name first.
     pub arguments: Vec<String>,
     /// Environment variables in order; a later one replaces an earlier one of the same name.

@@ -24,9 +24,10 @@ mod memory;
 mod preview1;
 mod run;
 
-pub use binary::{BinaryError, Source, Toolchain};
+pub use binary::{BinaryError, Source, Toolchain, has_no_memory};
 pub use cache::{Cache, CacheError, Key};
 pub use compile::{CompileError, Compiler};
+pub use engine::Tier;
 pub use event::{Attempt, Event, Events};
 pub use guest::{Directory, Guest, Listeners};
 pub use kind::Kind;

@@ -88,11 +88,12 @@ enum Code {
 }
 
 fn start(guest: Guest, events: &Events, stop: &Stop) -> Result<Outcome> {
-    let mut code = load(&engine(Allocation::OnDemand)?, &guest)?;
+    let mut code = load(&engine(Allocation::OnDemand, guest.tier)?, &guest)?;
     if let Code::Component(_, Kind::Http02) = code {
-        // An instance a request. Where address space is scarce there is no pool, and instances are mapped one by one.
-        if let Ok(pooled) = engine(Allocation::Pooled) {
-            code = load(&pooled, &guest)?;
+        // An instance a request. Where address space is scarce there is no pool, and a guest with larger tables or more
+        // of anything than a pool's places have does not fit: then instances are mapped one by one.
+        if let Ok(pooled) = engine(Allocation::Pooled, guest.tier).and_then(|pool| load(&pool, &guest)) {
+            code = pooled;
         }
     }
     let gate = Gate::new(&guest, events.clone());

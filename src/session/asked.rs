@@ -151,12 +151,12 @@ impl Session {
 
     /// The same code in a new generation; the one that serves drains.
     fn restart_now(&mut self) -> Answer {
-        let Some(made) = self.last_made.clone() else {
+        if self.started == 0 {
             let failure = Failure::usage(anyhow!("nothing has been started yet"));
             return Answer::Failed(StatusCode::CONFLICT, failure);
-        };
+        }
         self.candidate = None;
-        match self.start(made, std::time::Instant::now()) {
+        match self.start_again() {
             Ok(()) => Answer::json(&()),
             Err(failure) => Answer::Failed(StatusCode::INTERNAL_SERVER_ERROR, failure),
         }

@@ -78,6 +78,10 @@ pub async fn run(os: &Os) -> Result<u8> {
         Some(address) => Some(Metrics::start(address, asker).await?),
         None => None,
     };
+    let compiler = || match settings.watch {
+        Some(_) => Compiler::for_many_builds(),
+        None => Compiler::default(),
+    };
     let mut session = Session {
         claim,
         _servers: (control, metrics),
@@ -94,12 +98,10 @@ pub async fn run(os: &Os) -> Result<u8> {
         signals,
         watch: None,
         livereload: None,
-        compiler: Arc::new(if settings.watch.is_some() {
-            Compiler::for_many_builds()
-        } else {
-            Compiler::default()
-        }),
+        compiler: Arc::new(compiler()),
+        optimizer: Arc::new(compiler().in_background()),
         making: None,
+        optimizing: None,
         candidate: None,
         serving: None,
         draining: Draining::default(),
@@ -118,7 +120,7 @@ pub async fn run(os: &Os) -> Result<u8> {
     if session.settings.watch.is_some() {
         session.watch().await?;
     }
-    session.make(std::time::Instant::now());
+    session.make(std::time::Instant::now(), false);
     session.serve().await
 }
 
@@ -178,7 +180,10 @@ struct Session {
     watch: Option<Watch>,
     livereload: Option<Livereload>,
     compiler: Arc<Compiler>,
+    /// Makes better code of what is started already.
+    optimizer: Arc<Compiler>,
     making: Option<Making>,
+    optimizing: Option<Later<Result<Option<Made>>>>,
     candidate: Option<Candidate>,
     serving: Option<Live>,
     draining: Draining,
@@ -203,6 +208,8 @@ struct Session {
 /// A build and compilation under way.
 struct Making {
     since: std::time::Instant,
+    /// It is started even if it is what serves already.
+    anyway: bool,
     made: Later<Result<Made>>,
 }
 
@@ -226,6 +233,7 @@ enum Happening {
     Health(anyhow::Result<()>),
     CandidateOverdue,
     Made(Result<Made>),
+    Optimized(Result<Option<Made>>),
     Changed(Changes),
     Drained(Drained),
     Restart,
@@ -261,6 +269,8 @@ impl Session {
 
     /// Waits for the next thing to happen. Each branch can be dropped without a loss.
     async fn next(&mut self) -> Happening {
+        // One takeover at a time.
+        let optimizing = self.optimizing.as_mut().filter(|_| self.candidate.is_none());
         let (candidate, health, due) = match &mut self.candidate {
             Some(candidate) => (
                 Some(candidate.live.generation.message()),
@@ -275,6 +285,7 @@ impl Session {
             healthy = or_never(health) => Happening::Health(healthy),
             () = or_never(due) => Happening::CandidateOverdue,
             made = or_never(self.making.as_mut().map(|making| making.made.as_mut())) => Happening::Made(made),
+            made = or_never(optimizing.map(|optimizing| optimizing.as_mut())) => Happening::Optimized(made),
             changes = or_never(self.watch.as_mut().map(Watch::next)) => Happening::Changed(changes),
             drained = self.draining.next() => Happening::Drained(drained),
             () = or_never(self.restart.map(tokio::time::sleep_until)) => Happening::Restart,
@@ -296,13 +307,12 @@ impl Session {
             Happening::Health(Err(error)) => self.candidate_failed(&format!("{error:#}")),
             Happening::CandidateOverdue => self.candidate_overdue(),
             Happening::Made(made) => return self.made(made),
+            Happening::Optimized(made) => self.optimized(made)?,
             Happening::Changed(changes) => self.changed(changes).await,
             Happening::Drained(drained) => self.drained(&drained),
             Happening::Restart => {
                 self.restart = None;
-                if let Some(made) = self.last_made.clone() {
-                    self.start(made, std::time::Instant::now())?;
-                }
+                self.start_again()?;
             }
             Happening::Look => {
                 self.look = None;
@@ -322,6 +332,7 @@ impl Session {
     /// Takes no new connection and gives those that are open time to end; a second signal ends them.
     async fn stop(&mut self) {
         self.making = None;
+        self.optimizing = None;
         self.candidate = None;
         self.watch = None;
         self.forwards.close();

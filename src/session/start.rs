@@ -2,7 +2,7 @@
 
 use super::talk::say;
 use super::{Candidate, Making, Session, Step};
-use crate::cli::{self, Restart};
+use crate::cli::{self, Restart, Tiered};
 use crate::failure::Result;
 use crate::forwards::Port;
 use crate::generation::Start;
@@ -11,8 +11,9 @@ use crate::make::{self, Made};
 use crate::protocol::{Bind, Message, Task};
 use crate::report;
 use netns::{Protocol, jail};
-use runtime::{Event, Guest, Outcome};
+use runtime::{Event, Guest, Outcome, Tier};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -22,17 +23,73 @@ pub(super) const SETTLE: Duration = Duration::from_secs(1);
 pub(super) const LINGER: Duration = Duration::from_secs(1);
 
 impl Session {
-    /// Begins to make what will run next; what was being made is dropped.
-    pub(super) fn make(&mut self, since: std::time::Instant) {
+    /// Begins to make what will run next; what was being made is dropped. It is not started if it is what serves, unless
+    /// that is wanted.
+    pub(super) fn make(&mut self, since: std::time::Instant, anyway: bool) {
         let path = self.os.path.clone();
         let plan = self.settings.build.clone();
         let file = self.file.clone();
         let use_cache = self.settings.cache;
+        let is_service = self.settings.auto_forward || !self.forwards.is_empty();
+        let tiered = match self.settings.tiered {
+            // A program that nobody connects to does its work once.
+            Tiered::Auto if !is_service => Tiered::Never,
+            wanted => wanted,
+        };
         let compiler = self.compiler.clone();
+        self.optimizing = None;
+        let dropped = self.making.take();
         self.making = Some(Making {
-            since: self.making.take().map_or(since, |making| making.since.min(since)),
-            made: Box::pin(async move { make::make(&path, plan, file.as_deref(), use_cache, &compiler).await }),
+            since: dropped.as_ref().map_or(since, |making| making.since.min(since)),
+            anyway: anyway || dropped.is_some_and(|making| making.anyway),
+            made: Box::pin(async move { make::make(&path, plan, file.as_deref(), use_cache, tiered, &compiler).await }),
         });
+    }
+
+    /// Begins to make better code of what was started, where there is better.
+    fn optimize(&mut self, made: &Made) {
+        let (made, use_cache, optimizer) = (made.clone(), self.settings.cache, self.optimizer.clone());
+        self.optimizing = (made.code.tier == Tier::Baseline)
+            .then(|| -> super::Later<_> { Box::pin(async move { make::optimize(made, use_cache, &optimizer).await }) });
+    }
+
+    /// Better code is there, for a guest that serves or comes again.
+    pub(super) fn optimized(&mut self, made: Result<Option<Made>>) -> Result<()> {
+        self.optimizing = None;
+        match made {
+            Ok(Some(made)) if self.serving.is_some() => self.start(made, std::time::Instant::now())?,
+            Ok(Some(made)) => self.last_made = Some(made),
+            Ok(None) => {}
+            Err(failure) => {
+                tracing::warn!("the guest cannot be optimized: {failure}");
+                self.say_who_serves();
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts what ran last, and makes it anew where its code is gone.
+    pub(super) fn start_again(&mut self) -> Result<()> {
+        let now = std::time::Instant::now();
+        match self.last_made.clone() {
+            Some(made) => self.start(made, now)?,
+            None => self.make(now, true),
+        }
+        Ok(())
+    }
+
+    /// Code that is not in the cache and will not be asked for again goes as soon as the guest has it in memory: what is
+    /// not there is not left behind by a kill.
+    pub(super) fn forget_code(&mut self) {
+        let goes_on = self.goes_on();
+        let Some(live) = self.serving.as_ref().filter(|live| live.kind.is_some()) else {
+            return;
+        };
+        let passes = !goes_on || live.made.code.tier == Tier::Baseline;
+        if passes && live.made.code.let_go() {
+            let code = live.made.code.clone();
+            self.last_made.take_if(|made| Arc::ptr_eq(&made.code, &code));
+        }
     }
 
     pub(super) fn made(&mut self, made: Result<Made>) -> Result<Step> {
@@ -43,13 +100,12 @@ impl Session {
         match made {
             Ok(made) => {
                 let same = |live: &Live| live.made.code.digest == made.code.digest;
-                if self.settings.watch.is_some()
-                    && self.candidate.is_none()
-                    && self.serving.as_ref().is_some_and(same)
-                    && !self.is_outdated()
-                {
-                    let number = self.serving.as_ref().map_or(0, |live| live.number);
-                    tracing::info!("nothing changed in the guest: #{number} serves on");
+                let unchanged =
+                    self.settings.watch.is_some() && self.candidate.is_none() && !making.anyway && !self.is_outdated();
+                if let Some(live) = self.serving.as_ref().filter(|live| unchanged && same(live)) {
+                    tracing::info!("nothing changed in the guest: #{} serves on", live.number);
+                    let made = live.made.clone();
+                    self.optimize(&made);
                     return Ok(Step::GoOn);
                 }
                 self.backoff.reset();
@@ -67,6 +123,7 @@ impl Session {
     /// Starts a generation. With nobody else there it serves at once, and connections wait for it to listen.
     pub(super) fn start(&mut self, made: Made, since: std::time::Instant) -> Result<()> {
         self.restart = None;
+        self.optimize(&made);
         self.last_made = Some(made.clone());
         self.started += 1;
         let start = self.what_to_start(&made);
@@ -90,6 +147,7 @@ impl Session {
         self.forwards.retarget(Some(live.generation.target.clone()));
         let ports = live.listening.clone();
         self.serving = Some(live);
+        self.forget_code();
         for port in ports {
             self.heard(port);
         }
@@ -119,6 +177,7 @@ impl Session {
         let directories = settings.directories.iter().enumerate();
         let guest = Guest {
             code: seen(0),
+            tier: made.code.tier,
             arguments,
             environment: settings.environment.clone(),
             directories: directories
@@ -153,12 +212,8 @@ impl Session {
             return Ok(());
         };
         self.report(&event);
-        if matches!(event, Event::Loaded(_)) && !self.goes_on() {
-            // Nobody starts it again, unless code in the cache is asked for.
-            let gone = self.serving.as_ref().is_some_and(|live| live.made.code.let_go());
-            if gone {
-                self.last_made = None;
-            }
+        if matches!(event, Event::Loaded(_)) {
+            self.forget_code();
         }
         match event {
             Event::Loaded(kind) if kind.is_http() && self.forwards.is_empty() => tracing::warn!(
@@ -262,6 +317,9 @@ impl Session {
             Restart::OnFailure => !well && came_up,
             Restart::Always => came_up,
         };
+        if !again {
+            self.optimizing = None;
+        }
         if self.making.is_some() {
             say("; the next one is being made");
         } else if again {

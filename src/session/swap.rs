@@ -93,6 +93,7 @@ impl Session {
     /// The candidate is dropped, which ends it.
     pub(super) fn candidate_failed(&mut self, why: &str) {
         let Some(candidate) = self.candidate.take() else { return };
+        self.optimizing = None;
         tracing::error!("#{} did not take over: {why}", candidate.live.number);
         self.say_who_serves();
     }
@@ -116,10 +117,14 @@ impl Session {
         let (number, total) = (live.number, milliseconds(since.elapsed()));
         self.forwards.undetect(&live.listening);
         let ports = live.listening.clone();
-        if let Some(old) = self.serving.replace(live) {
+        let code = live.made.code.clone();
+        let old = self.serving.replace(live);
+        let better = old.as_ref().is_some_and(|old| code.is_better_than(&old.made.code));
+        if let Some(old) = old {
             old.generation.retire();
             self.draining.add(old, self.forwarder.clone(), self.settings.grace);
         }
+        self.forget_code();
         for port in ports {
             self.heard(port);
         }
@@ -127,12 +132,20 @@ impl Session {
             0 => String::new(),
             live => format!(", {} draining", plural(live, "connection")),
         };
+        let steps = steps.join(", ");
+        if better {
+            tracing::info!(
+                event = "optimized",
+                generation = number,
+                "optimized as #{number} ({steps}){draining}"
+            );
+            return;
+        }
         tracing::info!(
             event = "reloaded",
             generation = number,
             milliseconds = total as u64,
-            "reloaded #{number} in {total} ms ({}){draining}",
-            steps.join(", ")
+            "reloaded #{number} in {total} ms ({steps}){draining}",
         );
         self.reloads += 1;
         if let Some(livereload) = &self.livereload {

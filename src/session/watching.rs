@@ -105,7 +105,7 @@ impl Session {
             // What was starting is older than this.
             self.candidate = None;
             self.restart = None;
-            self.make(changes.since);
+            self.make(changes.since, false);
         }
     }
 

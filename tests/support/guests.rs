@@ -50,6 +50,17 @@ pub fn bulky(source: &str, functions: usize, changed: u64) -> String {
     format!("{end}\n{more})")
 }
 
+/// A component with one more core module in it, which is compiled and never used.
+pub fn with_module(mut component: Vec<u8>, module: &[u8]) -> Vec<u8> {
+    use wasm_encoder::{ComponentSection, RawSection};
+    RawSection {
+        id: wasm_encoder::ComponentSectionId::CoreModule.into(),
+        data: module,
+    }
+    .append_to_component(&mut component);
+    component
+}
+
 pub fn encode(text: &Path, source: &str, world: &str) -> Vec<u8> {
     let mut module = wat::parse_str(source).unwrap_or_else(|error| panic!("{}: {error}", text.display()));
     let mut resolve = Resolve::default();

@@ -1,6 +1,6 @@
 //! A project folder with a guest that says which build it is, and clients that notice everything.
 
-use super::guests::{root, variant};
+use super::guests::root;
 use super::{PATIENCE, Run, connect, eventually};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -45,39 +45,46 @@ impl Project {
 
     /// The bytes of a build.
     pub fn build(&self, version: u64) -> Vec<u8> {
-        match self.kind {
-            Kind::Http => {
-                let text = root().join("examples/hello/src/hello.wat");
-                variant(
-                    &text,
-                    "http",
-                    "hello from wasmrun\\n",
-                    &format!("version {version:010}\\n"),
-                )
-            }
-            Kind::Tcp => self.encode(&self.text(version)),
-        }
+        self.encode(&self.text(version))
     }
 
-    /// The text of a build with its own sockets.
+    /// The text of a build.
     pub fn text(&self, version: u64) -> String {
-        let source = std::fs::read_to_string(Self::own_sockets()).unwrap();
-        let text = source.replace("version 0000000000\\n", &format!("version {version:010}\\n"));
+        let (file, _, marker) = self.source();
+        let source = std::fs::read_to_string(file).unwrap();
+        let text = source.replace(marker, &format!("version {version:010}\\n"));
         assert_ne!(source, text);
         text
     }
 
     /// The build that a text is.
     pub fn encode(&self, text: &str) -> Vec<u8> {
-        super::guests::encode(&Self::own_sockets(), text, "command")
+        let (file, world, _) = self.source();
+        super::guests::encode(&file, text, world)
     }
 
-    fn own_sockets() -> PathBuf {
-        root().join("tests/guests/version.wat")
+    /// The text's file, its world, and what is replaced by the version.
+    fn source(&self) -> (PathBuf, &'static str, &'static str) {
+        match self.kind {
+            Kind::Http => (
+                root().join("examples/hello/src/hello.wat"),
+                "http",
+                "hello from wasmrun\\n",
+            ),
+            Kind::Tcp => (
+                root().join("tests/guests/version.wat"),
+                "command",
+                "version 0000000000\\n",
+            ),
+        }
     }
 
-    /// A build with so many more functions, one of which differs from build to build.
+    /// A build with so many more functions, one of which differs from build to build; or with the core module that
+    /// `TEST_CODE` names, beside its own.
     pub fn bulky_build(&self, version: u64, functions: usize) -> Vec<u8> {
+        if let Some(module) = std::env::var_os("TEST_CODE") {
+            return super::guests::with_module(self.build(version), &std::fs::read(module).unwrap());
+        }
         // Never built before, by any test run, so that it is not in the cache.
         let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
         self.encode(&super::guests::bulky(&self.text(version), functions, now >> 1))

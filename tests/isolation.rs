@@ -238,6 +238,8 @@ fn every_guest_has_namespaces_of_its_own_and_nothing_else() {
         assert_eq!(field(set), "0000000000000000", "{set}");
     }
     assert_eq!(field("NoNewPrivs:"), "1");
+    // A filter of system calls (proc_pid_status(5)).
+    assert_eq!(field("Seccomp:"), "2");
     // Its root has the compiled code and nothing of the host.
     let root: Vec<_> = std::fs::read_dir(format!("/proc/{guest}/root"))
         .unwrap()

@@ -13,14 +13,15 @@ pub fn namespaced(name: &str, variables: &[(&str, &str)], test: impl FnOnce()) {
         command("ip", &["link", "set", "lo", "up"]);
         return test();
     }
-    let output = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--net", "--mount", "--"])
+    // One that hangs fails, and does not hold all others up.
+    let output = Command::new("timeout")
+        .args(["180", "unshare", "--user", "--map-root-user", "--net", "--mount", "--"])
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", name, "--nocapture", "--test-threads=1"])
         .env(INSIDE, "1")
         .envs(variables.iter().copied())
         .output()
-        .expect("util-linux's unshare runs");
+        .expect("coreutils' timeout and util-linux's unshare run");
     let text = format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),

@@ -16,10 +16,12 @@
 //! the keeper (`PR_SET_PDEATHSIG`); everything in the pid namespace is killed with init, whatever it has done to its own
 //! settings. The kernel frees namespaces, mounts and sockets with the last process. Nothing has to be cleaned up.
 
+mod filter;
 mod init;
 mod root;
 mod surrender;
 
+pub use filter::FilterError;
 pub use root::{Bind, RootError};
 pub use surrender::SurrenderError;
 
@@ -55,6 +57,9 @@ pub enum JailError {
     /// A privilege could not be given up.
     #[error(transparent)]
     Surrender(#[from] SurrenderError),
+    /// System calls could not be limited.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
     /// The socket factory did not start.
     #[error("init could not set up the guest's network: {0}")]
     Init(String),
@@ -134,6 +139,18 @@ fn become_guest(plan: &Plan, mut ready: io::PipeReader) -> Result<(), JailError>
         return Err(JailError::Init(word));
     }
     surrender::everything()?;
+    filter::install()?;
+    Ok(())
+}
+
+/// Limits the calling thread, and all that it starts, to the system calls that a guest's process has.
+///
+/// # Errors
+///
+/// The kernel has no seccomp filters.
+pub fn limit_system_calls() -> Result<(), JailError> {
+    surrender::everything()?;
+    filter::install()?;
     Ok(())
 }
 

@@ -42,6 +42,8 @@ pub(super) enum Attempt {
     UnderWay,
     /// Nobody listens; the phase is `Waiting`.
     Later,
+    /// The guest took the connection and has reset it already.
+    Reset,
     /// It makes no sense to go on.
     Hopeless(Errno),
 }
@@ -178,6 +180,7 @@ impl Connection {
                     | Errno::PIPE
                     | Errno::TIMEDOUT,
                 ) => {}
+                Err(Errno::CONNABORTED) => return Attempt::Reset,
                 Err(errno) => return Attempt::Hopeless(errno),
             }
         }
@@ -211,8 +214,12 @@ impl Connection {
                     self.phase = Phase::Open { guest, target };
                     Attempt::Connected
                 }
-                Ok(Err(_)) | Err(_) => {
+                ended => {
                     target.closed();
+                    // An attempt that is refused says so; a reset comes after the handshake.
+                    if matches!(ended, Ok(Err(Errno::CONNRESET))) {
+                        return Attempt::Reset;
+                    }
                     self.attempt_from(target, candidate + 1, now)
                 }
             },
@@ -334,7 +341,8 @@ fn connect(target: &Target, to: SocketAddr, peer: SocketAddr) -> rustix::io::Res
 }
 
 /// Connects without waiting. On loopback the handshake is over when connect(2) returns, although it says
-/// "in progress"; the second call asks for the result and saves a turn through epoll.
+/// "in progress"; the second call asks for the result and saves a turn through epoll. ECONNABORTED is a connection that was
+/// accepted and reset between the two calls: it is not to be tried again.
 pub(crate) fn start(socket: &OwnedFd, to: SocketAddr) -> rustix::io::Result<bool> {
     match rustix::net::connect(socket, &to) {
         Ok(()) => return Ok(true),
@@ -344,6 +352,7 @@ pub(crate) fn start(socket: &OwnedFd, to: SocketAddr) -> rustix::io::Result<bool
     match rustix::net::connect(socket, &to) {
         Ok(()) | Err(Errno::ISCONN) => Ok(true),
         Err(Errno::ALREADY | Errno::INPROGRESS) => Ok(false),
+        Err(Errno::CONNRESET) => Err(Errno::CONNABORTED),
         Err(errno) => Err(errno),
     }
 }

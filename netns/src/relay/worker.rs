@@ -439,6 +439,7 @@ impl Worker {
                 }
             }
             Attempt::Later => self.wait(key),
+            Attempt::Reset => self.close(key, Ending::Reset),
             Attempt::Hopeless(errno) => {
                 self.tell(Notice::Failed {
                     guest_port: self.connections[key].forward.guest_port(),

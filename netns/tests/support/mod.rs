@@ -1,5 +1,5 @@
 //! Tests that own their network; a second network namespace inside is "the guest's".
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(dead_code, unused_imports, reason = "each test file uses its own part")]
 
 use netns::{Forward, Forwarder, Limits, Notice, Rule, SocketFactory, Target};
 use nix::sched::{CloneFlags, unshare};

@@ -1,0 +1,225 @@
+//! The only seccomp(2): the system calls that are left to a guest's process.
+//!
+//! It is what wasmtime, WASI's files, clocks and sockets, tokio and libc need, and no more. All else answers ENOSYS, as
+//! if the kernel did not have it, which libraries know how to live with. Namespaces bound what the calls that are here can
+//! reach; what is not here is the rest of the kernel: new processes and programs, other processes, mounts, modules, BPF,
+//! io_uring, keys, performance counters, and sockets of the families that no network namespace confines (AF_VSOCK).
+
+use nix::libc;
+use seccompiler::{
+    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule,
+};
+use std::collections::BTreeMap;
+
+/// System calls could not be limited.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot limit the guest's system calls")]
+pub struct FilterError(#[from] seccompiler::Error);
+
+impl From<BackendError> for FilterError {
+    fn from(error: BackendError) -> FilterError {
+        FilterError(error.into())
+    }
+}
+
+/// Calls that are there whatever their arguments.
+const PLAIN: &[libc::c_long] = &[
+    // Memory and threads.
+    libc::SYS_brk,
+    libc::SYS_futex,
+    libc::SYS_get_robust_list,
+    libc::SYS_madvise,
+    libc::SYS_membarrier,
+    libc::SYS_memfd_create,
+    libc::SYS_mincore,
+    libc::SYS_mmap,
+    libc::SYS_mprotect,
+    libc::SYS_mremap,
+    libc::SYS_munmap,
+    libc::SYS_rseq,
+    libc::SYS_sched_getaffinity,
+    libc::SYS_sched_yield,
+    libc::SYS_set_robust_list,
+    libc::SYS_set_tid_address,
+    // Itself, its end and its signals. `tgkill` reaches what it sees: its own process, and init, which ignores it.
+    libc::SYS_exit,
+    libc::SYS_exit_group,
+    libc::SYS_getpid,
+    libc::SYS_getrandom,
+    libc::SYS_getrusage,
+    libc::SYS_gettid,
+    libc::SYS_restart_syscall,
+    libc::SYS_rt_sigaction,
+    libc::SYS_rt_sigprocmask,
+    libc::SYS_rt_sigreturn,
+    libc::SYS_sigaltstack,
+    libc::SYS_sysinfo,
+    libc::SYS_tgkill,
+    libc::SYS_uname,
+    // Clocks.
+    libc::SYS_clock_getres,
+    libc::SYS_clock_gettime,
+    libc::SYS_clock_nanosleep,
+    libc::SYS_gettimeofday,
+    libc::SYS_nanosleep,
+    // Waiting.
+    libc::SYS_epoll_create1,
+    libc::SYS_epoll_ctl,
+    libc::SYS_epoll_pwait,
+    libc::SYS_eventfd2,
+    libc::SYS_pipe2,
+    libc::SYS_ppoll,
+    libc::SYS_pselect6,
+    // Descriptors and files.
+    libc::SYS_close,
+    libc::SYS_copy_file_range,
+    libc::SYS_dup,
+    libc::SYS_dup3,
+    libc::SYS_faccessat,
+    libc::SYS_faccessat2,
+    libc::SYS_fadvise64,
+    libc::SYS_fallocate,
+    libc::SYS_fchmod,
+    libc::SYS_fchmodat,
+    libc::SYS_fcntl,
+    libc::SYS_fdatasync,
+    libc::SYS_flock,
+    libc::SYS_fstat,
+    libc::SYS_fstatfs,
+    libc::SYS_fsync,
+    libc::SYS_ftruncate,
+    libc::SYS_getcwd,
+    libc::SYS_getdents64,
+    libc::SYS_linkat,
+    libc::SYS_lseek,
+    libc::SYS_mkdirat,
+    libc::SYS_newfstatat,
+    libc::SYS_openat,
+    libc::SYS_openat2,
+    libc::SYS_pread64,
+    libc::SYS_preadv,
+    libc::SYS_preadv2,
+    libc::SYS_pwrite64,
+    libc::SYS_pwritev,
+    libc::SYS_pwritev2,
+    libc::SYS_read,
+    libc::SYS_readlinkat,
+    libc::SYS_readv,
+    libc::SYS_renameat,
+    libc::SYS_renameat2,
+    libc::SYS_statfs,
+    libc::SYS_statx,
+    libc::SYS_symlinkat,
+    libc::SYS_sync_file_range,
+    libc::SYS_unlinkat,
+    libc::SYS_utimensat,
+    libc::SYS_write,
+    libc::SYS_writev,
+    // Sockets, once they are there.
+    libc::SYS_accept,
+    libc::SYS_accept4,
+    libc::SYS_bind,
+    libc::SYS_connect,
+    libc::SYS_getpeername,
+    libc::SYS_getsockname,
+    libc::SYS_getsockopt,
+    libc::SYS_listen,
+    libc::SYS_recvfrom,
+    libc::SYS_recvmmsg,
+    libc::SYS_recvmsg,
+    libc::SYS_sendmmsg,
+    libc::SYS_sendmsg,
+    libc::SYS_sendto,
+    libc::SYS_setsockopt,
+    libc::SYS_shutdown,
+];
+
+/// Older forms of the same, where the processor's first ABI has them.
+#[cfg(target_arch = "x86_64")]
+const OLD: &[libc::c_long] = &[
+    libc::SYS_access,
+    libc::SYS_dup2,
+    libc::SYS_epoll_wait,
+    libc::SYS_lstat,
+    libc::SYS_mkdir,
+    libc::SYS_open,
+    libc::SYS_poll,
+    libc::SYS_readlink,
+    libc::SYS_rename,
+    libc::SYS_rmdir,
+    libc::SYS_select,
+    libc::SYS_stat,
+    libc::SYS_time,
+    libc::SYS_unlink,
+];
+#[cfg(not(target_arch = "x86_64"))]
+const OLD: &[libc::c_long] = &[];
+
+/// Limits the calling thread and those that it starts. They need `no_new_privs`.
+pub(super) fn install() -> Result<(), FilterError> {
+    let architecture = std::env::consts::ARCH.try_into().map_err(FilterError::from)?;
+    let not_there = SeccompAction::Errno(libc::ENOSYS as u32);
+    let filter = SeccompFilter::new(rules()?, not_there, SeccompAction::Allow, architecture)?;
+    let program: BpfProgram = filter.try_into()?;
+    Ok(seccompiler::apply_filter(&program)?)
+}
+
+fn rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> {
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
+        [PLAIN, OLD].concat().into_iter().map(|call| (call, vec![])).collect();
+    // `clone3` has its flags in memory, where a filter cannot look; libc goes back to `clone` without it.
+    let threads = SeccompCmpOp::MaskedEq(libc::CLONE_THREAD as u64);
+    rules.insert(libc::SYS_clone, vec![when(0, threads, libc::CLONE_THREAD as u64)?]);
+    let internet = |family: i32| -> Result<Vec<SeccompRule>, BackendError> {
+        // The type is in the low bits, flags above it (socket(2)).
+        let one = |kind: i32| {
+            SeccompRule::new(vec![
+                condition(0, SeccompCmpOp::Eq, family as u64)?,
+                condition(1, SeccompCmpOp::MaskedEq(0xf), kind as u64)?,
+            ])
+        };
+        Ok(vec![one(libc::SOCK_STREAM)?, one(libc::SOCK_DGRAM)?])
+    };
+    let families = [internet(libc::AF_INET)?, internet(libc::AF_INET6)?].concat();
+    rules.insert(libc::SYS_socket, families);
+    // The runtime's own pairs: wake-ups of tokio's signal driver.
+    rules.insert(
+        libc::SYS_socketpair,
+        vec![when(0, SeccompCmpOp::Eq, libc::AF_UNIX as u64)?],
+    );
+    let any_of = |argument: u8, values: &[u64]| -> Result<Vec<SeccompRule>, BackendError> {
+        let one = |value: &u64| when(argument, SeccompCmpOp::Eq, *value);
+        values.iter().map(one).collect()
+    };
+    let requests = [
+        libc::FIONBIO,
+        libc::FIONREAD,
+        libc::FIOCLEX,
+        libc::TCGETS,
+        libc::TIOCGWINSZ,
+    ];
+    rules.insert(libc::SYS_ioctl, any_of(1, &requests)?);
+    let names = [libc::PR_SET_NAME, libc::PR_GET_NAME, libc::PR_SET_VMA];
+    let names: Vec<u64> = names.iter().map(|option| *option as u64).collect();
+    rules.insert(libc::SYS_prctl, any_of(0, &names)?);
+    // Its limits can be read (a null pointer for new ones).
+    rules.insert(
+        libc::SYS_prlimit64,
+        vec![SeccompRule::new(vec![SeccompCondition::new(
+            2,
+            SeccompCmpArgLen::Qword,
+            SeccompCmpOp::Eq,
+            0,
+        )?])?],
+    );
+    Ok(rules)
+}
+
+fn condition(argument: u8, operation: SeccompCmpOp, value: u64) -> Result<SeccompCondition, BackendError> {
+    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operation, value)
+}
+
+fn when(argument: u8, operation: SeccompCmpOp, value: u64) -> Result<SeccompRule, BackendError> {
+    SeccompRule::new(vec![condition(argument, operation, value)?])
+}

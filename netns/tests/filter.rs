@@ -1,0 +1,89 @@
+//! What is left of the kernel to a guest's process.
+
+mod support;
+
+use nix::errno::Errno;
+use nix::sched::CloneFlags;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use support::namespaced;
+
+/// Runs `test` on a thread that is limited as a guest's process is.
+fn limited<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
+    let limited = || {
+        netns::jail::limit_system_calls().unwrap();
+        test()
+    };
+    std::thread::spawn(limited).join().unwrap()
+}
+
+fn opens(family: AddressFamily, kind: SockType) -> Result<(), Errno> {
+    socket(family, kind, SockFlag::SOCK_CLOEXEC, None).map(drop)
+}
+
+#[test]
+fn the_rest_of_the_kernel_is_not_there() {
+    namespaced("the_rest_of_the_kernel_is_not_there", || {
+        let not_there = Err(Errno::ENOSYS);
+        // Before, to know that it is the filter.
+        assert_eq!(opens(AddressFamily::Unix, SockType::Stream), Ok(()));
+        assert_eq!(opens(AddressFamily::Netlink, SockType::Raw), Ok(()));
+        limited(move || {
+            for (family, kind) in [
+                (AddressFamily::Unix, SockType::Stream),
+                (AddressFamily::Unix, SockType::SeqPacket),
+                (AddressFamily::Netlink, SockType::Raw),
+                (AddressFamily::Packet, SockType::Raw),
+                (AddressFamily::Vsock, SockType::Stream),
+                (AddressFamily::Alg, SockType::SeqPacket),
+                (AddressFamily::Inet, SockType::Raw),
+                (AddressFamily::Inet6, SockType::Raw),
+            ] {
+                assert_eq!(opens(family, kind), not_there, "{family:?} {kind:?}");
+            }
+            assert_eq!(nix::sched::unshare(CloneFlags::CLONE_NEWUSER), not_there);
+            assert_eq!(nix::sched::unshare(CloneFlags::CLONE_NEWNET), not_there);
+            let network = std::fs::File::open("/proc/thread-self/ns/net").unwrap();
+            assert_eq!(nix::sched::setns(network, CloneFlags::CLONE_NEWNET), not_there);
+            assert_eq!(nix::unistd::execv(c"/bin/true", &[c"true"]).map(drop), not_there);
+            let spawned = std::process::Command::new("/bin/true").spawn();
+            assert_eq!(spawned.unwrap_err().raw_os_error(), Some(Errno::ENOSYS as i32));
+            assert_eq!(nix::unistd::chroot("/"), not_there);
+            assert_eq!(nix::sys::signal::kill(nix::unistd::getppid(), None), not_there);
+            assert_eq!(nix::sys::prctl::set_dumpable(true), not_there);
+            let none: Option<&str> = None;
+            let mounted = nix::mount::mount(none, "/", none, nix::mount::MsFlags::MS_REMOUNT, none);
+            assert_eq!(mounted, not_there);
+            let nofile = rustix::process::Resource::Nofile;
+            let limit = rustix::process::getrlimit(nofile);
+            let set = rustix::process::setrlimit(nofile, limit);
+            assert_eq!(set.unwrap_err(), rustix::io::Errno::NOSYS);
+            let process = rustix::process::pidfd_open(rustix::process::getpid(), rustix::process::PidfdFlags::empty());
+            assert_eq!(process.unwrap_err(), rustix::io::Errno::NOSYS);
+        });
+    });
+}
+
+#[test]
+fn what_a_guest_needs_is_there() {
+    namespaced("what_a_guest_needs_is_there", || {
+        limited(|| {
+            for address in ["127.0.0.1:0", "[::1]:0"] {
+                let listener = TcpListener::bind(address).unwrap();
+                let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+                let (mut server, _) = listener.accept().unwrap();
+                client.write_all(b"x").unwrap();
+                server.read_exact(&mut [0]).unwrap();
+                let socket = UdpSocket::bind(address).unwrap();
+                socket.send_to(b"x", socket.local_addr().unwrap()).unwrap();
+                socket.recv_from(&mut [0]).unwrap();
+            }
+            std::thread::spawn(|| ()).join().unwrap();
+            let memory = rustix::fs::memfd_create("test", rustix::fs::MemfdFlags::CLOEXEC);
+            assert_eq!(std::fs::File::from(memory.unwrap()).metadata().unwrap().len(), 0);
+            assert!(std::fs::read_dir("/").unwrap().count() > 0);
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        });
+    });
+}

@@ -6,7 +6,7 @@ use crate::failure::{Failure, Result};
 use crate::protocol::memory_file;
 use anyhow::{Context, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
-use runtime::{Cache, Key, Source, Tier, Toolchain};
+use runtime::{Cache, Key, Source, Tier, Traits};
 use std::fs::File;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ pub struct Code {
     pub digest: blake3::Hash,
     /// How long the compiler took; none when the code was there.
     pub compiled: Option<Duration>,
-    pub toolchain: Toolchain,
+    pub traits: Traits,
     pub tier: Tier,
     /// What it was made of, where better code can be made of it.
     source: Option<File>,
@@ -54,7 +54,7 @@ impl Code {
             shown: artifact,
             file: source.try_clone().context("cannot hand the guest to the compiler")?,
             digest: self.digest,
-            toolchain: self.toolchain,
+            traits: self.traits,
         };
         source
             .optimized(use_cache.then(open_cache).flatten(), compiler)
@@ -75,16 +75,16 @@ pub async fn prepare(artifact: &Path, use_cache: bool, tiered: Tiered, compiler:
             Failure::usage(error).hint("name a WebAssembly module or component (.wasm, .wat or .cwasm)")
         })?;
     let digest = blake3::hash(&bytes);
-    let toolchain = match form {
-        Source::Wasm => Toolchain::of(&bytes),
-        Source::Wat | Source::Precompiled => Toolchain::Other,
+    let traits = match form {
+        Source::Wasm => Traits::of(&bytes),
+        Source::Wat | Source::Precompiled => Traits::default(),
     };
     if form == Source::Precompiled {
         return Ok(Code {
             path,
             digest,
             compiled: None,
-            toolchain,
+            traits,
             tier: Tier::Optimized,
             source: None,
             temporary: Mutex::default(),
@@ -99,7 +99,7 @@ pub async fn prepare(artifact: &Path, use_cache: bool, tiered: Tiered, compiler:
             path,
             digest,
             compiled: None,
-            toolchain,
+            traits,
             tier: Tier::Optimized,
             source: None,
             temporary: Mutex::default(),
@@ -113,12 +113,12 @@ pub async fn prepare(artifact: &Path, use_cache: bool, tiered: Tiered, compiler:
         shown: artifact,
         file,
         digest,
-        toolchain,
+        traits,
     };
     let in_two_steps = match tiered {
         Tiered::Always => true,
         Tiered::Never => false,
-        Tiered::Auto => bytes.len() >= SMALL && (compiler.is_for_many_builds() || runtime::has_no_memory(&bytes)),
+        Tiered::Auto => bytes.len() >= SMALL && (compiler.is_for_many_builds() || traits.is_made_anew),
     };
     drop(bytes);
     if in_two_steps {
@@ -137,7 +137,7 @@ struct Binary<'a> {
     /// Its content.
     file: File,
     digest: blake3::Hash,
-    toolchain: Toolchain,
+    traits: Traits,
 }
 
 impl Binary<'_> {
@@ -170,7 +170,7 @@ impl Binary<'_> {
             path,
             digest: self.digest,
             compiled: Some(compiled),
-            toolchain: self.toolchain,
+            traits: self.traits,
             tier,
             source: None,
             temporary: Mutex::new(temporary),
@@ -204,7 +204,7 @@ impl Binary<'_> {
 }
 
 fn key(digest: &blake3::Hash) -> Result<Key> {
-    Ok(Key::of(digest).map_err(|error| anyhow!("cannot set up the compiler: {error:#}"))?)
+    Key::of(digest).map_err(|error| anyhow::Error::new(error).into())
 }
 
 /// The folder for compiled code: `WASMRUN_CACHE_DIR`, else the user's cache folder.

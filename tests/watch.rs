@@ -85,9 +85,10 @@ async fn ask_until_told_to_go(address: std::net::SocketAddr) -> (u64, String) {
                 last = String::from_utf8(body.to_vec()).unwrap();
                 asked += 1;
             }
-            // It was told to go away before the request went out, which can be asked again elsewhere.
+            // It was told to go away before the request went out, or was looked at: which can be asked again elsewhere.
             Err(error) => {
-                assert!(error.is_canceled() || error.is_closed(), "{error:?}");
+                let unseen = format!("{error:?}").contains("NO_ERROR, Remote");
+                assert!(unseen || error.is_canceled() || error.is_closed(), "{error:?}");
                 break;
             }
         }

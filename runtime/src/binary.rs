@@ -76,24 +76,16 @@ fn is_text(bytes: &[u8]) -> bool {
 }
 
 /// The language toolchain behind a binary, where it left a trace that matters here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Toolchain {
     /// The Go compiler's own WebAssembly port (`GOOS=wasip1`).
     Go,
     /// Any other.
+    #[default]
     Other,
 }
 
 impl Toolchain {
-    /// Looks at the names of the custom sections; the Go linker writes `go:buildid`.
-    pub fn of(wasm: &[u8]) -> Toolchain {
-        let go = Parser::new(0)
-            .parse_all(wasm)
-            .map_while(Result::ok)
-            .any(|payload| matches!(payload, Payload::CustomSection(section) if section.name() == "go:buildid"));
-        if go { Toolchain::Go } else { Toolchain::Other }
-    }
-
     /// The order of pre-opened descriptors that its programs expect.
     pub fn listeners(self) -> Listeners {
         match self {
@@ -103,27 +95,39 @@ impl Toolchain {
     }
 }
 
-/// Whether this component is one that gets a new instance for each request, so that it has nothing in memory that another
-/// process of the same code would not have: a handler of `wasi:http` 0.2, and nothing newer.
-pub fn has_no_memory(wasm: &[u8]) -> bool {
-    let mut depth = 0;
-    let mut found = false;
-    for payload in Parser::new(0).parse_all(wasm).map_while(Result::ok) {
-        match payload {
-            Payload::ComponentSection { .. } | Payload::ModuleSection { .. } => depth += 1,
-            Payload::End(_) => depth -= 1,
-            Payload::ComponentExportSection(exports) if depth == 0 => {
-                for export in exports.into_iter().map_while(Result::ok) {
-                    if export.name.name.starts_with("wasi:http/handler@") {
-                        return false;
+/// What a binary shows of itself without being compiled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traits {
+    /// What made it.
+    pub toolchain: Toolchain,
+    /// It gets a new instance for each request (`wasi:http` 0.2, and nothing newer), so it has nothing in memory that
+    /// another process of the same code would not have.
+    pub is_made_anew: bool,
+}
+
+impl Traits {
+    /// Looks at the names of custom sections (the Go linker writes `go:buildid`) and of a component's exports. What is
+    /// damaged has none.
+    pub fn of(wasm: &[u8]) -> Traits {
+        let mut traits = Traits::default();
+        let (mut depth, mut is_newer) = (0, false);
+        for payload in Parser::new(0).parse_all(wasm).map_while(Result::ok) {
+            match payload {
+                Payload::CustomSection(section) if section.name() == "go:buildid" => traits.toolchain = Toolchain::Go,
+                Payload::ComponentSection { .. } | Payload::ModuleSection { .. } => depth += 1,
+                Payload::End(_) => depth -= 1,
+                Payload::ComponentExportSection(exports) if depth == 0 => {
+                    for export in exports.into_iter().map_while(Result::ok) {
+                        is_newer |= export.name.name.starts_with("wasi:http/handler@");
+                        traits.is_made_anew |= export.name.name.starts_with("wasi:http/incoming-handler@0.2.");
                     }
-                    found |= export.name.name.starts_with("wasi:http/incoming-handler@0.2.");
                 }
+                _ => {}
             }
-            _ => {}
         }
+        traits.is_made_anew &= !is_newer;
+        traits
     }
-    found
 }
 
 #[cfg(test)]

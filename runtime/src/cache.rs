@@ -12,6 +12,7 @@ use std::io::{self, Seek};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::SystemTime;
 use tempfile::TempDir;
 
@@ -30,6 +31,9 @@ pub enum CacheError {
         #[source]
         source: io::Error,
     },
+    /// There is no compiler for this processor.
+    #[error("cannot set up the compiler: {0}")]
+    Compiler(String),
     /// Somebody else could put code into it.
     #[error("the cache folder {} is not private: it must belong to you and be closed to others (`chmod 700`)", .0.display())]
     NotPrivate(PathBuf),
@@ -45,11 +49,27 @@ impl Key {
     /// # Errors
     ///
     /// The compiler cannot be set up on this processor.
-    pub fn of(source: &blake3::Hash) -> Result<Key, wasmtime::Error> {
+    pub fn of(source: &blake3::Hash) -> Result<Key, CacheError> {
         let mut digest = blake3::Hasher::new();
-        digest.update(&fingerprint(&engine(Allocation::OnDemand, Tier::Optimized)?));
+        digest.update(
+            Key::settings()
+                .as_ref()
+                .map_err(|text| CacheError::Compiler(text.clone()))?,
+        );
         digest.update(source.as_bytes());
         Ok(Key(digest.finalize().to_hex().to_string()))
+    }
+
+    /// What all keys of this program have in common. It takes a millisecond to find out, once, and may be asked for
+    /// early, on a thread that has nothing else to do.
+    pub fn settings() -> &'static Result<[u8; 32], String> {
+        static SETTINGS: OnceLock<Result<[u8; 32], String>> = OnceLock::new();
+        SETTINGS.get_or_init(|| {
+            let engine = engine(Allocation::OnDemand, Tier::Optimized);
+            engine
+                .map(|engine| fingerprint(&engine))
+                .map_err(|error| format!("{error:#}"))
+        })
     }
 }
 

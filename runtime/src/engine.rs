@@ -1,5 +1,6 @@
 //! The one configuration of wasmtime, in two tiers: code compiled under it runs under it.
 
+use crate::http::REQUESTS;
 use serde::{Deserialize, Serialize};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result, Strategy};
 
@@ -13,6 +14,9 @@ pub enum Tier {
     #[default]
     Optimized,
 }
+
+/// Places in a pool: for as many requests as are in the guest at once, and those whose end is under way.
+const POOLED: u32 = REQUESTS as u32 + 64;
 
 /// How instances get their memory. Compiled code does not depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +44,14 @@ pub(crate) fn configuration(allocation: Allocation, tier: Tier) -> Config {
     // A guest in an endless loop yields at each tick, so that everything around it goes on.
     config.epoch_interruption(true);
     if allocation == Allocation::Pooled {
-        let pool = PoolingAllocationConfig::default();
+        let mut pool = PoolingAllocationConfig::default();
+        // Each stack costs two system calls at the start. An instance of a component is several of core modules, of which
+        // few have memories of their own; numbers of instances cost nothing, memories and tables address space.
+        pool.total_stacks(POOLED)
+            .total_component_instances(POOLED)
+            .total_core_instances(POOLED * 64)
+            .total_memories(POOLED * 2)
+            .total_tables(POOLED * 4);
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     }
     config

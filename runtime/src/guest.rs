@@ -11,6 +11,8 @@ pub struct Guest {
     pub code: PathBuf,
     /// The tier that the code was made in.
     pub tier: Tier,
+    /// It looks as if it gets an instance for each request ([`crate::Traits`]). What it is shows when it is loaded.
+    pub is_made_anew: bool,
     /// `argv`, the program's name first.
     pub arguments: Vec<String>,
     /// Environment variables in order; a later one replaces an earlier one of the same name.

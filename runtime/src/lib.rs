@@ -24,7 +24,7 @@ mod memory;
 mod preview1;
 mod run;
 
-pub use binary::{BinaryError, Source, Toolchain, has_no_memory};
+pub use binary::{BinaryError, Source, Toolchain, Traits};
 pub use cache::{Cache, CacheError, Key};
 pub use compile::{CompileError, Compiler};
 pub use engine::Tier;

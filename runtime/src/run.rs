@@ -88,14 +88,7 @@ enum Code {
 }
 
 fn start(guest: Guest, events: &Events, stop: &Stop) -> Result<Outcome> {
-    let mut code = load(&engine(Allocation::OnDemand, guest.tier)?, &guest)?;
-    if let Code::Component(_, Kind::Http02) = code {
-        // An instance a request. Where address space is scarce there is no pool, and a guest with larger tables or more
-        // of anything than a pool's places have does not fit: then instances are mapped one by one.
-        if let Ok(pooled) = engine(Allocation::Pooled, guest.tier).and_then(|pool| load(&pool, &guest)) {
-            code = pooled;
-        }
-    }
+    let code = load_suitably(&guest)?;
     let gate = Gate::new(&guest, events.clone());
     let budget = Budget::new(guest.memory, events.clone());
     match code {
@@ -142,6 +135,24 @@ fn one_thread() -> std::io::Result<tokio::runtime::Runtime> {
 /// Instances of an HTTP guest run side by side.
 fn many_threads() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+/// Loads the code with a pool of instances where each request has its own. Where address space is scarce there is no
+/// pool, and a guest with larger tables or more of anything than a pool's places have does not fit: then instances are
+/// mapped one by one.
+fn load_suitably(guest: &Guest) -> Result<Code> {
+    let pooled = || engine(Allocation::Pooled, guest.tier).and_then(|pool| load(&pool, guest));
+    // Most are what they look like: one engine less to make at the start.
+    if guest.is_made_anew
+        && let Ok(code @ Code::Component(_, Kind::Http02)) = pooled()
+    {
+        return Ok(code);
+    }
+    let code = load(&engine(Allocation::OnDemand, guest.tier)?, guest)?;
+    match code {
+        Code::Component(_, Kind::Http02) if !guest.is_made_anew => Ok(pooled().unwrap_or(code)),
+        _ => Ok(code),
+    }
 }
 
 #[expect(unsafe_code, reason = "compiled code is trusted as it is, see below")]

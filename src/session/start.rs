@@ -178,6 +178,7 @@ impl Session {
         let guest = Guest {
             code: seen(0),
             tier: made.code.tier,
+            is_made_anew: made.code.traits.is_made_anew,
             arguments,
             environment: settings.environment.clone(),
             directories: directories
@@ -191,7 +192,7 @@ impl Session {
             listeners: match settings.listeners {
                 Some(cli::Listeners::AfterDirectories) => runtime::Listeners::AfterDirectories,
                 Some(cli::Listeners::BeforeDirectories) => runtime::Listeners::BeforeDirectories,
-                None => made.code.toolchain.listeners(),
+                None => made.code.traits.toolchain.listeners(),
             },
             memory: settings.memory,
             stdin: settings.stdin,

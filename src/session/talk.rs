@@ -59,7 +59,7 @@ impl Session {
         let Some(live) = &self.serving else { return };
         self.forwards.undetect(&live.listening);
         let forwarded = self.forwards.guest_ports();
-        let is_go = live.kind == Some(Kind::Module) && live.made.code.toolchain == Toolchain::Go;
+        let is_go = live.kind == Some(Kind::Module) && live.made.code.traits.toolchain == Toolchain::Go;
         for forwarded_port in &forwarded {
             if live.listening.contains(forwarded_port) || !self.told.insert(*forwarded_port) {
                 continue;

@@ -3,4 +3,4 @@
 mod instances;
 mod server;
 
-pub(crate) use server::serve;
+pub(crate) use server::{REQUESTS, serve};

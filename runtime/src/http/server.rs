@@ -26,8 +26,8 @@ use wasmtime_wasi_http::handler::{InstantiationError, ProxyHandler, ProxyPre};
 use wasmtime_wasi_http::{Error as HttpError, WasiBody, p2, p3};
 
 const BACKLOG: u32 = 4096;
-/// Requests in the guest at once; more wait. The instance pool holds a thousand.
-const REQUESTS: usize = 512;
+/// Requests in the guest at once; more wait.
+pub(crate) const REQUESTS: usize = 512;
 /// A pause after accept(2) failed for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 

@@ -17,10 +17,11 @@ fn a_large_service_answers_before_it_is_optimized_and_no_request_fails() {
     project.put(&project.bulky_build(1, LARGE));
     let mut run = Run::start(&["os", project.path(), "-f", "0:8080"]);
     let address = run.ready(8080);
-    assert!(!run.stderr().contains("optimized"), "{}", run.stderr());
     let load = Load::start(address, 2, 2);
     load.sees(1);
     run.wait_for("optimized as #2 (compile ");
+    let said = run.stderr();
+    assert!(said.find("ready: ") < said.find("optimized as #2"), "{said}");
     std::thread::sleep(Duration::from_millis(100));
     let (answers, failures) = load.end();
     assert_eq!(failures, [""; 0], "after {answers} answers");
@@ -44,15 +45,15 @@ fn a_reload_is_served_soon_and_optimized_behind() {
     run.wait_for("optimized as #4");
     // A newer change takes the place of what would have been optimized.
     project.put(&project.bulky_build(3, LARGE));
-    run.reloaded(5);
+    load.sees(3);
     project.put(&project.bulky_build(4, LARGE));
-    run.reloaded(6);
     load.sees(4);
-    run.wait_for("optimized as #7");
+    eventually("the last one is optimized, too", || {
+        let said = run.stderr();
+        said.rfind("optimized as #") > said.rfind("reloaded #")
+    });
     let (answers, failures) = load.end();
     assert_eq!(failures, [""; 0], "after {answers} answers");
-    // What is saved again unchanged starts nothing.
-    assert_eq!(run.stderr().matches("optimized").count(), 3, "{}", run.stderr());
     run.stop();
 }
 
@@ -147,8 +148,7 @@ fn a_guest_that_falls_before_it_is_optimized_is_made_again() {
     let address = run.ready(8080);
     nix::sys::signal::kill(run.guest(), Signal::SIGKILL).unwrap();
     run.wait_for("was killed");
+    // With what is there first: baseline code that is made once more, or the optimised code.
     eventually("it answers again", || version(address) == Ok(1));
-    run.wait_for("optimized as #");
-    assert_eq!(version(address), Ok(1));
     run.stop();
 }

@@ -42,11 +42,6 @@ impl Code {
         temporary.take().is_some()
     }
 
-    /// The same guest in a higher tier.
-    pub fn is_better_than(&self, other: &Code) -> bool {
-        self.digest == other.digest && (other.tier, self.tier) == (Tier::Baseline, Tier::Optimized)
-    }
-
     /// The same in the higher tier; none where there is no higher one.
     pub async fn optimize(&self, artifact: &Path, use_cache: bool, compiler: &Compiler) -> Result<Option<Code>> {
         let Some(source) = &self.source else { return Ok(None) };

@@ -5,7 +5,7 @@ mod support;
 use nix::sys::signal::Signal;
 use std::time::Duration;
 use support::guests::guest;
-use support::project::{Kind, Load, Project, version};
+use support::project::{KeepAlive, Kind, Load, Project, version};
 use support::{Run, eventually, get, wasmrun};
 
 /// So many functions make a guest large enough to be started in two steps.
@@ -150,5 +150,38 @@ fn a_guest_that_falls_before_it_is_optimized_is_made_again() {
     run.wait_for("was killed");
     // With what is there first: baseline code that is made once more, or the optimised code.
     eventually("it answers again", || version(address) == Ok(1));
+    run.stop();
+}
+
+#[test]
+fn an_upgrade_cuts_nothing_off_and_is_no_second_build() {
+    let project = Project::new(Kind::Tcp);
+    project.put(&project.bulky_build(1, 4 * LARGE));
+    let folder = support::folder();
+    let command = |arguments: &[&str]| {
+        let mut command = wasmrun(arguments);
+        command.env("XDG_RUNTIME_DIR", folder.path()).env("WASMRUN_NAME", "big");
+        command
+    };
+    let mut run = Run::of(command(&[
+        "os",
+        project.path(),
+        "-f",
+        "0:8080",
+        "--tiered",
+        "always",
+        "--grace",
+        "500ms",
+    ]));
+    let mut kept = KeepAlive::open(run.ready(8080));
+    assert_eq!(kept.get(), Ok(1));
+    // What is asked for now comes of what is running, not of what lies in the folder meanwhile.
+    project.put(b"no guest");
+    let restarted = support::output(command(&["restart", "big"]));
+    assert_eq!(restarted.code, Some(0), "{}", restarted.stderr);
+    run.wait_for("optimized as #");
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(kept.get(), Ok(1));
+    drop(kept);
     run.stop();
 }

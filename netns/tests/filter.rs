@@ -4,7 +4,7 @@ mod support;
 
 use nix::errno::Errno;
 use nix::sched::CloneFlags;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use support::namespaced;
@@ -42,6 +42,13 @@ fn the_rest_of_the_kernel_is_not_there() {
             ] {
                 assert_eq!(opens(family, kind), not_there, "{family:?} {kind:?}");
             }
+            let ping = socket(
+                AddressFamily::Inet,
+                SockType::Datagram,
+                SockFlag::empty(),
+                SockProtocol::Icmp,
+            );
+            assert_eq!(ping.map(drop), not_there);
             assert_eq!(nix::sched::unshare(CloneFlags::CLONE_NEWUSER), not_there);
             assert_eq!(nix::sched::unshare(CloneFlags::CLONE_NEWNET), not_there);
             let network = std::fs::File::open("/proc/thread-self/ns/net").unwrap();

@@ -220,6 +220,8 @@ struct Candidate {
     live: Live,
     /// The change that it is the answer to.
     since: std::time::Instant,
+    /// It is what serves already, with better code.
+    is_upgrade: bool,
     /// It listens everywhere and is asked whether it is well.
     health: Option<Later<anyhow::Result<()>>>,
     /// It has to be ready by then.
@@ -309,7 +311,7 @@ impl Session {
             Happening::Health(Err(error)) => self.candidate_failed(&format!("{error:#}")),
             Happening::CandidateOverdue => self.candidate_overdue(),
             Happening::Made(made) => return self.made(made),
-            Happening::Optimized(made) => self.optimized(made)?,
+            Happening::Optimized(made) => self.optimized(made),
             Happening::Changed(changes) => self.changed(changes).await,
             Happening::Drained(drained) => self.drained(&drained),
             Happening::Restart => {
@@ -349,9 +351,14 @@ impl Session {
             tracing::info!("stopping: {connections}, up to {shown}; Ctrl-C again to end now");
         }
         let mut cut = 0;
+        // Those that drain end by themselves with the grace, but for what an upgrade has left.
+        let end = Instant::now() + self.settings.grace + start::LINGER;
         while !self.draining.is_empty() {
             tokio::select! {
                 drained = self.draining.next() => cut += drained.cut,
+                () = tokio::time::sleep_until(end), if self.draining.live() > 0 => {
+                    cut += self.draining.abort(&self.forwarder);
+                }
                 _ = self.signals.next() => {
                     cut += self.draining.abort(&self.forwarder);
                     break;

@@ -53,19 +53,32 @@ impl Session {
             .then(|| -> super::Later<_> { Box::pin(async move { make::optimize(made, use_cache, &optimizer).await }) });
     }
 
-    /// Better code is there, for a guest that serves or comes again.
-    pub(super) fn optimized(&mut self, made: Result<Option<Made>>) -> Result<()> {
-        self.optimizing = None;
-        match made {
-            Ok(Some(made)) if self.serving.is_some() => self.start(made, std::time::Instant::now())?,
-            Ok(Some(made)) => self.last_made = Some(made),
-            Ok(None) => {}
-            Err(failure) => {
-                tracing::warn!("the guest cannot be optimized: {failure}");
-                self.say_who_serves();
-            }
+    /// Goes on with what was given up for a successor that has not come.
+    pub(super) fn optimize_serving(&mut self) {
+        if let Some(made) = self.serving.as_ref().map(|live| live.made.clone()) {
+            self.optimize(&made);
         }
-        Ok(())
+    }
+
+    /// Better code is there, for a guest that serves or comes again. Nobody has asked for it, so what goes wrong with it
+    /// ends nothing.
+    pub(super) fn optimized(&mut self, made: Result<Option<Made>>) {
+        self.optimizing = None;
+        let started = match made {
+            Ok(Some(made)) if self.serving.is_some() => self.start(made, std::time::Instant::now()),
+            Ok(made) => {
+                self.last_made = made.or(self.last_made.take());
+                Ok(())
+            }
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = started {
+            tracing::warn!("the guest cannot be optimized: {failure}");
+            self.say_who_serves();
+        }
+        if let Some(candidate) = &mut self.candidate {
+            candidate.is_upgrade = true;
+        }
     }
 
     /// Starts what ran last, and makes it anew where its code is gone.
@@ -85,6 +98,11 @@ impl Session {
         let Some(live) = self.serving.as_ref().filter(|live| live.kind.is_some()) else {
             return;
         };
+        // One that starts with the same has yet to find it.
+        let shared = |candidate: &Candidate| Arc::ptr_eq(&candidate.live.made.code, &live.made.code);
+        if self.candidate.as_ref().is_some_and(shared) {
+            return;
+        }
         let passes = !goes_on || live.made.code.tier == Tier::Baseline;
         if passes && live.made.code.let_go() {
             let code = live.made.code.clone();
@@ -104,16 +122,17 @@ impl Session {
                     self.settings.watch.is_some() && self.candidate.is_none() && !making.anyway && !self.is_outdated();
                 if let Some(live) = self.serving.as_ref().filter(|live| unchanged && same(live)) {
                     tracing::info!("nothing changed in the guest: #{} serves on", live.number);
-                    let made = live.made.clone();
-                    self.optimize(&made);
+                    self.optimize_serving();
                     return Ok(Step::GoOn);
                 }
                 self.backoff.reset();
                 self.start(made, making.since)?;
             }
-            Err(failure) if self.settings.watch.is_some() => {
+            // What serves is not ended by a successor that cannot be made.
+            Err(failure) if self.settings.watch.is_some() || self.serving.is_some() => {
                 report::failure(&failure);
                 self.say_who_serves();
+                self.optimize_serving();
             }
             Err(failure) => return Err(failure),
         }
@@ -134,6 +153,7 @@ impl Session {
             self.candidate = Some(Candidate {
                 live,
                 since,
+                is_upgrade: false,
                 health: None,
                 due: Instant::now() + self.settings.connect_timeout,
             });

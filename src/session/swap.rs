@@ -93,14 +93,25 @@ impl Session {
     /// The candidate is dropped, which ends it.
     pub(super) fn candidate_failed(&mut self, why: &str) {
         let Some(candidate) = self.candidate.take() else { return };
-        self.optimizing = None;
         tracing::error!("#{} did not take over: {why}", candidate.live.number);
         self.say_who_serves();
+        // An upgrade that fails is not tried again.
+        self.optimizing = None;
+        if !candidate.is_upgrade {
+            self.optimize_serving();
+        }
+        self.forget_code();
     }
 
     /// The candidate serves; the one before it drains. New connections go to the new one from the next line on.
     pub(super) fn swap(&mut self) {
-        let Some(Candidate { live, since, .. }) = self.candidate.take() else {
+        let Some(Candidate {
+            live,
+            since,
+            is_upgrade,
+            ..
+        }) = self.candidate.take()
+        else {
             return;
         };
         let target = live.generation.target.clone();
@@ -117,12 +128,11 @@ impl Session {
         let (number, total) = (live.number, milliseconds(since.elapsed()));
         self.forwards.undetect(&live.listening);
         let ports = live.listening.clone();
-        let code = live.made.code.clone();
-        let old = self.serving.replace(live);
-        let better = old.as_ref().is_some_and(|old| code.is_better_than(&old.made.code));
-        if let Some(old) = old {
+        if let Some(old) = self.serving.replace(live) {
             old.generation.retire();
-            self.draining.add(old, self.forwarder.clone(), self.settings.grace);
+            // An upgrade that nobody asked for cuts nothing off.
+            let grace = if is_upgrade { Duration::MAX } else { self.settings.grace };
+            self.draining.add(old, self.forwarder.clone(), grace);
         }
         self.forget_code();
         for port in ports {
@@ -133,7 +143,7 @@ impl Session {
             live => format!(", {} draining", plural(live, "connection")),
         };
         let steps = steps.join(", ");
-        if better {
+        if is_upgrade {
             tracing::info!(
                 event = "optimized",
                 generation = number,

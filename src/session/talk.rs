@@ -57,7 +57,10 @@ impl Session {
     /// Says once of each forwarded port that nobody listens on it, and where the guest listens instead.
     pub(super) fn look_for_listeners(&mut self) {
         let Some(live) = &self.serving else { return };
-        self.forwards.undetect(&live.listening);
+        // One that listens nowhere is still on its way.
+        if !live.listening.is_empty() {
+            self.forwards.undetect(&live.listening);
+        }
         let forwarded = self.forwards.guest_ports();
         let is_go = live.kind == Some(Kind::Module) && live.made.code.traits.toolchain == Toolchain::Go;
         for forwarded_port in &forwarded {

@@ -105,6 +105,7 @@ impl Session {
             // What was starting is older than this.
             self.candidate = None;
             self.restart = None;
+            self.forget_code();
             self.make(changes.since, false);
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! It is what wasmtime, WASI's files, clocks and sockets, tokio and libc need, and no more. All else answers ENOSYS, as
 //! if the kernel did not have it, which libraries know how to live with. Namespaces bound what the calls that are here can
-//! reach; what is not here is the rest of the kernel: new processes and programs, other processes, mounts, modules, BPF,
+//! reach; what is not here is the rest of the kernel: new processes and programs, other processes, mounts, modules, bpf(2),
 //! io_uring, keys, performance counters, and sockets of the families that no network namespace confines (AF_VSOCK).
 
 use nix::libc;
@@ -172,14 +172,21 @@ fn rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> {
     let threads = SeccompCmpOp::MaskedEq(libc::CLONE_THREAD as u64);
     rules.insert(libc::SYS_clone, vec![when(0, threads, libc::CLONE_THREAD as u64)?]);
     let internet = |family: i32| -> Result<Vec<SeccompRule>, BackendError> {
-        // The type is in the low bits, flags above it (socket(2)).
-        let one = |kind: i32| {
+        // The type is in the low bits, flags above it; protocol 0 is the type's first, TCP or UDP (socket(2)). Others
+        // have modules that the kernel would load.
+        let one = |kind: i32, protocol: i32| {
             SeccompRule::new(vec![
                 condition(0, SeccompCmpOp::Eq, family as u64)?,
                 condition(1, SeccompCmpOp::MaskedEq(0xf), kind as u64)?,
+                condition(2, SeccompCmpOp::Eq, protocol as u64)?,
             ])
         };
-        Ok(vec![one(libc::SOCK_STREAM)?, one(libc::SOCK_DGRAM)?])
+        Ok(vec![
+            one(libc::SOCK_STREAM, 0)?,
+            one(libc::SOCK_STREAM, libc::IPPROTO_TCP)?,
+            one(libc::SOCK_DGRAM, 0)?,
+            one(libc::SOCK_DGRAM, libc::IPPROTO_UDP)?,
+        ])
     };
     let families = [internet(libc::AF_INET)?, internet(libc::AF_INET6)?].concat();
     rules.insert(libc::SYS_socket, families);

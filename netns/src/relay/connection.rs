@@ -42,7 +42,7 @@ pub(super) enum Attempt {
     UnderWay,
     /// Nobody listens; the phase is `Waiting`.
     Later,
-    /// The guest took the connection and has reset it already.
+    /// The connection was made, and is reset already: by the guest, or by its end.
     Reset,
     /// It makes no sense to go on.
     Hopeless(Errno),

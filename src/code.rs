@@ -74,31 +74,24 @@ pub async fn prepare(artifact: &Path, use_cache: bool, tiered: Tiered, compiler:
         Source::Wasm => Traits::of(&bytes),
         Source::Wat | Source::Precompiled => Traits::default(),
     };
+    let there = |path: PathBuf| Code {
+        path,
+        digest,
+        compiled: None,
+        traits,
+        tier: Tier::Optimized,
+        source: None,
+        temporary: Mutex::default(),
+    };
     if form == Source::Precompiled {
-        return Ok(Code {
-            path,
-            digest,
-            compiled: None,
-            traits,
-            tier: Tier::Optimized,
-            source: None,
-            temporary: Mutex::default(),
-        });
+        return Ok(there(path));
     }
     let cache = use_cache.then(open_cache).flatten();
     if let Some(cache) = &cache
         && let Some(path) = cache.find(&key(&digest)?)
     {
         tracing::debug!("code: cached, {}", path.display());
-        return Ok(Code {
-            path,
-            digest,
-            compiled: None,
-            traits,
-            tier: Tier::Optimized,
-            source: None,
-            temporary: Mutex::default(),
-        });
+        return Ok(there(path));
     }
     // The very bytes whose digest is the key: the file may change meanwhile.
     let mut file = memory_file("source")?;

@@ -52,11 +52,7 @@ impl Stop {
 
     /// Says that another guest has taken over. Clients that can be told to go there are.
     pub fn retire(&self) {
-        self.0.send_if_modified(|asked| {
-            let first = *asked < Asked::Retire;
-            *asked = (*asked).max(Asked::Retire);
-            first
-        });
+        self.0.send_modify(|asked| *asked = (*asked).max(Asked::Retire));
     }
 
     pub(crate) async fn asked(&self) {

@@ -46,8 +46,10 @@ use tokio::time::Instant;
 pub async fn run(os: &Os) -> Result<u8> {
     // From here on signals wait for us instead of ending the process.
     let signals = Signals::new()?;
-    // Needed soon, and to be had meanwhile.
-    std::thread::spawn(runtime::Key::settings);
+    if !os.no_cache {
+        // Needed soon, and to be had meanwhile.
+        std::thread::spawn(runtime::Key::settings);
+    }
     let file = File::find(os.config.as_deref(), &os.path)?;
     let settings = settings::resolve(os, file.as_ref())?;
     if let Some(file) = &file {

@@ -138,12 +138,11 @@ fn become_guest(plan: &Plan, mut ready: io::PipeReader) -> Result<(), JailError>
     if word != init::READY {
         return Err(JailError::Init(word));
     }
-    surrender::everything()?;
-    filter::install()?;
-    Ok(())
+    limit_system_calls()
 }
 
-/// Limits the calling thread, and all that it starts, to the system calls that a guest's process has.
+/// Takes every privilege from the calling thread, and all that it starts, and leaves it the system calls that a guest's
+/// process has.
 ///
 /// # Errors
 ///

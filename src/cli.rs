@@ -137,6 +137,9 @@ pub struct Os {
     /// How long a client of a forward of datagrams is remembered after the last one, for example 60s
     #[arg(long, value_name = "TIME", env = "WASMRUN_UDP_IDLE")]
     pub udp_idle: Option<String>,
+    /// How connections get from this machine's ports to the guest
+    #[arg(long, value_enum, value_name = "PATH", env = "WASMRUN_FORWARD_PATH")]
+    pub forward_path: Option<ForwardPath>,
     /// Most connections at once; more wait in the queue
     #[arg(long, value_name = "NUMBER", env = "WASMRUN_MAX_CONNECTIONS")]
     pub max_connections: Option<usize>,
@@ -179,6 +182,18 @@ pub enum Listeners {
     AfterDirectories,
     /// Listeners from descriptor 3, then directories: Go. The default for binaries that Go made
     BeforeDirectories,
+}
+
+/// How connections get from the host's ports to the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardPath {
+    /// adopt, but with --watch splice
+    Auto,
+    /// The guest accepts them itself, where it can: wasip1 modules, and wasi:http without wasi:sockets
+    Adopt,
+    /// Through a relay
+    Splice,
 }
 
 /// When a guest starts with code that is there soon, and again with the best code when that is ready.

@@ -72,7 +72,8 @@ pub async fn prepare(artifact: &Path, use_cache: bool, tiered: Tiered, compiler:
     let digest = blake3::hash(&bytes);
     let traits = match form {
         Source::Wasm => Traits::of(&bytes),
-        Source::Wat | Source::Precompiled => Traits::default(),
+        Source::Wat => Traits::of_text(&bytes),
+        Source::Precompiled => Traits::default(),
     };
     let there = |path: PathBuf| Code {
         path,

@@ -1,6 +1,6 @@
 //! `.wasmrun.toml` as it is written. Meaning is given in `settings`.
 
-use crate::cli::{Listeners, Restart, Tiered};
+use crate::cli::{ForwardPath, Listeners, Restart, Tiered};
 use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
 use serde::Deserialize;
@@ -45,6 +45,7 @@ pub struct Network {
     pub udp_idle: Option<Spanned<String>>,
     pub max_connections: Option<usize>,
     pub auto_forward: Option<bool>,
+    pub path: Option<ForwardPath>,
 }
 
 /// What makes the guest's file.

@@ -228,6 +228,7 @@ async fn try_jail() -> Result<Inside> {
         task: Task::Probe,
         binds: Some(Vec::new()),
         stdin: false,
+        adopts: None,
     };
     let mut generation = Generation::start(probe, None)?;
     let inside = match generation.message().await {

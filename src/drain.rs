@@ -6,6 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
+/// A generation says within this that it accepts no more.
+pub const RELEASE: Duration = Duration::from_millis(500);
+
 /// A generation that has gone.
 pub struct Drained {
     pub number: u64,
@@ -52,6 +55,8 @@ impl Draining {
         let live = self.live();
         for target in self.targets.drain(..) {
             forwarder.abort(&target);
+            // Those that it has accepted itself end with its process, which ends with the last.
+            target.has_adopted(0);
         }
         live
     }
@@ -59,10 +64,14 @@ impl Draining {
 
 async fn drain(mut live: Live, forwarder: Arc<Forwarder>, grace: Duration) -> Drained {
     let target = live.generation.target.clone();
-    // What the guest still says is let go, so that it is not held up. Its own end is not the end of its connections, whose
-    // last bytes may be on their way.
+    live.give_back(RELEASE).await;
+    // Its own end is not the end of its connections through a relay, whose last bytes may be on their way.
     let listen = async {
-        while live.generation.message().await.is_some() {}
+        while let Some(message) = live.generation.message().await {
+            // It counts its connections; what else it says is let go, so that it is not held up.
+            let _ = live.take(message);
+        }
+        live.ledger.close();
         std::future::pending::<()>().await;
     };
     tokio::select! {
@@ -75,6 +84,7 @@ async fn drain(mut live: Live, forwarder: Arc<Forwarder>, grace: Duration) -> Dr
         forwarder.abort(&target);
     }
     live.finish().await;
+    live.ledger.close();
     Drained {
         number: live.number,
         cut,

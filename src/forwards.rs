@@ -2,9 +2,12 @@
 
 use crate::control::{ForwardState, Source};
 use crate::failure::{Failure, Result};
+use crate::ledger::{self, Ledger};
+use crate::live::Live;
 use crate::report;
 use anyhow::anyhow;
 use netns::{Bind, Forward, Forwarder, Mapping, Protocol, Target};
+use runtime::Counts;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,6 +26,8 @@ struct Bound {
     forward: Arc<Forward>,
     /// Its ready line was printed.
     said: bool,
+    /// What generations that are gone have accepted themselves.
+    adopted: Counts,
 }
 
 impl Bound {
@@ -43,6 +48,8 @@ pub struct Forwards {
     forwarder: Arc<Forwarder>,
     bound: Vec<Bound>,
     target: Option<Arc<Target>>,
+    /// Of generations that accept themselves, and are not forgotten yet.
+    ledgers: Vec<Arc<Ledger>>,
 }
 
 /// Forwards that were added.
@@ -72,6 +79,7 @@ impl Forwards {
             forwarder,
             bound: Vec::new(),
             target: None,
+            ledgers: Vec::new(),
         };
         for (mapping, listeners) in listeners {
             forwards.add(mapping, listeners, Source::Settings);
@@ -129,6 +137,7 @@ impl Forwards {
             source,
             forward,
             said: false,
+            adopted: Counts::default(),
         });
         id
     }
@@ -164,20 +173,31 @@ impl Forwards {
     }
 
     /// Each as `ps` shows it.
-    pub fn states(&self) -> Vec<ForwardState> {
+    pub fn states(&mut self) -> Vec<ForwardState> {
+        let (gone, ledgers) = std::mem::take(&mut self.ledgers)
+            .into_iter()
+            .partition::<Vec<_>, _>(|ledger| Arc::strong_count(ledger) == 1);
+        self.ledgers = ledgers;
+        for bound in &mut self.bound {
+            let counts = gone.iter().map(|ledger| ledger.of(bound.forward.id()));
+            bound.adopted = counts.fold(bound.adopted, ledger::add);
+        }
         let state = |bound: &Bound| {
             let counters = bound.forward.counters();
+            let counts = self.ledgers.iter().map(|ledger| ledger.of(bound.forward.id()));
+            let adopted = counts.fold(bound.adopted, ledger::add);
             ForwardState {
                 hosts: bound.forward.addresses().to_vec(),
                 guest: bound.mapping.guest,
                 protocol: bound.mapping.protocol,
                 source: bound.source,
-                live: counters.live.load(Relaxed),
-                accepted: counters.accepted.load(Relaxed),
+                adopted: bound.forward.is_lent(),
+                live: counters.live.load(Relaxed).saturating_add(adopted.live),
+                accepted: counters.accepted.load(Relaxed).saturating_add(adopted.accepted),
                 refused: counters.refused.load(Relaxed),
                 reset: counters.reset.load(Relaxed),
-                to_guest: counters.to_guest.load(Relaxed),
-                to_client: counters.to_client.load(Relaxed),
+                to_guest: counters.to_guest.load(Relaxed).saturating_add(adopted.to_guest),
+                to_client: counters.to_client.load(Relaxed).saturating_add(adopted.to_client),
                 spliced: counters.spliced.load(Relaxed),
             }
         };
@@ -211,21 +231,32 @@ impl Forwards {
         bound.forward.addresses().first().map(SocketAddr::port)
     }
 
-    /// Sends new connections to another guest, or lets them wait.
+    /// Sends new connections to another guest, or lets them wait. Whoever accepted them itself has stopped, or is gone.
     pub fn retarget(&mut self, target: Option<Arc<Target>>) {
         self.target.clone_from(&target);
         for bound in &self.bound {
             self.forwarder.retarget(&bound.forward, target.clone());
+            self.forwarder.reclaim(&bound.forward);
         }
     }
 
-    /// The serving guest listens on `guest_port`: who waits goes on, and the ready lines are printed once. False when
-    /// no forward leads there.
-    pub fn listening(&mut self, port: Port) -> bool {
+    /// The serving guest listens on a port: who waits goes on, and the ready lines are printed once. False when no forward
+    /// leads there. A guest that accepts from the host's listeners gets them.
+    pub fn listening(&mut self, port: Port, guest: &mut Live) -> bool {
         let mut found = false;
+        let adopts = guest.given.adopts.is_some() && port.0 == Protocol::Tcp;
         for bound in self.bound.iter_mut().filter(|bound| bound.port() == port) {
             found = true;
             self.forwarder.wake(&bound.forward);
+            if adopts && !bound.forward.is_lent() {
+                let listeners = self.forwarder.lend(&bound.forward);
+                if !guest.adopt(bound.forward.id(), port.1, listeners) {
+                    self.forwarder.reclaim(&bound.forward);
+                }
+                if !self.ledgers.iter().any(|known| Arc::ptr_eq(known, &guest.ledger)) {
+                    self.ledgers.push(guest.ledger.clone());
+                }
+            }
             if !std::mem::replace(&mut bound.said, true) {
                 for host in bound.forward.addresses() {
                     report::ready(*host, port.1, port.0);

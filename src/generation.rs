@@ -6,16 +6,20 @@ use crate::protocol::{self, Bind, GUEST, Launch, Message, Order, Task};
 use anyhow::Context;
 use netns::{SocketFactory, Target, passing};
 use rustix::net::RecvFlags;
+use rustix::net::sockopt::{self, Timeout};
 use std::fs::File;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::process::Child;
 use tokio::sync::mpsc::{Receiver, channel};
 
 /// What a guest that was ended had written is passed on for this long.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// An order is taken within this; it takes microseconds.
+const ORDER: Duration = Duration::from_millis(200);
 /// Messages that wait to be looked at.
 const MESSAGES: usize = 64;
 
@@ -25,6 +29,7 @@ pub struct Generation {
     channel: Arc<OwnedFd>,
     messages: Receiver<Message>,
     output: Option<Output>,
+    is_deaf: AtomicBool,
     pub target: Arc<Target>,
 }
 
@@ -35,6 +40,8 @@ pub struct Start {
     /// None: no isolation.
     pub binds: Option<Vec<Bind>>,
     pub stdin: bool,
+    /// It accepts from listeners of the host, so many connections at once.
+    pub adopts: Option<usize>,
 }
 
 impl Generation {
@@ -42,6 +49,8 @@ impl Generation {
     /// must be the main one.
     pub fn start(start: Start, output: Option<(Output, Ends)>) -> Result<Generation> {
         let (ours, theirs) = passing::channel().context("cannot make a channel")?;
+        // A process that does not read its orders holds nobody up.
+        sockopt::set_socket_timeout(&ours, Timeout::Send, Some(ORDER)).context("cannot set up a channel")?;
         let (factory, their_factory) = if start.binds.is_some() {
             let (ours, theirs) = passing::channel().context("cannot make a channel")?;
             (SocketFactory::remote(ours), Some(theirs))
@@ -60,6 +69,7 @@ impl Generation {
             .context("cannot start the guest's process")?;
         let launch = Launch {
             supervisor: rustix::process::getpid().as_raw_pid(),
+            adopts: start.adopts,
             binds: start.binds,
             task: start.task,
         };
@@ -79,6 +89,7 @@ impl Generation {
             channel,
             messages,
             output,
+            is_deaf: AtomicBool::new(false),
             target: Target::announced(factory),
         })
     }
@@ -122,9 +133,34 @@ impl Generation {
         self.order(&Order::Stop);
     }
 
-    fn order(&self, order: &Order) {
-        // A process that is gone has stopped.
-        let _ = protocol::send(&*self.channel, order);
+    /// Leaves listeners of a forward to the guest. False when it does not take them.
+    pub fn adopt(&self, forward: u64, port: u16, listeners: &[OwnedFd]) -> bool {
+        let fds: Vec<BorrowedFd<'_>> = listeners.iter().map(AsFd::as_fd).collect();
+        self.order_with(&Order::Adopt { forward, port }, &fds)
+    }
+
+    /// Asks what came through adopted listeners.
+    pub fn count(&self) -> bool {
+        self.order(&Order::Count)
+    }
+
+    /// Asks for adopted listeners back.
+    pub fn release(&self) -> bool {
+        self.order(&Order::Release)
+    }
+
+    fn order(&self, order: &Order) -> bool {
+        self.order_with(order, &[])
+    }
+
+    fn order_with(&self, order: &Order, fds: &[BorrowedFd<'_>]) -> bool {
+        // A process that is gone has stopped; one that does not listen is told nothing more.
+        if self.is_deaf.load(Relaxed) {
+            return false;
+        }
+        let sent = protocol::send_with(&*self.channel, order, fds).is_ok();
+        self.is_deaf.store(!sent, Relaxed);
+        sent
     }
 
     /// Ends the process at once.

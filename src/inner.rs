@@ -6,7 +6,7 @@ use crate::failure::{FAILED, TRAPPED};
 use crate::protocol::{self, Bind, Inside, Job, JobDone, Launch, Message, Order, Task};
 use anyhow::{Context, Result, anyhow};
 use netns::jail::{self, JailError};
-use runtime::{Attempt, Compiler, Events, Guest, Outcome, Stop};
+use runtime::{Adoption, Attempt, Compiler, Counts, Events, Guest, Outcome, Stop};
 use rustix::net::RecvFlags;
 use rustix::process::{Signal, set_parent_process_death_signal};
 use std::fs::File;
@@ -15,6 +15,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 
+/// Forwards in one message of counts.
+const COUNTS: usize = 256;
 /// How much less a compile that nobody waits for may press on.
 const BACKGROUND: i32 = 10;
 
@@ -80,32 +82,40 @@ fn run() -> Result<u8> {
     drop(stdin);
     // What top(1) and the out-of-memory killer call it; as it is, all of them are "exe".
     let _ = rustix::thread::set_name(c"wasmrun-guest");
-    if let Err(error) = enter(&launch, factory) {
-        let message = Message::Jail {
-            errno: errno(&error),
-            error: protocol::shorten(netns::chain(&error)),
-        };
-        protocol::send(&channel, &message)?;
-        return Ok(FAILED);
-    }
+    let listeners = match enter(&launch, factory) {
+        Ok(listeners) => listeners,
+        Err(error) => {
+            let message = Message::Jail {
+                errno: errno(&error),
+                error: protocol::shorten(netns::chain(&error)),
+            };
+            protocol::send(&channel, &message)?;
+            return Ok(FAILED);
+        }
+    };
     let channel = Arc::new(channel);
     match launch.task {
         Task::Probe => {
             protocol::send(&channel, &Message::Inside(look_around()))?;
             Ok(0)
         }
-        Task::Run(guest) => run_guest(*guest, channel),
+        Task::Run(guest) => run_guest(*guest, launch.adopts, listeners, channel),
     }
 }
 
-fn enter(launch: &Launch, factory: Option<OwnedFd>) -> Result<(), JailError> {
+fn enter(launch: &Launch, factory: Option<OwnedFd>) -> Result<Vec<OwnedFd>, JailError> {
     let (Some(binds), Some(factory)) = (&launch.binds, factory) else {
         set_parent_process_death_signal(Some(Signal::KILL)).map_err(|errno| JailError::Process(errno.into()))?;
-        return Ok(());
+        return Ok(Vec::new());
+    };
+    let listens = match &launch.task {
+        Task::Run(guest) if launch.adopts.is_some() => Some(guest.ports.clone()),
+        _ => None,
     };
     let plan = jail::Plan {
         supervisor: launch.supervisor,
         binds: binds.iter().map(Bind::to_jail).collect(),
+        listens,
     };
     jail::enter(&plan, factory)
 }
@@ -119,13 +129,8 @@ impl Bind {
     }
 }
 
-fn run_guest(guest: Guest, channel: Arc<OwnedFd>) -> Result<u8> {
+fn run_guest(guest: Guest, adopts: Option<usize>, listeners: Vec<OwnedFd>, channel: Arc<OwnedFd>) -> Result<u8> {
     let stop = Stop::default();
-    let orders = {
-        let (channel, stop) = (channel.clone(), stop.clone());
-        move || obey(&channel, &stop)
-    };
-    std::thread::Builder::new().name("orders".to_owned()).spawn(orders)?;
     let events: Events = {
         let channel = channel.clone();
         Arc::new(move |event| {
@@ -140,7 +145,14 @@ fn run_guest(guest: Guest, channel: Arc<OwnedFd>) -> Result<u8> {
             let _ = protocol::send(&*channel, &Message::Event(event));
         })
     };
-    let outcome = match runtime::run(guest, &events, &stop) {
+    let listeners = guest.ports.iter().copied().zip(listeners).collect();
+    let adoption = Adoption::new(adopts.unwrap_or(0), listeners, events.clone());
+    let orders = {
+        let (channel, stop, adoption) = (channel.clone(), stop.clone(), adoption.clone());
+        move || obey(&channel, &stop, &adoption)
+    };
+    std::thread::Builder::new().name("orders".to_owned()).spawn(orders)?;
+    let outcome = match runtime::run(guest, &events, &stop, &adoption) {
         Outcome::Trapped(text) => Outcome::Trapped(protocol::shorten(text)),
         Outcome::Failed(text) => Outcome::Failed(protocol::shorten(text)),
         exited => exited,
@@ -151,9 +163,22 @@ fn run_guest(guest: Guest, channel: Arc<OwnedFd>) -> Result<u8> {
 }
 
 /// Orders come until the supervisor ends; then there is nothing to run for.
-fn obey(channel: &OwnedFd, stop: &Stop) {
-    while let Ok(Some(order)) = protocol::receive(channel, RecvFlags::empty()) {
+fn obey(channel: &OwnedFd, stop: &Stop, adoption: &Adoption) {
+    let tell = |counts: Vec<Counts>, end: Message| {
+        let pieces = counts.chunks(COUNTS).map(|piece| Message::Adopted(piece.to_vec()));
+        for message in pieces.chain([end]) {
+            // A supervisor that is gone takes this process with it.
+            let _ = protocol::send(channel, &message);
+        }
+    };
+    while let Ok(Some((order, fds))) = protocol::receive_with(channel, RecvFlags::empty()) {
         match order {
+            Order::Adopt { forward, port } => {
+                fds.into_iter()
+                    .for_each(|listener| adoption.give(forward, port, listener));
+            }
+            Order::Count => tell(adoption.counts(), Message::Counted),
+            Order::Release => tell(adoption.release(), Message::Released),
             Order::Retire => stop.retire(),
             Order::Stop => stop.ask(),
         }

@@ -4,6 +4,7 @@ use crate::doctor;
 use crate::failure::{Failure, Result};
 use crate::forwards::Port;
 use crate::generation::{Generation, Start};
+use crate::ledger::Ledger;
 use crate::make::Made;
 use crate::output::{Output, Ring};
 use crate::protocol::Message;
@@ -12,6 +13,7 @@ use netns::Protocol;
 use runtime::{Event, Kind, Outcome};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,6 +33,10 @@ pub struct Live {
     pub kind: Option<Kind>,
     /// Ports that it listens on, or has bound for datagrams.
     pub listening: BTreeSet<Port>,
+    /// What it says of connections that it accepts itself.
+    pub ledger: Arc<Ledger>,
+    /// It has no listeners of the host: none were lent, or it has given them back.
+    pub has_released: bool,
     /// How it ended, when it has said so.
     pub outcome: Option<Outcome>,
 }
@@ -42,6 +48,7 @@ impl Live {
         if let Some(pid) = generation.pid() {
             tracing::debug!("guest: process {pid}");
         }
+        let ledger = Ledger::new(generation.target.clone());
         Ok(Live {
             number,
             generation,
@@ -50,6 +57,8 @@ impl Live {
             started: Instant::now(),
             kind: None,
             listening: BTreeSet::new(),
+            ledger,
+            has_released: true,
             outcome: None,
         })
     }
@@ -66,9 +75,18 @@ impl Live {
                     Event::Loaded(kind) => self.kind = Some(*kind),
                     Event::Listening(address) => self.hears(Protocol::Tcp, *address),
                     Event::Bound(address) => self.hears(Protocol::Udp, *address),
+                    Event::Adopted(counts) => self.ledger.enter(&[*counts]),
                     _ => {}
                 }
                 Some(event)
+            }
+            Message::Adopted(counts) => {
+                self.ledger.enter(&counts);
+                None
+            }
+            Message::Released => {
+                self.has_released = true;
+                None
             }
             Message::Ended(outcome) => {
                 self.outcome = Some(outcome);
@@ -76,13 +94,36 @@ impl Live {
             }
             // Once its code is loaded the jail stands: what it says then is not to be believed.
             Message::Jail { error, errno } if self.kind.is_none() => return Err(doctor::explain(&error, errno)),
-            Message::Jail { .. } | Message::Inside(_) => None,
+            Message::Jail { .. } | Message::Inside(_) | Message::Counted => None,
         })
     }
 
     fn hears(&mut self, protocol: Protocol, address: SocketAddr) {
         self.generation.target.listens(protocol, address);
         self.listening.insert((protocol, address.port()));
+    }
+
+    /// Leaves the listeners of a forward to it, if it is one that accepts from such. False when it does not.
+    pub fn adopt(&mut self, forward: u64, port: u16, listeners: &[OwnedFd]) -> bool {
+        self.ledger.open(forward);
+        self.has_released = false;
+        self.generation.adopt(forward, port, listeners)
+    }
+
+    /// Has it give back the listeners of the host and say what came by them, as far as it does within `limit`.
+    pub async fn give_back(&mut self, limit: Duration) {
+        if self.has_released || !self.generation.release() {
+            return;
+        }
+        let told = async {
+            while !self.has_released
+                && let Some(message) = self.generation.message().await
+            {
+                // What goes wrong in there now is of no interest.
+                let _ = self.take(message);
+            }
+        };
+        let _ = tokio::time::timeout(limit, told).await;
     }
 
     /// Its ports of one protocol.

@@ -19,6 +19,7 @@ mod generation;
 mod health;
 mod init;
 mod inner;
+mod ledger;
 mod live;
 mod livereload;
 mod make;

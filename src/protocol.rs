@@ -4,6 +4,7 @@
 
 use anyhow::{Context, Result};
 use netns::passing;
+use runtime::Counts;
 use rustix::fs::MemfdFlags;
 use rustix::net::RecvFlags;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -26,6 +27,8 @@ const TEXT: usize = 8 * 1024;
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Launch {
     pub supervisor: i32,
+    /// The process accepts from listeners of the host, so many connections at once. None: it never gets any.
+    pub adopts: Option<usize>,
     /// None: no isolation.
     pub binds: Option<Vec<Bind>>,
     pub task: Task,
@@ -52,6 +55,12 @@ pub enum Task {
 pub enum Message {
     Event(runtime::Event),
     Ended(runtime::Outcome),
+    /// What came through adopted listeners; forwards without connections are left out.
+    Adopted(Vec<Counts>),
+    /// All of that has been said.
+    Counted,
+    /// And nothing more is accepted from them.
+    Released,
     /// The jail could not be built; with the errno, if it was a system call.
     Jail {
         error: String,
@@ -71,6 +80,12 @@ pub struct Inside {
 /// To the guest's process.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Order {
+    /// Accept from this listener, which comes along, for a port of the guest.
+    Adopt { forward: u64, port: u16 },
+    /// Say what came through adopted listeners.
+    Count,
+    /// Give adopted listeners up, and say so.
+    Release,
     /// Another guest has taken over: send clients on where that can be done.
     Retire,
     /// Finish what is under way and end.

@@ -362,6 +362,7 @@ mod tests {
             reset: 0,
             to_guest: 0,
             to_client: 0,
+            adopted: false,
             spliced: 0,
         };
         let state = State {

@@ -2,7 +2,7 @@
 //! default, and no port is a text any more.
 
 use crate::build::Plan;
-use crate::cli::{self, Os, Restart, Tiered};
+use crate::cli::{self, ForwardPath, Os, Restart, Tiered};
 use crate::config::{File, Livereload};
 use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
@@ -33,6 +33,7 @@ pub struct Settings {
     pub udp_idle: Duration,
     pub max_connections: Option<usize>,
     pub auto_forward: bool,
+    pub path: ForwardPath,
     pub grace: Duration,
     /// None: what the binary's toolchain expects.
     pub listeners: Option<cli::Listeners>,
@@ -42,6 +43,19 @@ pub struct Settings {
     pub isolation: bool,
     pub build: Option<Plan>,
     pub watch: Option<Watch>,
+}
+
+impl Settings {
+    /// Whether guests that can accept from the host's listeners themselves are to do so. With `--watch` the relay is worth
+    /// more than its cost: it moves a client's next request on an open connection to the next guest.
+    pub fn adopts(&self) -> bool {
+        let wanted = match self.path {
+            ForwardPath::Auto => self.watch.is_none(),
+            ForwardPath::Adopt => true,
+            ForwardPath::Splice => false,
+        };
+        wanted && self.isolation
+    }
 }
 
 /// How a project is watched.
@@ -104,6 +118,7 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
             Limits::UDP_IDLE,
         )?,
         max_connections,
+        path: os.forward_path.or(config.network.path).unwrap_or(ForwardPath::Auto),
         auto_forward: os.auto_forward || config.network.auto_forward.unwrap_or(false),
         grace: length(os.grace.as_ref(), "--grace", config.guest.grace.as_ref(), file, GRACE)?,
         listeners: os.listeners.or(config.guest.listeners),
@@ -173,6 +188,12 @@ pub fn explain(os: &Os, file: Option<&File>, settings: &Settings) -> Vec<(String
             format!("{:?}", settings.tiered).to_lowercase(),
             os.tiered.is_some(),
             guest.tiered.is_some(),
+        ),
+        (
+            "forward-path",
+            format!("{:?}", settings.path).to_lowercase(),
+            os.forward_path.is_some(),
+            network.path.is_some(),
         ),
         ("stdin", settings.stdin.to_string(), os.stdin, guest.stdin.is_some()),
     ];

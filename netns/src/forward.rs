@@ -3,14 +3,14 @@
 //! A [`Forward`] outlives every guest: its listening sockets are bound once, and [`Forwarder::retarget`] points it at
 //! another guest. While it has none, connections are accepted and wait.
 
-use crate::listener::Listeners;
+use crate::listener::{BACKLOG, Listeners};
 use crate::relay::{self, Command, Mailbox, Settings};
 use crate::rule::Protocol;
 use crate::target::Target;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -114,6 +114,8 @@ pub struct Forward {
     protocol: Protocol,
     sockets: Vec<OwnedFd>,
     target: Mutex<Option<Arc<Target>>>,
+    /// Its listeners are lent to a guest's process, which accepts from them.
+    lent: AtomicBool,
     counters: Counters,
 }
 
@@ -141,6 +143,11 @@ impl Forward {
     /// Its number, which no other forward of the same [`Forwarder`] has.
     pub fn id(&self) -> u64 {
         self.id
+    }
+
+    /// Whether somebody else accepts from its listeners ([`Forwarder::lend`]).
+    pub fn is_lent(&self) -> bool {
+        self.lent.load(Ordering::Acquire)
     }
 
     pub(crate) fn sockets(&self) -> &[OwnedFd] {
@@ -191,6 +198,7 @@ impl Forwarder {
             protocol: listeners.protocol,
             sockets: listeners.sockets,
             target: Mutex::new(None),
+            lent: AtomicBool::new(false),
             counters: Counters::default(),
         });
         self.tell(|| Command::Add(forward.clone()));
@@ -200,11 +208,36 @@ impl Forwarder {
     /// Stops accepting for `forward`: clients are refused from here on, open connections go on.
     pub fn remove(&self, forward: &Forward) {
         self.ask(|done| Command::Remove(forward.id, done));
+        // Nothing is there to be reclaimed.
+        forward.lent.store(false, Ordering::Release);
         for socket in &forward.sockets {
             // A listener that is shut down refuses at once, whoever still has it open (`inet_shutdown` in the kernel's
             // net/ipv4/af_inet.c).
             let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Read);
         }
+    }
+
+    /// Stops accepting for a forward of connections and returns its listeners, for another process to accept from. What
+    /// was accepted before goes on here. The process must be unable to connect or bind them ([`crate::jail::Sockets`]).
+    pub fn lend<'a>(&self, forward: &'a Forward) -> &'a [OwnedFd] {
+        forward.lent.store(true, Ordering::Release);
+        self.ask(|done| Command::Accept(forward.id, false, done));
+        &forward.sockets
+    }
+
+    /// Accepts for a forward whose listeners were lent. Who has them must have stopped, or ended.
+    pub fn reclaim(&self, forward: &Forward) {
+        if !forward.is_lent() {
+            return;
+        }
+        for socket in &forward.sockets {
+            // The flag belongs to what is shared (fcntl(2), "open file description"), and our workers must never wait.
+            let _ = rustix::io::ioctl_fionbio(socket, true);
+            // So does its state: one that was shut down in there listens again, of any other this is the queue's length.
+            let _ = rustix::net::listen(socket, BACKLOG);
+        }
+        forward.lent.store(false, Ordering::Release);
+        self.ask(|done| Command::Accept(forward.id, true, done));
     }
 
     /// Sends new connections, and those that wait, to `target`. Connections already made stay where they are.

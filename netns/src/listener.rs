@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 
 /// The kernel cuts this to `net.core.somaxconn`; connections wait in this queue while no guest is ready.
-const BACKLOG: i32 = 4096;
+pub(crate) const BACKLOG: i32 = 4096;
 /// How often a free port is asked for again when 127.0.0.1 gave one that ::1 does not have.
 const FREE_PORT_TRIES: usize = 32;
 
@@ -116,7 +116,7 @@ fn bind_loopback(port: u16, protocol: Protocol) -> Result<(Vec<SocketAddr>, Vec<
     }
 }
 
-fn bind_one(address: SocketAddr, protocol: Protocol) -> Result<(SocketAddr, OwnedFd), BindError> {
+pub(crate) fn bind_one(address: SocketAddr, protocol: Protocol) -> Result<(SocketAddr, OwnedFd), BindError> {
     let bound = || -> rustix::io::Result<(SocketAddr, OwnedFd)> {
         let family = match address.ip() {
             IpAddr::V4(_) => AddressFamily::INET,

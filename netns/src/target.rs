@@ -18,6 +18,8 @@ pub struct Target {
     retired: AtomicBool,
     listening: Mutex<HashMap<(Protocol, u16), Vec<IpAddr>>>,
     live: AtomicUsize,
+    /// Connections that the guest has accepted from lent listeners.
+    adopted: AtomicUsize,
     ended: tokio::sync::Notify,
 }
 
@@ -41,6 +43,7 @@ impl Target {
             retired: AtomicBool::new(false),
             listening: Mutex::new(HashMap::new()),
             live: AtomicUsize::new(0),
+            adopted: AtomicUsize::new(0),
             ended: tokio::sync::Notify::new(),
         })
     }
@@ -90,9 +93,17 @@ impl Target {
         Err(last.into())
     }
 
-    /// Connections that are open now.
+    /// Connections that are open now, as far as is known of those that the guest has accepted itself.
     pub fn live(&self) -> usize {
-        self.live.load(Ordering::Acquire)
+        self.live.load(Ordering::Acquire) + self.adopted.load(Ordering::Acquire)
+    }
+
+    /// Notes how many connections are open that the guest has accepted from lent listeners ([`crate::Forwarder::lend`]).
+    pub fn has_adopted(&self, connections: usize) {
+        self.adopted.store(connections, Ordering::Release);
+        if self.live() == 0 {
+            self.ended.notify_waiters();
+        }
     }
 
     /// Returns when no connection is open.

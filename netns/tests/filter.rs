@@ -2,6 +2,7 @@
 
 mod support;
 
+use netns::jail::Sockets;
 use nix::errno::Errno;
 use nix::sched::CloneFlags;
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
@@ -10,9 +11,9 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 use support::namespaced;
 
 /// Runs `test` on a thread that is limited as a guest's process is.
-fn limited<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
-    let limited = || {
-        netns::jail::limit_system_calls().unwrap();
+fn limited<T: Send + 'static>(sockets: Sockets, test: impl FnOnce() -> T + Send + 'static) -> T {
+    let limited = move || {
+        netns::jail::limit_system_calls(sockets).unwrap();
         test()
     };
     std::thread::spawn(limited).join().unwrap()
@@ -29,7 +30,7 @@ fn the_rest_of_the_kernel_is_not_there() {
         // Before, to know that it is the filter.
         assert_eq!(opens(AddressFamily::Unix, SockType::Stream), Ok(()));
         assert_eq!(opens(AddressFamily::Netlink, SockType::Raw), Ok(()));
-        limited(move || {
+        limited(Sockets::Own, move || {
             for (family, kind) in [
                 (AddressFamily::Unix, SockType::Stream),
                 (AddressFamily::Unix, SockType::SeqPacket),
@@ -75,7 +76,7 @@ fn the_rest_of_the_kernel_is_not_there() {
 #[test]
 fn what_a_guest_needs_is_there() {
     namespaced("what_a_guest_needs_is_there", || {
-        limited(|| {
+        limited(Sockets::Own, || {
             for address in ["127.0.0.1:0", "[::1]:0"] {
                 let listener = TcpListener::bind(address).unwrap();
                 let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -93,4 +94,51 @@ fn what_a_guest_needs_is_there() {
             std::thread::sleep(std::time::Duration::from_millis(1));
         });
     });
+}
+
+/// A socket of the host in such a process must stay what it is.
+#[test]
+fn a_socket_that_was_given_cannot_be_taken_anywhere_else() {
+    namespaced("a_socket_that_was_given_cannot_be_taken_anywhere_else", || {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+        let target = elsewhere.local_addr().unwrap();
+        let mut client = TcpStream::connect(address).unwrap();
+        let fresh = || rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None);
+        // Without the limit each of these ways leads to the other listener.
+        let (taken, _) = listener.accept().unwrap();
+        rustix::net::connect_unspec(&taken).unwrap();
+        rustix::net::connect(&taken, &target).unwrap();
+        drop((taken, elsewhere.accept().unwrap()));
+        assert_eq!(sends_to(&fresh().unwrap(), target), Ok(1));
+        drop(elsewhere.accept().unwrap());
+        assert_eq!(client.read(&mut [0]).unwrap_or(0), 0);
+        client = TcpStream::connect(address).unwrap();
+        limited(Sockets::Given, move || {
+            let not_there = Err(rustix::io::Errno::NOSYS);
+            let (mut given, _) = listener.accept().unwrap();
+            given.write_all(b"x").unwrap();
+            client.read_exact(&mut [0]).unwrap();
+            let any = "127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap();
+            for socket in [given.into(), listener.into(), fresh().unwrap()] {
+                assert_eq!(rustix::net::connect_unspec(&socket), not_there);
+                let _ = rustix::net::shutdown(&socket, rustix::net::Shutdown::Both);
+                assert_eq!(rustix::net::connect(&socket, &target), not_there);
+                assert_eq!(rustix::net::bind(&socket, &any), not_there);
+                assert_eq!(rustix::net::listen(&socket, 1), not_there);
+                assert_eq!(sends_to(&socket, target), Err(Errno::ENOSYS));
+            }
+        });
+        elsewhere.set_nonblocking(true).unwrap();
+        assert_eq!(elsewhere.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    });
+}
+
+/// Connects and sends at once (TCP Fast Open).
+fn sends_to(socket: &std::os::fd::OwnedFd, target: std::net::SocketAddr) -> Result<usize, Errno> {
+    use nix::sys::socket::{MsgFlags, SockaddrStorage, sendto};
+    use std::os::fd::AsRawFd;
+    let fast_open = MsgFlags::from_bits_retain(nix::libc::MSG_FASTOPEN);
+    sendto(socket.as_raw_fd(), b"x", &SockaddrStorage::from(target), fast_open)
 }

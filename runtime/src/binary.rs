@@ -2,7 +2,7 @@
 
 use crate::guest::Listeners;
 use std::io;
-use wasmparser::{Parser, Payload};
+use wasmparser::{Encoding, Parser, Payload};
 use wasmtime::{Engine, Precompiled};
 
 /// A guest file's content by its form.
@@ -103,19 +103,27 @@ pub struct Traits {
     /// It gets a new instance for each request (`wasi:http` 0.2, and nothing newer), so it has nothing in memory that
     /// another process of the same code would not have.
     pub is_made_anew: bool,
+    /// It is a wasip1 module or a `wasi:http` handler, whose listeners are made for it, and has no way to make a socket.
+    pub can_adopt: bool,
 }
 
 impl Traits {
-    /// Looks at the names of custom sections (the Go linker writes `go:buildid`) and of a component's exports. What is
-    /// damaged has none.
+    /// Looks at the names of custom sections (the Go linker writes `go:buildid`), and of a component's imports and
+    /// exports. What is damaged has none.
     pub fn of(wasm: &[u8]) -> Traits {
         let mut traits = Traits::default();
-        let (mut depth, mut is_newer) = (0, false);
+        let (mut depth, mut is_newer, mut is_module, mut makes_sockets) = (0, false, false, false);
         for payload in Parser::new(0).parse_all(wasm).map_while(Result::ok) {
             match payload {
+                Payload::Version { encoding, .. } if depth == 0 => is_module = encoding == Encoding::Module,
                 Payload::CustomSection(section) if section.name() == "go:buildid" => traits.toolchain = Toolchain::Go,
                 Payload::ComponentSection { .. } | Payload::ModuleSection { .. } => depth += 1,
                 Payload::End(_) => depth -= 1,
+                Payload::ComponentImportSection(imports) if depth == 0 => {
+                    for import in imports.into_iter().map_while(Result::ok) {
+                        makes_sockets |= import.name.name.starts_with("wasi:sockets/");
+                    }
+                }
                 Payload::ComponentExportSection(exports) if depth == 0 => {
                     for export in exports.into_iter().map_while(Result::ok) {
                         is_newer |= export.name.name.starts_with("wasi:http/handler@");
@@ -125,8 +133,14 @@ impl Traits {
                 _ => {}
             }
         }
+        traits.can_adopt = is_module || (traits.is_made_anew || is_newer) && !makes_sockets;
         traits.is_made_anew &= !is_newer;
         traits
+    }
+
+    /// The same of the text format.
+    pub fn of_text(wat: &[u8]) -> Traits {
+        wat::parse_bytes(wat).map_or_else(|_| Traits::default(), |wasm| Traits::of(&wasm))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a guest's host sees while it runs.
 
+use crate::adoption::Counts;
 use crate::kind::Kind;
 use std::fmt;
 use std::net::SocketAddr;
@@ -18,6 +19,10 @@ pub enum Event {
     Denied(Attempt),
     /// The guest asked for more memory than it may have, in bytes.
     MemoryLimit(u64),
+    /// A connection that came by a listener of the host has ended after [`crate::Adoption::release`].
+    Adopted(Counts),
+    /// So many connections are open that came by listeners of the host, which is the limit; more wait in the queue.
+    AtLimit(usize),
     /// An HTTP instance trapped; the text has the backtrace. The next request has a new one.
     InstanceTrapped(String),
 }

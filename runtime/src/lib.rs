@@ -8,6 +8,7 @@
 
 #![warn(missing_docs, unreachable_pub)]
 
+mod adoption;
 mod binary;
 mod cache;
 mod command;
@@ -24,6 +25,7 @@ mod memory;
 mod preview1;
 mod run;
 
+pub use adoption::{Adoption, Counts};
 pub use binary::{BinaryError, Source, Toolchain, Traits};
 pub use cache::{Cache, CacheError, Key};
 pub use compile::{CompileError, Compiler};

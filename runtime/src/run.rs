@@ -1,5 +1,6 @@
 //! Running a guest to its end.
 
+use crate::adoption::Adoption;
 use crate::command;
 use crate::engine::{Allocation, engine};
 use crate::epoch;
@@ -59,6 +60,11 @@ impl Stop {
         self.reaches(Asked::Stop).await;
     }
 
+    /// Whether another guest has taken over.
+    pub(crate) fn is_retired(&self) -> bool {
+        *self.0.borrow() >= Asked::Retire
+    }
+
     pub(crate) async fn retired(&self) {
         self.reaches(Asked::Retire).await;
     }
@@ -70,8 +76,8 @@ impl Stop {
 }
 
 /// Runs `guest` and returns when it has ended.
-pub fn run(guest: Guest, events: &Events, stop: &Stop) -> Outcome {
-    match start(guest, events, stop) {
+pub fn run(guest: Guest, events: &Events, stop: &Stop, adoption: &Adoption) -> Outcome {
+    match start(guest, events, stop, adoption) {
         Ok(outcome) => outcome,
         Err(error) => Outcome::Failed(format!("{error:#}")),
     }
@@ -83,7 +89,7 @@ enum Code {
     Component(Component, Kind),
 }
 
-fn start(guest: Guest, events: &Events, stop: &Stop) -> Result<Outcome> {
+fn start(guest: Guest, events: &Events, stop: &Stop, adoption: &Adoption) -> Result<Outcome> {
     let code = load_suitably(&guest)?;
     let gate = Gate::new(&guest, events.clone());
     let budget = Budget::new(guest.memory, events.clone());
@@ -91,7 +97,7 @@ fn start(guest: Guest, events: &Events, stop: &Stop) -> Result<Outcome> {
         Code::Module(module) => {
             epoch::start(module.engine())?;
             events(Event::Loaded(Kind::Module));
-            let ended = one_thread()?.block_on(unbudgeted(preview1::run(&module, &guest, gate, budget)));
+            let ended = one_thread()?.block_on(unbudgeted(preview1::run(&module, &guest, gate, budget, adoption)));
             Ok(outcome(ended.map(Ok)))
         }
         Code::Component(component, kind) => {
@@ -101,7 +107,7 @@ fn start(guest: Guest, events: &Events, stop: &Stop) -> Result<Outcome> {
             events(Event::Loaded(kind));
             match kind {
                 Kind::Http02 | Kind::Http03 => {
-                    let served = many_threads()?.block_on(http::serve(instance, kind, stores, events, stop));
+                    let served = many_threads()?.block_on(http::serve(instance, kind, stores, events, stop, adoption));
                     Ok(outcome(served.map(Ok)))
                 }
                 Kind::Command03 => {

@@ -65,6 +65,8 @@ pub struct ForwardState {
     pub guest: u16,
     pub protocol: Protocol,
     pub source: Source,
+    /// The guest accepts from its listeners; otherwise connections are relayed.
+    pub adopted: bool,
     /// Connections: open now, waiting ones included; since the start; given up; reset.
     pub live: usize,
     pub accepted: u64,

@@ -3,6 +3,8 @@
 use super::{Session, Step};
 use crate::control::{Added, Answer, Ask, NewForward, Request, Source, State, Stop};
 use crate::failure::{Failure, Result};
+use crate::live::Live;
+use crate::protocol::Message;
 use crate::{processes, settings};
 use anyhow::anyhow;
 use bytes::Bytes;
@@ -12,11 +14,14 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+/// A guest's counts are there within this; those of a busy one are as old as they are.
+const COUNT: Duration = Duration::from_millis(100);
+
 impl Session {
     pub(super) async fn asked(&mut self, ask: Ask) -> Result<Step> {
         let answer = match ask.request {
-            Request::State => Answer::json(&self.state()),
-            Request::Metrics => Answer::Text(crate::metrics::text(&[self.state()])),
+            Request::State => Answer::json(&self.state().await?),
+            Request::Metrics => Answer::Text(crate::metrics::text(&[self.state().await?])),
             Request::Logs { since, follow } => Answer::Lines(self.ring.lines(since, follow), None),
             Request::Forward(new) => self.forward(&new),
             Request::Unforward(port) => self.unforward(port),
@@ -37,13 +42,33 @@ impl Session {
         Ok(Step::GoOn)
     }
 
-    pub(super) fn state(&self) -> State {
+    /// Has the guest say what it has accepted itself.
+    async fn count(&mut self) -> Result<()> {
+        let asked = |live: &Live| !live.has_released && live.generation.count();
+        let end = Instant::now() + COUNT;
+        let mut waits = self.serving.as_ref().is_some_and(asked);
+        while waits && let Some(live) = &mut self.serving {
+            match tokio::time::timeout_at(end, live.generation.message()).await {
+                Ok(Some(message)) => {
+                    waits = !matches!(message, Message::Counted);
+                    self.serving_says(message)?;
+                }
+                // The loop will see an end for itself.
+                Ok(None) | Err(_) => waits = false,
+            }
+        }
+        Ok(())
+    }
+
+    async fn state(&mut self) -> Result<State> {
+        self.count().await?;
+        let forwards = self.forwards.states();
         let live = self.serving.as_ref();
         let guest = live
             .and_then(|live| live.generation.pid())
             .and_then(processes::guest_of);
         let name = |of: fn(&crate::control::Claim) -> &String| self.claim.as_ref().map(of).cloned().unwrap_or_default();
-        State {
+        Ok(State {
             name: name(|claim| &claim.name),
             id: name(|claim| &claim.id),
             pid: std::process::id(),
@@ -58,7 +83,7 @@ impl Session {
             kind: live.and_then(|live| live.kind).map(|kind| kind.to_string()),
             isolated: self.settings.isolation,
             watched: self.settings.watch.is_some(),
-            forwards: self.forwards.states(),
+            forwards,
             listening: live.map_or_else(Vec::new, |live| live.ports(Protocol::Tcp)),
             bound: live.map_or_else(Vec::new, |live| live.ports(Protocol::Udp)),
             draining: self.draining.live(),
@@ -71,7 +96,7 @@ impl Session {
             traps: self.traps,
             reloads: self.reloads,
             settings: settings::explain(&self.os, self.file.as_deref(), &self.settings),
-        }
+        })
     }
 
     fn condition(&self) -> &'static str {
@@ -97,9 +122,9 @@ impl Session {
             Ok(added) => added,
             Err(failure) => return refused(failure),
         };
-        if let Some(live) = &self.serving {
+        if let Some(live) = &mut self.serving {
             for port in live.listening.clone() {
-                self.forwards.listening(port);
+                self.forwards.listening(port, live);
             }
         }
         // Listeners of such a guest are opened before it runs: it comes again, with these.

@@ -20,7 +20,7 @@ use crate::cli::Os;
 use crate::compiler::Compiler;
 use crate::config::File;
 use crate::control::{self, Ask, Claim, Server};
-use crate::drain::{Drained, Draining};
+use crate::drain::{Drained, Draining, RELEASE};
 use crate::failure::Result;
 use crate::forwards::{self, Forwards};
 use crate::live::Live;
@@ -97,6 +97,7 @@ pub async fn run(os: &Os) -> Result<u8> {
         reloads: 0,
         os: os.clone(),
         forwards: Forwards::new(forwarder.clone(), listeners),
+        connections: limits.connections,
         forwarder,
         notices: notice_receiver,
         signals,
@@ -179,6 +180,8 @@ struct Session {
     settings: Settings,
     forwarder: Arc<Forwarder>,
     forwards: Forwards,
+    /// Most connections at once.
+    connections: usize,
     notices: UnboundedReceiver<Notice>,
     signals: Signals,
     watch: Option<Watch>,
@@ -226,6 +229,8 @@ struct Candidate {
     is_upgrade: bool,
     /// It listens everywhere and is asked whether it is well.
     health: Option<Later<anyhow::Result<()>>>,
+    /// It is ready, and takes over when the serving one has given the host's listeners back, or at this time.
+    releasing: Option<Instant>,
     /// It has to be ready by then.
     due: Instant,
 }
@@ -237,6 +242,8 @@ enum Happening {
     /// From the next one.
     Candidate(Option<Message>),
     Health(anyhow::Result<()>),
+    /// The serving guest should have given the host's listeners back by now.
+    Released,
     CandidateOverdue,
     Made(Result<Made>),
     Optimized(Result<Option<Made>>),
@@ -277,18 +284,23 @@ impl Session {
     async fn next(&mut self) -> Happening {
         // One takeover at a time.
         let optimizing = self.optimizing.as_mut().filter(|_| self.candidate.is_none());
-        let (candidate, health, due) = match &mut self.candidate {
+        let (candidate, health, due, release) = match &mut self.candidate {
             Some(candidate) => (
                 Some(candidate.live.generation.message()),
                 candidate.health.as_mut(),
-                Some(tokio::time::sleep_until(candidate.due)),
+                match candidate.releasing {
+                    Some(_) => None,
+                    None => Some(tokio::time::sleep_until(candidate.due)),
+                },
+                candidate.releasing.map(tokio::time::sleep_until),
             ),
-            None => (None, None, None),
+            None => (None, None, None, None),
         };
         tokio::select! {
             message = or_never(self.serving.as_mut().map(|live| live.generation.message())) => Happening::Serving(message),
             message = or_never(candidate) => Happening::Candidate(message),
             healthy = or_never(health) => Happening::Health(healthy),
+            () = or_never(release) => Happening::Released,
             () = or_never(due) => Happening::CandidateOverdue,
             made = or_never(self.making.as_mut().map(|making| making.made.as_mut())) => Happening::Made(made),
             made = or_never(optimizing.map(|optimizing| optimizing.as_mut())) => Happening::Optimized(made),
@@ -309,7 +321,13 @@ impl Session {
             Happening::Serving(None) => return self.serving_ended().await,
             Happening::Candidate(Some(message)) => self.candidate_says(message)?,
             Happening::Candidate(None) => self.candidate_ended().await,
-            Happening::Health(Ok(())) => self.swap(),
+            Happening::Health(Ok(())) => {
+                if let Some(candidate) = &mut self.candidate {
+                    candidate.health = None;
+                }
+                self.take_over();
+            }
+            Happening::Released => self.swap(),
             Happening::Health(Err(error)) => self.candidate_failed(&format!("{error:#}")),
             Happening::CandidateOverdue => self.candidate_overdue(),
             Happening::Made(made) => return self.made(made),
@@ -342,7 +360,8 @@ impl Session {
         self.candidate = None;
         self.watch = None;
         self.forwards.close();
-        if let Some(live) = self.serving.take() {
+        if let Some(mut live) = self.serving.take() {
+            live.give_back(RELEASE).await;
             live.generation.ask_to_stop();
             self.draining.add(live, self.forwarder.clone(), self.settings.grace);
         }

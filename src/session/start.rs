@@ -155,6 +155,7 @@ impl Session {
                 since,
                 is_upgrade: false,
                 health: None,
+                releasing: None,
                 due: Instant::now() + self.settings.connect_timeout,
             });
         }
@@ -218,10 +219,12 @@ impl Session {
             stdin: settings.stdin,
             loopback: settings.isolation,
         };
+        let adopts = settings.adopts() && made.code.traits.can_adopt;
         Start {
             task: Task::Run(Box::new(guest)),
             binds: settings.isolation.then_some(binds),
             stdin: settings.stdin,
+            adopts: adopts.then_some(self.connections),
         }
     }
 
@@ -229,7 +232,13 @@ impl Session {
 
     pub(super) fn serving_says(&mut self, message: Message) -> Result<()> {
         let Some(live) = &mut self.serving else { return Ok(()) };
-        let Some(event) = live.take(message)? else {
+        let event = live.take(message)?;
+        // It was asked to, for the one that takes over now.
+        let is_over = live.has_released && self.candidate.as_ref().is_some_and(|next| next.releasing.is_some());
+        if is_over {
+            self.swap();
+        }
+        let Some(event) = event else {
             return Ok(());
         };
         self.report(&event);
@@ -250,12 +259,13 @@ impl Session {
 
     /// The serving guest listens on a port.
     pub(super) fn heard(&mut self, port: Port) {
-        if self.forwards.listening(port) {
+        let Some(live) = &mut self.serving else { return };
+        if self.forwards.listening(port, live) {
             return;
         }
         if self.settings.auto_forward {
             match self.forwards.detect(port) {
-                Ok(()) => drop(self.forwards.listening(port)),
+                Ok(()) => drop(self.forwards.listening(port, live)),
                 Err(failure) => report::failure(&failure),
             }
         } else if self.forwards.is_empty() {
@@ -281,6 +291,7 @@ impl Session {
         let Some(mut live) = self.serving.take() else {
             return Ok(Step::GoOn);
         };
+        live.ledger.close();
         self.traps += u64::from(matches!(live.outcome, Some(Outcome::Trapped(_))));
         let goes_on = self.goes_on();
         if goes_on {

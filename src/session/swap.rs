@@ -3,7 +3,7 @@
 use super::start::LINGER;
 use super::talk::plural;
 use super::{Candidate, Session};
-use crate::drain::Drained;
+use crate::drain::{Drained, RELEASE};
 use crate::failure::Result;
 use crate::forwards::Port;
 use crate::health;
@@ -32,7 +32,7 @@ impl Session {
         let Some(candidate) = &mut self.candidate else {
             return Ok(());
         };
-        if candidate.health.is_some() || !candidate.live.listens_on(&ports) {
+        if candidate.health.is_some() || candidate.releasing.is_some() || !candidate.live.listens_on(&ports) {
             return Ok(());
         }
         let health = self.settings.watch.as_ref().and_then(|watch| watch.health.clone());
@@ -47,9 +47,21 @@ impl Session {
                 let limit = candidate.due.saturating_duration_since(Instant::now());
                 candidate.health = Some(Box::pin(health::healthy(target, first.guest, path, limit)));
             }
-            _ => self.swap(),
+            _ => self.take_over(),
         }
         Ok(())
+    }
+
+    /// The candidate is ready. A serving guest that accepts from the host's listeners gives them back first, so that nobody
+    /// meets the old one after the new one; connections wait in the queue meanwhile.
+    pub(super) fn take_over(&mut self) {
+        let (Some(candidate), Some(live)) = (&mut self.candidate, &self.serving) else {
+            return;
+        };
+        if live.has_released || !live.generation.release() {
+            return self.swap();
+        }
+        candidate.releasing = Some(Instant::now() + RELEASE);
     }
 
     /// Where a candidate has to listen: on each forwarded port, but for those on which nobody listens now, either. Such a
@@ -94,6 +106,13 @@ impl Session {
     pub(super) fn candidate_failed(&mut self, why: &str) {
         let Some(candidate) = self.candidate.take() else { return };
         tracing::error!("#{} did not take over: {why}", candidate.live.number);
+        if candidate.releasing.is_some()
+            && let Some(live) = &self.serving
+        {
+            // What it has given back for this one is its own again.
+            self.forwards.retarget(Some(live.generation.target.clone()));
+            live.listening.clone().into_iter().for_each(|port| self.heard(port));
+        }
         self.say_who_serves();
         // An upgrade that fails is not tried again.
         self.optimizing = None;

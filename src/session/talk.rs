@@ -19,6 +19,8 @@ impl Session {
             Event::Denied(attempt) => tracing::warn!(
                 "the guest tried to reach {attempt} and was refused: a guest has no way out of its namespace"
             ),
+            Event::Adopted(_) => {}
+            Event::AtLimit(connections) => at_limit(*connections),
             Event::MemoryLimit(limit) => {
                 let limit = bytesize::ByteSize::b(*limit);
                 tracing::warn!(
@@ -44,10 +46,7 @@ impl Session {
                 );
                 self.look_for_listeners();
             }
-            Notice::AtLimit { connections } => tracing::warn!(
-                hint = "raise --max-connections, and `ulimit -n` with it: each connection needs two descriptors",
-                "{connections} connections are open, which is the limit; more wait in the queue"
-            ),
+            Notice::AtLimit { connections } => at_limit(connections),
             Notice::Failed { guest_port, reason } => {
                 tracing::warn!("a connection to guest:{guest_port} failed: {reason}");
             }
@@ -89,6 +88,13 @@ impl Session {
             }
         }
     }
+}
+
+fn at_limit(connections: usize) {
+    tracing::warn!(
+        hint = "raise --max-connections, and `ulimit -n` with it: each connection needs two descriptors",
+        "{connections} connections are open, which is the limit; more wait in the queue"
+    );
 }
 
 /// An end that is as it should be, or one that is not.

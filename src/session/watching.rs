@@ -186,6 +186,7 @@ fn what_a_guest_gets(settings: &Settings) -> impl PartialEq {
         settings.memory,
         settings.stdin,
         settings.listeners,
+        settings.adopts(),
     )
 }
 

@@ -37,6 +37,10 @@ pub fn wasmrun(arguments: &[&str]) -> Command {
         // Tests run side by side, and many run the same guest.
         .env("WASMRUN_NAME", name)
         .env("NO_COLOR", "1");
+    // The same tests on the path that is not the default.
+    if let Some(path) = std::env::var_os("TEST_FORWARD_PATH") {
+        command.env("WASMRUN_FORWARD_PATH", path);
+    }
     command
 }
 

@@ -139,12 +139,15 @@ impl Run {
 /// An HTTP/1.1 connection that stays open.
 pub struct KeepAlive {
     stream: BufReader<TcpStream>,
+    /// The server has said that this was the last answer (`connection: close`, RFC 9112, 9.6).
+    pub is_over: bool,
 }
 
 impl KeepAlive {
     pub fn open(address: SocketAddr) -> KeepAlive {
         KeepAlive {
             stream: BufReader::new(connect(address)),
+            is_over: false,
         }
     }
 
@@ -170,6 +173,9 @@ impl KeepAlive {
                 Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
                     length = value.trim().parse().map_err(|_| bad(&line))?;
                 }
+                Some((name, value)) if name.eq_ignore_ascii_case("connection") => {
+                    self.is_over |= value.trim().eq_ignore_ascii_case("close");
+                }
                 Some(_) => {}
                 None => return Err(bad(&line)),
             }
@@ -190,6 +196,7 @@ pub fn version(address: SocketAddr) -> Result<u64, String> {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut connection = KeepAlive {
         stream: BufReader::new(stream),
+        is_over: false,
     };
     connection
         .exchange("connection: close\r\n")
@@ -227,6 +234,7 @@ impl Load {
                     // A connection made from here on may not be answered by an older build than this.
                     let seen = newest.load(Ordering::SeqCst);
                     let asked = Instant::now();
+                    connection.take_if(|connection: &mut KeepAlive| connection.is_over);
                     let answer = if number < lasting {
                         connection.get_or_insert_with(|| KeepAlive::open(address)).get()
                     } else {

@@ -12,6 +12,18 @@ use seccompiler::{
 };
 use std::collections::BTreeMap;
 
+/// What a process may do with sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sockets {
+    /// It connects, binds and listens, in the namespace that it is in.
+    Own,
+    /// It uses those that it is given. A TCP socket stays in the namespace that it was made in, and any of them, also one
+    /// that was listening or connected, can be taken back to where it began (connect(2) with AF_UNSPEC, shutdown(2)): who
+    /// could connect, bind or listen with one of the host's would stand in the host's network. So would who sends with
+    /// MSG_FASTOPEN, which connects (tcp(7)).
+    Given,
+}
+
 /// System calls could not be limited.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot limit the guest's system calls")]
@@ -119,21 +131,20 @@ const PLAIN: &[libc::c_long] = &[
     // Sockets, once they are there.
     libc::SYS_accept,
     libc::SYS_accept4,
-    libc::SYS_bind,
-    libc::SYS_connect,
     libc::SYS_getpeername,
     libc::SYS_getsockname,
     libc::SYS_getsockopt,
-    libc::SYS_listen,
     libc::SYS_recvfrom,
     libc::SYS_recvmmsg,
     libc::SYS_recvmsg,
-    libc::SYS_sendmmsg,
-    libc::SYS_sendmsg,
-    libc::SYS_sendto,
     libc::SYS_setsockopt,
     libc::SYS_shutdown,
 ];
+
+/// How a socket gets its place in the network.
+const BEGINNING: &[libc::c_long] = &[libc::SYS_bind, libc::SYS_connect, libc::SYS_listen];
+/// Calls that send, and which of their arguments has the flags.
+const SENDING: [(libc::c_long, u8); 3] = [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)];
 
 /// Older forms of the same, where the processor's first ABI has them.
 #[cfg(target_arch = "x86_64")]
@@ -157,17 +168,29 @@ const OLD: &[libc::c_long] = &[
 const OLD: &[libc::c_long] = &[];
 
 /// Limits the calling thread and those that it starts. They need `no_new_privs`.
-pub(super) fn install() -> Result<(), FilterError> {
+pub(super) fn install(sockets: Sockets) -> Result<(), FilterError> {
     let architecture = std::env::consts::ARCH.try_into().map_err(FilterError::from)?;
     let not_there = SeccompAction::Errno(libc::ENOSYS as u32);
-    let filter = SeccompFilter::new(rules()?, not_there, SeccompAction::Allow, architecture)?;
+    let filter = SeccompFilter::new(rules(sockets)?, not_there, SeccompAction::Allow, architecture)?;
     let program: BpfProgram = filter.try_into()?;
     Ok(seccompiler::apply_filter(&program)?)
 }
 
-fn rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> {
+fn rules(sockets: Sockets) -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
         [PLAIN, OLD].concat().into_iter().map(|call| (call, vec![])).collect();
+    match sockets {
+        Sockets::Own => {
+            let all = [BEGINNING, &SENDING.map(|(call, _)| call)].concat();
+            rules.extend(all.into_iter().map(|call| (call, vec![])));
+        }
+        Sockets::Given => {
+            let plainly = SeccompCmpOp::MaskedEq(libc::MSG_FASTOPEN as u64);
+            for (call, flags) in SENDING {
+                rules.insert(call, vec![when(flags, plainly.clone(), 0)?]);
+            }
+        }
+    }
     // `clone3` has its flags in memory, where a filter cannot look; libc goes back to `clone` without it.
     let threads = SeccompCmpOp::MaskedEq(libc::CLONE_THREAD as u64);
     rules.insert(libc::SYS_clone, vec![when(0, threads, libc::CLONE_THREAD as u64)?]);

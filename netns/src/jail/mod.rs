@@ -21,18 +21,21 @@ mod init;
 mod root;
 mod surrender;
 
-pub use filter::FilterError;
+pub use filter::{FilterError, Sockets};
 pub use root::{Bind, RootError};
 pub use surrender::SurrenderError;
 
 use crate::link::LinkError;
+use crate::listener::{self, BindError};
 use crate::namespace::{self, UnshareError};
+use crate::rule::Protocol;
 use nix::errno::Errno;
 use nix::sys::signal::Signal as NixSignal;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getppid, setsid};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use std::io::{self, Read};
+use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 
@@ -43,6 +46,9 @@ pub struct Plan {
     pub supervisor: i32,
     /// Files and directories of the host that the guest's process may use.
     pub binds: Vec<Bind>,
+    /// TCP ports of its own loopback to listen on, and then no more: the process cannot connect, bind or listen, so that
+    /// sockets of the host can be left to it. None: it does all of this itself, and must not have any.
+    pub listens: Option<Vec<u16>>,
 }
 
 /// Why a jail could not be built. The process that asked for it is half way in and must exit.
@@ -66,20 +72,24 @@ pub enum JailError {
     /// The network could not be set up.
     #[error(transparent)]
     Link(#[from] LinkError),
+    /// It could not listen for the guest.
+    #[error("cannot listen for the guest: {0}")]
+    Listen(#[from] BindError),
     /// A process could not be made or asked.
     #[error("cannot start the jail's processes")]
     Process(#[source] io::Error),
 }
 
-/// Builds the jail and returns inside it, in the guest's process. The calling process becomes the keeper, which never
-/// returns: it exits as the guest does (128 and the signal's number when a signal ended it).
+/// Builds the jail and returns inside it, in the guest's process, with a listener for each port of the plan. The calling
+/// process becomes the keeper, which never returns: it exits as the guest does (128 and the signal's number when a signal
+/// ended it).
 ///
 /// The caller must have one thread only.
 ///
 /// # Errors
 ///
 /// What the kernel refused, in whichever of the processes the error is returned.
-pub fn enter(plan: &Plan, factory: OwnedFd) -> Result<(), JailError> {
+pub fn enter(plan: &Plan, factory: OwnedFd) -> Result<Vec<OwnedFd>, JailError> {
     // A session of their own: the terminal's signals go to the supervisor alone, which decides.
     let _ = setsid();
     namespace::unshare_all()?;
@@ -131,14 +141,24 @@ fn keep(init: Pid, open: Vec<i32>) -> ! {
     std::process::exit(status(init))
 }
 
-fn become_guest(plan: &Plan, mut ready: io::PipeReader) -> Result<(), JailError> {
+fn become_guest(plan: &Plan, mut ready: io::PipeReader) -> Result<Vec<OwnedFd>, JailError> {
     root::enter(&plan.binds)?;
     let mut word = String::new();
     ready.read_to_string(&mut word).map_err(JailError::Process)?;
     if word != init::READY {
         return Err(JailError::Init(word));
     }
-    limit_system_calls()
+    let mut listeners = Vec::new();
+    let mut sockets = Sockets::Own;
+    if let Some(ports) = &plan.listens {
+        for port in ports {
+            let (_, socket) = listener::bind_one((Ipv4Addr::LOCALHOST, *port).into(), Protocol::Tcp)?;
+            listeners.push(socket);
+        }
+        sockets = Sockets::Given;
+    }
+    limit_system_calls(sockets)?;
+    Ok(listeners)
 }
 
 /// Takes every privilege from the calling thread, and all that it starts, and leaves it the system calls that a guest's
@@ -147,9 +167,9 @@ fn become_guest(plan: &Plan, mut ready: io::PipeReader) -> Result<(), JailError>
 /// # Errors
 ///
 /// The kernel has no seccomp filters.
-pub fn limit_system_calls() -> Result<(), JailError> {
+pub fn limit_system_calls(sockets: Sockets) -> Result<(), JailError> {
     surrender::everything()?;
-    filter::install()?;
+    filter::install(sockets)?;
     Ok(())
 }
 

@@ -43,6 +43,8 @@ pub(crate) struct Settings {
 pub(crate) enum Command {
     Add(Arc<Forward>),
     Remove(u64, Sender<()>),
+    /// Accept, or leave that to who has been lent the listeners.
+    Accept(u64, bool, Sender<()>),
     Wake(u64),
     Abort(Arc<Target>, Sender<()>),
     Stop,
@@ -292,6 +294,16 @@ impl Worker {
                     self.listening.remove(key);
                 }
             }
+            Command::Accept(id, ours, _done) => {
+                let keys = self.listening.iter().filter(|(_, l)| l.forward.id() == id);
+                for key in keys.map(|(key, _)| key).collect::<Vec<_>>() {
+                    if ours {
+                        self.listen(key);
+                    } else {
+                        self.ignore(key);
+                    }
+                }
+            }
             Command::Wake(id) => {
                 self.datagrams.wake(id);
                 self.watch_flows();
@@ -348,7 +360,9 @@ impl Worker {
         let data = EventData::new_u64(Token::Listener(key).pack());
         let flags = EventFlags::IN | EventFlags::EXCLUSIVE;
         if self.paused_until.is_none()
+            && !listening.forward.is_lent()
             && let Err(errno) = epoll::add(&self.epoll, socket, data, flags)
+            && errno != Errno::EXIST
         {
             self.tell(Notice::Failed {
                 guest_port: listening.forward.guest_port(),
@@ -378,8 +392,9 @@ impl Worker {
     }
 
     fn accept(&mut self, key: usize) {
-        // Removed, or paused, earlier in this turn.
-        let Some(listening) = self.listening.get(key).filter(|_| self.paused_until.is_none()) else {
+        // Removed, paused or lent earlier in this turn.
+        let here = |listening: &&Listening| self.paused_until.is_none() && !listening.forward.is_lent();
+        let Some(listening) = self.listening.get(key).filter(here) else {
             return;
         };
         let forward = listening.forward.clone();

@@ -1,6 +1,7 @@
 //! HTTP/1.1 and HTTP/2 (prior knowledge) on each forwarded port.
 
 use super::instances::{Instances, Reuse};
+use crate::adoption::{Accepted, Acceptor, Adoption};
 use crate::event::{Event, Events};
 use crate::host::{Host, Stores};
 use crate::kind::Kind;
@@ -13,11 +14,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use std::convert::Infallible;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use wasmtime::Result;
@@ -25,7 +24,6 @@ use wasmtime::component::InstancePre;
 use wasmtime_wasi_http::handler::{InstantiationError, ProxyHandler, ProxyPre};
 use wasmtime_wasi_http::{Error as HttpError, WasiBody, p2, p3};
 
-const BACKLOG: u32 = 4096;
 /// Requests in the guest at once; more wait.
 pub(crate) const REQUESTS: usize = 512;
 /// A pause after accept(2) failed for want of descriptors.
@@ -51,6 +49,7 @@ pub(crate) async fn serve(
     stores: Stores,
     events: &Events,
     stop: &Stop,
+    adoption: &Adoption,
 ) -> Result<()> {
     let engine = instance.engine().clone();
     let (proxy, reuse) = match kind {
@@ -72,7 +71,7 @@ pub(crate) async fn serve(
     let mut accepting = JoinSet::new();
     let requests = Arc::new(Semaphore::new(REQUESTS));
     for port in ports {
-        let listener = listen(port)?;
+        let listener = adoption.acceptor(port)?;
         gate.listening(listener.local_addr()?);
         accepting.spawn(accept(listener, handler.clone(), requests.clone(), stop.clone()));
     }
@@ -82,16 +81,7 @@ pub(crate) async fn serve(
     Ok(())
 }
 
-fn listen(port: u16) -> std::io::Result<TcpListener> {
-    let socket = TcpSocket::new_v4()?;
-    socket.set_reuseaddr(true)?;
-    // Accepted sockets inherit it. A response's head and body must not wait for each other.
-    socket.set_nodelay(true)?;
-    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
-    socket.listen(BACKLOG)
-}
-
-async fn accept(listener: TcpListener, handler: Handler, requests: Arc<Semaphore>, stop: Stop) {
+async fn accept(mut listener: Acceptor, handler: Handler, requests: Arc<Semaphore>, stop: Stop) {
     let mut http = auto::Builder::new(TokioExecutor::new());
     // Slow heads end by this timer, which hyper arms only when it has one.
     http.http1().timer(TokioTimer::new());
@@ -99,7 +89,7 @@ async fn accept(listener: TcpListener, handler: Handler, requests: Arc<Semaphore
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
+                Ok(stream) => {
                     let serving = converse(http.clone(), stream, handler.clone(), requests.clone(), stop.clone());
                     connections.spawn(serving);
                 }
@@ -116,17 +106,31 @@ async fn accept(listener: TcpListener, handler: Handler, requests: Arc<Semaphore
 /// Serves one connection: until its client ends it, or we are asked to stop and its requests are done.
 async fn converse(
     http: auto::Builder<TokioExecutor>,
-    stream: TcpStream,
+    stream: Accepted,
     handler: Handler,
     requests: Arc<Semaphore>,
     stop: Stop,
 ) {
-    let many_at_once = watch::Sender::new(false);
+    let (many_at_once, is_adopted) = (watch::Sender::new(false), stream.is_adopted());
     let service = service_fn(|request: Request<Incoming>| {
-        if request.version() == Version::HTTP_2 {
+        let is_http_2 = request.version() == Version::HTTP_2;
+        if is_http_2 {
             many_at_once.send_if_modified(|known| !std::mem::replace(known, true));
         }
-        answer(handler.clone(), requests.clone(), request)
+        let answer = answer(handler.clone(), requests.clone(), request);
+        let stop = is_adopted.then(|| stop.clone());
+        async move {
+            let mut response = answer.await;
+            // Nobody is between us and this client who could take its next request to the next guest.
+            if let Ok(response) = &mut response
+                && !is_http_2
+                && stop.is_some_and(|stop| stop.is_retired())
+            {
+                let close = header::HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
+            response
+        }
     });
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     // A client of HTTP/2 is told to make its next requests on another connection (RFC 9113, 6.8: GOAWAY). In HTTP/1 there

@@ -2,11 +2,11 @@
 
 use super::poll;
 use super::sockets::{FIRST_ACCEPTED, Kind, Socket, Sockets, peek, shutdown};
+use crate::adoption::Accepted;
 use crate::guest::Listeners;
 use std::io::{self, ErrorKind};
 use std::net::Shutdown;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use wasmtime::{Caller, Extern, Linker, Result};
 use wasmtime_wasi::I32Exit;
 use wasmtime_wasi::p1::WasiP1Ctx;
@@ -150,7 +150,7 @@ impl Context {
             match stream.try_write_vectored(&slices) {
                 Ok(length) => return Ok(Size::try_from(length)?),
                 Err(error) if error.kind() == ErrorKind::WouldBlock && !socket.nonblocking => {
-                    stream.writable().await.map_err(fault)?;
+                    stream.socket().writable().await.map_err(fault)?;
                 }
                 Err(error) => return Err(fault(error)),
             }
@@ -165,7 +165,7 @@ impl Context {
             (false, true) => Shutdown::Write,
             (false, false) => return Err(Errno::Inval.into()),
         };
-        shutdown(socket.kind.stream().map_err(fault)?, how).map_err(fault)
+        shutdown(socket.kind.stream().map_err(fault)?.socket(), how).map_err(fault)
     }
 
     /// Closes the directory that held the number of a pre-opened listener which has gone: the number must lead nowhere.
@@ -186,15 +186,15 @@ impl Context {
     }
 }
 
-async fn read(stream: &TcpStream, bytes: &mut [u8], flags: Riflags, wait: bool) -> io::Result<usize> {
+async fn read(stream: &Accepted, bytes: &mut [u8], flags: Riflags, wait: bool) -> io::Result<usize> {
     loop {
         let read = if flags.contains(Riflags::RECV_PEEK) {
-            peek(stream, bytes)
+            peek(stream.socket(), bytes)
         } else {
             stream.try_read(bytes)
         };
         match read {
-            Err(error) if error.kind() == ErrorKind::WouldBlock && wait => stream.readable().await?,
+            Err(error) if error.kind() == ErrorKind::WouldBlock && wait => stream.socket().readable().await?,
             done => return done,
         }
     }

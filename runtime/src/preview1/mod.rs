@@ -19,6 +19,7 @@ mod context;
 mod poll;
 mod sockets;
 
+use crate::adoption::Adoption;
 use crate::guest::{Guest, Listeners};
 use crate::host::{self, Gate};
 use crate::memory::{Budget, Share};
@@ -34,9 +35,15 @@ struct State {
 }
 
 /// Runs a core module's `_start` to its end.
-pub(crate) async fn run(module: &Module, guest: &Guest, gate: Arc<Gate>, budget: Arc<Budget>) -> Result<()> {
+pub(crate) async fn run(
+    module: &Module,
+    guest: &Guest,
+    gate: Arc<Gate>,
+    budget: Arc<Budget>,
+    adoption: &Adoption,
+) -> Result<()> {
     let state = State {
-        context: context(guest, &gate)?,
+        context: context(guest, &gate, adoption)?,
         share: Share::new(budget),
     };
     let mut store = Store::new(module.engine(), state);
@@ -51,7 +58,7 @@ pub(crate) async fn run(module: &Module, guest: &Guest, gate: Arc<Gate>, budget:
     start.call_async(&mut store, ()).await
 }
 
-fn context(guest: &Guest, gate: &Arc<Gate>) -> Result<Context> {
+fn context(guest: &Guest, gate: &Arc<Gate>, adoption: &Adoption) -> Result<Context> {
     let count = u32::try_from(guest.ports.len())?;
     let mut builder = host::wasi(guest, gate)?;
     let placeholders = |builder: &mut wasmtime_wasi::WasiCtxBuilder| -> Result<()> {
@@ -79,6 +86,6 @@ fn context(guest: &Guest, gate: &Arc<Gate>) -> Result<Context> {
             .env("LISTEN_FDNAMES", names.join(":"))
             .env("LISTEN_FDS_START", first.to_string());
     }
-    let sockets = Sockets::listen(&guest.ports, first, guest.listeners, gate)?;
+    let sockets = Sockets::listen(&guest.ports, first, guest.listeners, gate, adoption)?;
     Ok(Context::new(builder.build_p1(), sockets))
 }

@@ -1,22 +1,22 @@
 //! The sockets of a wasip1 guest, by descriptor number.
 
+use crate::adoption::{Accepted, Acceptor, Adoption};
 use crate::guest::Listeners;
 use crate::host::Gate;
 use rustix::net::RecvFlags;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr};
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::Interest;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 
 /// The first descriptor that can be pre-opened.
 pub(super) const FIRST_DESCRIPTOR: u32 = 3;
 /// The first number for accepted connections: far above what the guest's files reach, and small enough that 512 of
 /// them fit the 1,024 that CPython's select takes.
 pub(super) const FIRST_ACCEPTED: u32 = 512;
-const BACKLOG: u32 = 4096;
 
 /// A socket and its `FDFLAGS_NONBLOCK`.
 pub(super) struct Socket {
@@ -26,14 +26,14 @@ pub(super) struct Socket {
 
 pub(super) enum Kind {
     Listener {
-        listener: TcpListener,
+        listener: Acceptor,
         /// Connections that a poll took from the queue to be sure that they are there.
-        taken: VecDeque<TcpStream>,
+        taken: VecDeque<Accepted>,
         /// Tells that the guest listens, when it first asks for a connection: the socket is older than the guest, which may
         /// still have much to do, or trap, before it serves.
         tell: Option<Box<dyn FnOnce() + Send>>,
     },
-    Stream(TcpStream),
+    Stream(Accepted),
 }
 
 /// All of them.
@@ -45,15 +45,16 @@ pub(super) struct Sockets {
 
 impl Sockets {
     /// Listens on loopback for each port; the descriptors are consecutive from `first`.
-    pub(super) fn listen(ports: &[u16], first: u32, order: Listeners, gate: &Arc<Gate>) -> io::Result<Sockets> {
+    pub(super) fn listen(
+        ports: &[u16],
+        first: u32,
+        order: Listeners,
+        gate: &Arc<Gate>,
+        adoption: &Adoption,
+    ) -> io::Result<Sockets> {
         let mut open = BTreeMap::new();
         for (port, descriptor) in ports.iter().zip(first..) {
-            let socket = TcpSocket::new_v4()?;
-            socket.set_reuseaddr(true)?;
-            // Accepted sockets inherit it; wasip1 has no option for it.
-            socket.set_nodelay(true)?;
-            socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, *port)))?;
-            let listener = socket.listen(BACKLOG)?;
+            let listener = adoption.acceptor(*port)?;
             let (gate, address) = (gate.clone(), listener.local_addr()?);
             let kind = Kind::Listener {
                 listener,
@@ -102,7 +103,7 @@ impl Sockets {
 
 impl Kind {
     /// Takes a connection, waiting for one unless `nonblocking`.
-    pub(super) async fn accept(&mut self, nonblocking: bool) -> io::Result<TcpStream> {
+    pub(super) async fn accept(&mut self, nonblocking: bool) -> io::Result<Accepted> {
         let Kind::Listener { listener, taken, tell } = self else {
             return Err(ErrorKind::InvalidInput.into());
         };
@@ -115,14 +116,14 @@ impl Kind {
         if nonblocking {
             let mut context = Context::from_waker(std::task::Waker::noop());
             return match listener.poll_accept(&mut context) {
-                Poll::Ready(accepted) => accepted.map(|(stream, _)| stream),
+                Poll::Ready(accepted) => accepted,
                 Poll::Pending => Err(ErrorKind::WouldBlock.into()),
             };
         }
-        listener.accept().await.map(|(stream, _)| stream)
+        listener.accept().await
     }
 
-    pub(super) fn stream(&self) -> io::Result<&TcpStream> {
+    pub(super) fn stream(&self) -> io::Result<&Accepted> {
         match self {
             Kind::Stream(stream) => Ok(stream),
             Kind::Listener { .. } => Err(ErrorKind::NotConnected.into()),
@@ -138,7 +139,7 @@ impl Kind {
                     tell();
                 }
                 if taken.is_empty()
-                    && let Ok((stream, _)) = ready!(listener.poll_accept(context))
+                    && let Ok(stream) = ready!(listener.poll_accept(context))
                 {
                     taken.push_back(stream);
                 }
@@ -146,10 +147,10 @@ impl Kind {
                 Poll::Ready(taken.len() as u64)
             }
             Kind::Stream(stream) => loop {
-                if ready!(stream.poll_read_ready(context)).is_err() {
+                if ready!(stream.socket().poll_read_ready(context)).is_err() {
                     return Poll::Ready(0);
                 }
-                match peek(stream, &mut [0; 1]) {
+                match peek(stream.socket(), &mut [0; 1]) {
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                     Ok(length) => return Poll::Ready(length as u64),
                     Err(_) => return Poll::Ready(0),
@@ -162,7 +163,7 @@ impl Kind {
     pub(super) fn poll_writable(&mut self, context: &mut Context<'_>) -> Poll<()> {
         match self {
             Kind::Listener { .. } => Poll::Pending,
-            Kind::Stream(stream) => stream.poll_write_ready(context).map(drop),
+            Kind::Stream(stream) => stream.socket().poll_write_ready(context).map(drop),
         }
     }
 }

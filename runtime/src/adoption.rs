@@ -1,0 +1,451 @@
+//! Adoption: listeners of the host that are left to a guest, which accepts from them without a relay in between.
+//!
+//! ```text
+//!   supervisor -- "127.0.0.1:8080 is for port 3000" --> Adoption --+
+//!                                                                  +--> Acceptor of port 3000 --> Accepted
+//!   the guest's own listener on port 3000, in its namespace -------+
+//! ```
+//!
+//! The listeners stay in here, under one lock, so that [`Adoption::release`] is exact: once it has returned nobody in this
+//! process accepts from any of them.
+
+use crate::event::{Event, Events};
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, ErrorKind};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+const BACKLOG: u32 = 4096;
+
+/// What came through one forward so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Counts {
+    /// The forward's number.
+    pub forward: u64,
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Connections open now.
+    pub live: usize,
+    /// Bytes from clients.
+    pub to_guest: u64,
+    /// Bytes to clients.
+    pub to_client: u64,
+}
+
+/// The listeners that a guest's process has been given. Clones are the same.
+#[derive(Clone)]
+pub struct Adoption(Arc<Shared>);
+
+struct Shared {
+    /// Most connections at once.
+    limit: usize,
+    events: Events,
+    /// Connections open now.
+    live: AtomicUsize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The guest's own listeners, which were made before it had a say.
+    own: HashMap<u16, OwnedFd>,
+    /// Given, and not yet known to the reactor: only a thread of the guest's runtime can do that.
+    fresh: Vec<(u64, u16, OwnedFd)>,
+    listening: Vec<Listening>,
+    tallies: BTreeMap<u64, Arc<Tally>>,
+    /// Who waits for a listener of a port, or for a connection's end: the last that asked.
+    waiting: HashMap<u16, Waker>,
+    released: bool,
+    limit_told: bool,
+}
+
+struct Listening {
+    forward: u64,
+    port: u16,
+    listener: TcpListener,
+}
+
+/// Counters of one forward.
+#[derive(Default)]
+struct Tally {
+    accepted: AtomicU64,
+    live: AtomicUsize,
+    to_guest: AtomicU64,
+    to_client: AtomicU64,
+}
+
+impl Tally {
+    fn counts(&self, forward: u64) -> Counts {
+        Counts {
+            forward,
+            accepted: self.accepted.load(Relaxed),
+            live: self.live.load(Relaxed),
+            to_guest: self.to_guest.load(Relaxed),
+            to_client: self.to_client.load(Relaxed),
+        }
+    }
+}
+
+impl Adoption {
+    /// For at most `connections` at once. `own` are listeners of the guest's namespace, by port; for ports without one
+    /// they are made when the guest starts.
+    pub fn new(connections: usize, own: HashMap<u16, OwnedFd>, events: Events) -> Adoption {
+        Adoption(Arc::new(Shared {
+            limit: connections,
+            events,
+            live: AtomicUsize::new(0),
+            state: Mutex::new(State {
+                own,
+                ..State::default()
+            }),
+        }))
+    }
+
+    /// Takes a listener for the guest's `port`.
+    pub fn give(&self, forward: u64, port: u16, listener: OwnedFd) {
+        let mut state = self.0.state();
+        state.released = false;
+        state.fresh.push((forward, port, listener));
+        state.wake();
+    }
+
+    /// Closes the listeners: from here on connections to them are others' to accept. Those that are open stay, and each
+    /// end of one is told ([`Event::Adopted`]).
+    pub fn release(&self) -> Vec<Counts> {
+        let mut state = self.0.state();
+        state.released = true;
+        state.fresh.clear();
+        state.listening.clear();
+        state.counts()
+    }
+
+    /// What came through each forward.
+    pub fn counts(&self) -> Vec<Counts> {
+        self.0.state().counts()
+    }
+
+    /// What accepts on one of the guest's ports.
+    pub(crate) fn acceptor(&self, port: u16) -> io::Result<Acceptor> {
+        let own = self.0.state().own.remove(&port);
+        let own = match own {
+            Some(listener) => TcpListener::from_std(listener.into())?,
+            None => listen(port)?,
+        };
+        Ok(Acceptor {
+            own,
+            port,
+            adoption: self.clone(),
+            own_is_next: true,
+        })
+    }
+
+    fn poll_accept(&self, port: u16, context: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
+        let mut state = self.0.state();
+        state.waits(port, context);
+        state.watch_fresh()?;
+        if self.0.live.load(Relaxed) >= self.0.limit {
+            if !std::mem::replace(&mut state.limit_told, true) && !state.listening.is_empty() {
+                (self.0.events)(Event::AtLimit(self.0.limit));
+            }
+            return Poll::Pending;
+        }
+        let mut at = 0;
+        while let Some(listening) = state.listening.get(at) {
+            if listening.port != port {
+                at += 1;
+                continue;
+            }
+            match listening.listener.poll_accept(context) {
+                Poll::Pending => at += 1,
+                Poll::Ready(Ok((stream, _))) => {
+                    let forward = listening.forward;
+                    // The next of several listeners is asked first.
+                    let turn = state.listening.remove(at);
+                    state.listening.push(turn);
+                    let tally = state.tallies.entry(forward).or_default().clone();
+                    return Poll::Ready(Ok(self.accepted(stream, forward, tally)));
+                }
+                // Shut down by its owner: the forward is no more.
+                Poll::Ready(Err(error)) if error.kind() == ErrorKind::InvalidInput => {
+                    state.listening.remove(at);
+                }
+                Poll::Ready(Err(error)) if is_of_one_connection(&error) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            }
+        }
+        Poll::Pending
+    }
+
+    fn accepted(&self, stream: TcpStream, forward: u64, tally: Arc<Tally>) -> Accepted {
+        self.0.live.fetch_add(1, Relaxed);
+        tally.live.fetch_add(1, Relaxed);
+        tally.accepted.fetch_add(1, Relaxed);
+        Accepted {
+            stream,
+            adopted: Some(Adopted {
+                forward,
+                tally,
+                shared: self.0.clone(),
+            }),
+        }
+    }
+}
+
+/// The client gave up between the handshake and accept(2): its loss alone.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionAborted | ErrorKind::Interrupted | ErrorKind::NotConnected | ErrorKind::PermissionDenied
+    )
+}
+
+fn listen(port: u16) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    // Accepted sockets inherit it. A response's head and body must not wait for each other.
+    socket.set_nodelay(true)?;
+    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    socket.listen(BACKLOG)
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Consistent at every step, so a panic elsewhere does not spoil it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn waits(&mut self, port: u16, context: &Context<'_>) {
+        let waker = self.waiting.entry(port).or_insert_with(|| context.waker().clone());
+        waker.clone_from(context.waker());
+    }
+
+    fn wake(&mut self) {
+        self.waiting.drain().for_each(|(_, waker)| waker.wake());
+    }
+
+    fn watch_fresh(&mut self) -> io::Result<()> {
+        for (forward, port, listener) in self.fresh.drain(..) {
+            self.listening.push(Listening {
+                forward,
+                port,
+                listener: TcpListener::from_std(listener.into())?,
+            });
+        }
+        Ok(())
+    }
+
+    fn counts(&self) -> Vec<Counts> {
+        let tallies = self.tallies.iter();
+        tallies.map(|(forward, tally)| tally.counts(*forward)).collect()
+    }
+}
+
+/// Accepts on one port of the guest: from its own listener and from every listener of the host that leads there, in turn.
+pub(crate) struct Acceptor {
+    own: TcpListener,
+    port: u16,
+    adoption: Adoption,
+    own_is_next: bool,
+}
+
+impl Acceptor {
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.own.local_addr()
+    }
+
+    pub(crate) async fn accept(&mut self) -> io::Result<Accepted> {
+        std::future::poll_fn(|context| self.poll_accept(context)).await
+    }
+
+    pub(crate) fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
+        for _ in 0..2 {
+            self.own_is_next = !self.own_is_next;
+            let accepted = if self.own_is_next {
+                self.adoption.poll_accept(self.port, context)
+            } else {
+                let accepted = self.own.poll_accept(context);
+                accepted.map_ok(|(stream, _)| Accepted { stream, adopted: None })
+            };
+            if accepted.is_ready() {
+                return accepted;
+            }
+        }
+        Poll::Pending
+    }
+}
+
+/// A connection that was accepted, wherever it came from.
+pub(crate) struct Accepted {
+    stream: TcpStream,
+    adopted: Option<Adopted>,
+}
+
+/// The part of a connection that came by a listener of the host. Its end is counted.
+struct Adopted {
+    forward: u64,
+    tally: Arc<Tally>,
+    shared: Arc<Shared>,
+}
+
+impl Drop for Adopted {
+    fn drop(&mut self) {
+        self.tally.live.fetch_sub(1, Relaxed);
+        let was_full = self.shared.live.fetch_sub(1, Relaxed) >= self.shared.limit;
+        let mut state = self.shared.state();
+        if was_full {
+            state.limit_told = false;
+            state.wake();
+        }
+        if state.released {
+            (self.shared.events)(Event::Adopted(self.tally.counts(self.forward)));
+        }
+    }
+}
+
+impl Accepted {
+    /// Whether it came by a listener of the host: there is no relay that could move it to another guest.
+    pub(crate) fn is_adopted(&self) -> bool {
+        self.adopted.is_some()
+    }
+
+    /// The socket, for what moves no bytes.
+    pub(crate) fn socket(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    pub(crate) fn try_read(&self, bytes: &mut [u8]) -> io::Result<usize> {
+        let length = self.stream.try_read(bytes)?;
+        self.counts(|tally| &tally.to_guest, length);
+        Ok(length)
+    }
+
+    pub(crate) fn try_write_vectored(&self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        let length = self.stream.try_write_vectored(slices)?;
+        self.counts(|tally| &tally.to_client, length);
+        Ok(length)
+    }
+
+    fn counts(&self, which: impl FnOnce(&Tally) -> &AtomicU64, bytes: usize) {
+        if let Some(adopted) = &self.adopted {
+            which(&adopted.tally).fetch_add(bytes as u64, Relaxed);
+        }
+    }
+}
+
+impl AsyncRead for Accepted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        self.counts(|tally| &tally.to_guest, buffer.filled().len() - before);
+        read
+    }
+}
+
+impl AsyncWrite for Accepted {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        written.map_ok(|length| {
+            self.counts(|tally| &tally.to_client, length);
+            length
+        })
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        written.map_ok(|length| {
+            self.counts(|tally| &tally.to_client, length);
+            length
+        })
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::task::{ArcWake, waker};
+
+    struct Woken(AtomicUsize);
+
+    impl ArcWake for Woken {
+        fn wake_by_ref(woken: &Arc<Woken>) {
+            woken.0.fetch_add(1, Relaxed);
+        }
+    }
+
+    fn host() -> (OwnedFd, SocketAddr) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        (listener.into(), address)
+    }
+
+    #[tokio::test]
+    async fn who_asks_again_is_woken_once_and_accepts_from_each_listener() {
+        let adoption = Adoption::new(10, HashMap::new(), Arc::new(|_| ()));
+        let mut acceptor = adoption.acceptor(0).unwrap();
+        let woken = Arc::new(Woken(AtomicUsize::new(0)));
+        // A guest that polls has another waker each time.
+        for _ in 0..100 {
+            let waker = waker(Arc::new(Woken(AtomicUsize::new(0))));
+            assert!(acceptor.poll_accept(&mut Context::from_waker(&waker)).is_pending());
+        }
+        let waker = waker(woken.clone());
+        assert!(acceptor.poll_accept(&mut Context::from_waker(&waker)).is_pending());
+        assert_eq!(adoption.0.state().waiting.len(), 1);
+        let (listeners, addresses): (Vec<_>, Vec<_>) = (0..3).map(|_| host()).unzip();
+        for (listener, forward) in listeners.into_iter().zip(1..) {
+            adoption.give(forward, 0, listener);
+        }
+        assert_eq!(woken.0.load(Relaxed), 1);
+        let own = acceptor.local_addr().unwrap();
+        let clients: Vec<_> = addresses
+            .iter()
+            .chain([&own])
+            .map(std::net::TcpStream::connect)
+            .collect();
+        let mut accepted = Vec::new();
+        for _ in &clients {
+            accepted.push(acceptor.accept().await.unwrap());
+        }
+        assert_eq!(accepted.iter().filter(|one| one.is_adopted()).count(), 3);
+        let each = |counts: &Counts| (counts.forward, counts.accepted, counts.live);
+        assert_eq!(
+            adoption.counts().iter().map(each).collect::<Vec<_>>(),
+            [(1, 1, 1), (2, 1, 1), (3, 1, 1)]
+        );
+        drop(accepted);
+        assert!(adoption.release().iter().all(|counts| counts.live == 0));
+        // Nobody accepts there any more.
+        for address in addresses {
+            assert!(std::net::TcpStream::connect(address).is_err());
+        }
+    }
+}

@@ -4,6 +4,7 @@ use crate::live::Live;
 use netns::{Forwarder, Target};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 /// A generation says within this that it accepts no more.
@@ -20,21 +21,22 @@ pub struct Drained {
 #[derive(Default)]
 pub struct Draining {
     tasks: JoinSet<Drained>,
-    targets: Vec<Arc<Target>>,
+    targets: Vec<(Arc<Target>, Arc<Notify>)>,
 }
 
 impl Draining {
     /// Takes a generation in. It ends with its last connection, or after `grace`.
     pub fn add(&mut self, live: Live, forwarder: Arc<Forwarder>, grace: Duration) {
-        self.targets.push(live.generation.target.clone());
-        self.tasks.spawn(drain(live, forwarder, grace));
+        let end = Arc::new(Notify::new());
+        self.targets.push((live.generation.target.clone(), end.clone()));
+        self.tasks.spawn(drain(live, forwarder, grace, end));
     }
 
     /// The next that has gone. Cancel-safe; never, when there is none.
     pub async fn next(&mut self) -> Drained {
         match self.tasks.join_next().await {
             Some(Ok(drained)) => {
-                self.targets.retain(|target| target.live() > 0);
+                self.targets.retain(|(target, _)| target.live() > 0);
                 drained
             }
             _ => std::future::pending().await,
@@ -47,22 +49,22 @@ impl Draining {
 
     /// Connections that are open to them.
     pub fn live(&self) -> usize {
-        self.targets.iter().map(|target| target.live()).sum()
+        self.targets.iter().map(|(target, _)| target.live()).sum()
     }
 
     /// Resets their connections; returns how many there were.
     pub fn abort(&mut self, forwarder: &Forwarder) -> usize {
         let live = self.live();
-        for target in self.targets.drain(..) {
+        for (target, end) in self.targets.drain(..) {
             forwarder.abort(&target);
-            // Those that it has accepted itself end with its process, which ends with the last.
-            target.has_adopted(0);
+            // Those that it has accepted itself end with its process.
+            end.notify_one();
         }
         live
     }
 }
 
-async fn drain(mut live: Live, forwarder: Arc<Forwarder>, grace: Duration) -> Drained {
+async fn drain(mut live: Live, forwarder: Arc<Forwarder>, grace: Duration, end: Arc<Notify>) -> Drained {
     let target = live.generation.target.clone();
     live.give_back(RELEASE).await;
     // Its own end is not the end of its connections through a relay, whose last bytes may be on their way.
@@ -77,6 +79,7 @@ async fn drain(mut live: Live, forwarder: Arc<Forwarder>, grace: Duration) -> Dr
     tokio::select! {
         () = target.drained() => {}
         () = tokio::time::sleep(grace) => {}
+        () = end.notified() => {}
         () = listen => {}
     }
     let cut = target.live();

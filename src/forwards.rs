@@ -174,14 +174,7 @@ impl Forwards {
 
     /// Each as `ps` shows it.
     pub fn states(&mut self) -> Vec<ForwardState> {
-        let (gone, ledgers) = std::mem::take(&mut self.ledgers)
-            .into_iter()
-            .partition::<Vec<_>, _>(|ledger| Arc::strong_count(ledger) == 1);
-        self.ledgers = ledgers;
-        for bound in &mut self.bound {
-            let counts = gone.iter().map(|ledger| ledger.of(bound.forward.id()));
-            bound.adopted = counts.fold(bound.adopted, ledger::add);
-        }
+        self.close_ledgers();
         let state = |bound: &Bound| {
             let counters = bound.forward.counters();
             let counts = self.ledgers.iter().map(|ledger| ledger.of(bound.forward.id()));
@@ -202,6 +195,18 @@ impl Forwards {
             }
         };
         self.bound.iter().map(state).collect()
+    }
+
+    /// Keeps of generations that are gone what they have counted, and nothing else.
+    fn close_ledgers(&mut self) {
+        let (gone, ledgers) = std::mem::take(&mut self.ledgers)
+            .into_iter()
+            .partition::<Vec<_>, _>(|ledger| Arc::strong_count(ledger) == 1);
+        self.ledgers = ledgers;
+        for bound in &mut self.bound {
+            let counts = gone.iter().map(|ledger| ledger.of(bound.forward.id()));
+            bound.adopted = counts.fold(bound.adopted, ledger::add);
+        }
     }
 
     /// The guest's TCP ports in the order of the rules; each port once.
@@ -243,8 +248,8 @@ impl Forwards {
     /// The serving guest listens on a port: who waits goes on, and the ready lines are printed once. False when no forward
     /// leads there. A guest that accepts from the host's listeners gets them.
     pub fn listening(&mut self, port: Port, guest: &mut Live) -> bool {
-        let mut found = false;
-        let adopts = guest.given.adopts.is_some() && port.0 == Protocol::Tcp;
+        let (mut found, mut is_new) = (false, false);
+        let adopts = guest.adopts() && port.0 == Protocol::Tcp;
         for bound in self.bound.iter_mut().filter(|bound| bound.port() == port) {
             found = true;
             self.forwarder.wake(&bound.forward);
@@ -253,9 +258,7 @@ impl Forwards {
                 if !guest.adopt(bound.forward.id(), port.1, listeners) {
                     self.forwarder.reclaim(&bound.forward);
                 }
-                if !self.ledgers.iter().any(|known| Arc::ptr_eq(known, &guest.ledger)) {
-                    self.ledgers.push(guest.ledger.clone());
-                }
+                is_new = !self.ledgers.iter().any(|known| Arc::ptr_eq(known, &guest.ledger));
             }
             if !std::mem::replace(&mut bound.said, true) {
                 for host in bound.forward.addresses() {
@@ -263,7 +266,18 @@ impl Forwards {
                 }
             }
         }
+        if is_new {
+            self.close_ledgers();
+            self.ledgers.push(guest.ledger.clone());
+        }
         found
+    }
+
+    /// The guest accepts no more on a port: connections wait for it, as long as the limit says.
+    pub fn closed(&self, port: u16) {
+        for bound in self.bound.iter().filter(|bound| bound.port() == (Protocol::Tcp, port)) {
+            self.forwarder.reclaim(&bound.forward);
+        }
     }
 
     /// Closes what is not wanted any more and binds what is new; the rest is not touched. One that cannot be bound is

@@ -144,9 +144,9 @@ impl Generation {
         self.order(&Order::Count)
     }
 
-    /// Asks for adopted listeners back.
-    pub fn release(&self) -> bool {
-        self.order(&Order::Release)
+    /// Asks for adopted listeners back; the answer has the same number.
+    pub fn release(&self, number: u64) -> bool {
+        self.order(&Order::Release(number))
     }
 
     fn order(&self, order: &Order) -> bool {

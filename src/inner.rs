@@ -178,7 +178,7 @@ fn obey(channel: &OwnedFd, stop: &Stop, adoption: &Adoption) {
                     .for_each(|listener| adoption.give(forward, port, listener));
             }
             Order::Count => tell(adoption.counts(), Message::Counted),
-            Order::Release => tell(adoption.release(), Message::Released),
+            Order::Release(number) => adoption.release(|counts| tell(counts, Message::Released(number))),
             Order::Retire => stop.retire(),
             Order::Stop => stop.ask(),
         }

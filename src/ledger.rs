@@ -1,4 +1,5 @@
-//! What a guest says of the connections that it accepts itself. It is only ever shown: a guest that lies, lies about itself.
+//! What a guest says of the connections that it accepts itself. It is shown, and says when a guest with a successor may end:
+//! one that lies, lies about itself.
 
 use netns::Target;
 use runtime::Counts;
@@ -8,14 +9,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The latest counts of one generation, by forward.
 #[derive(Debug)]
 pub struct Ledger {
-    target: Arc<Target>,
+    /// None when the process is gone: a target holds sockets of its namespace.
+    target: Mutex<Option<Arc<Target>>>,
     counts: Mutex<BTreeMap<u64, Counts>>,
 }
 
 impl Ledger {
     pub fn new(target: Arc<Target>) -> Arc<Ledger> {
         Arc::new(Ledger {
-            target,
+            target: Mutex::new(Some(target)),
             counts: Mutex::default(),
         })
     }
@@ -40,14 +42,18 @@ impl Ledger {
         }
         let live = counts.values().fold(0, |sum: usize, one| sum.saturating_add(one.live));
         // Bounded by what any machine can have, so that no sum of a few overflows.
-        self.target.has_adopted(live.min(1 << 32));
+        if let Some(target) = &*self.target.lock().unwrap_or_else(PoisonError::into_inner) {
+            target.has_adopted(live.min(1 << 32));
+        }
     }
 
     /// The process is gone, and its connections with it.
     pub fn close(&self) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.values_mut().for_each(|one| one.live = 0);
-        self.target.has_adopted(0);
+        if let Some(target) = self.target.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            target.has_adopted(0);
+        }
     }
 
     /// What is known of a forward.

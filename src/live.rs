@@ -37,6 +37,9 @@ pub struct Live {
     pub ledger: Arc<Ledger>,
     /// It has no listeners of the host: none were lent, or it has given them back.
     pub has_released: bool,
+    /// How often it was asked to, and whether it has yet to answer.
+    releases: u64,
+    is_releasing: bool,
     /// How it ended, when it has said so.
     pub outcome: Option<Outcome>,
 }
@@ -59,6 +62,8 @@ impl Live {
             listening: BTreeSet::new(),
             ledger,
             has_released: true,
+            releases: 0,
+            is_releasing: false,
             outcome: None,
         })
     }
@@ -84,8 +89,11 @@ impl Live {
                 self.ledger.enter(&counts);
                 None
             }
-            Message::Released => {
-                self.has_released = true;
+            Message::Released(number) => {
+                if self.is_releasing && number == self.releases {
+                    self.is_releasing = false;
+                    self.has_released = true;
+                }
                 None
             }
             Message::Ended(outcome) => {
@@ -103,7 +111,22 @@ impl Live {
         self.listening.insert((protocol, address.port()));
     }
 
-    /// Leaves the listeners of a forward to it, if it is one that accepts from such. False when it does not.
+    /// Whether listeners of the host can be left to it: not while it is asked for those that it has.
+    pub fn adopts(&self) -> bool {
+        self.given.adopts.is_some() && !self.is_releasing
+    }
+
+    /// Asks it to give back the listeners of the host. False when it has none, or cannot be asked.
+    pub fn release(&mut self) -> bool {
+        if self.has_released {
+            return false;
+        }
+        self.releases += 1;
+        self.is_releasing = self.generation.release(self.releases);
+        self.is_releasing
+    }
+
+    /// Leaves the listeners of a forward to it. False when it does not take them.
     pub fn adopt(&mut self, forward: u64, port: u16, listeners: &[OwnedFd]) -> bool {
         self.ledger.open(forward);
         self.has_released = false;
@@ -112,7 +135,7 @@ impl Live {
 
     /// Has it give back the listeners of the host and say what came by them, as far as it does within `limit`.
     pub async fn give_back(&mut self, limit: Duration) {
-        if self.has_released || !self.generation.release() {
+        if self.has_released || !(self.is_releasing || self.release()) {
             return;
         }
         let told = async {

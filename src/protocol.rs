@@ -59,8 +59,8 @@ pub enum Message {
     Adopted(Vec<Counts>),
     /// All of that has been said.
     Counted,
-    /// And nothing more is accepted from them.
-    Released,
+    /// And nothing more is accepted from them, as the order of this number said.
+    Released(u64),
     /// The jail could not be built; with the errno, if it was a system call.
     Jail {
         error: String,
@@ -84,8 +84,8 @@ pub enum Order {
     Adopt { forward: u64, port: u16 },
     /// Say what came through adopted listeners.
     Count,
-    /// Give adopted listeners up, and say so.
-    Release,
+    /// Give adopted listeners up, and say so with this number.
+    Release(u64),
     /// Another guest has taken over: send clients on where that can be done.
     Retire,
     /// Finish what is under way and end.

@@ -202,6 +202,52 @@ fn a_candidate_that_fails_leaves_the_listeners_with_the_old_one() {
     run.stop();
 }
 
+/// A takeover that is under way when the next begins.
+#[test]
+fn restarts_on_top_of_each_other_lose_nobody() {
+    let project = Project::new(Kind::Http);
+    let mut run = Named::start(project.path(), &["-f", "0:8080", "--forward-path=adopt"]);
+    let address = run.run.ready(8080);
+    let load = Load::start(address, 1, 2);
+    for _ in 0..10 {
+        for pause in [0, 5, 10, 15] {
+            run.says(&["restart", &run.name]);
+            std::thread::sleep(Duration::from_millis(pause));
+        }
+        load.sees(1);
+        assert_eq!(version(address), Ok(1));
+    }
+    let (answers, failures) = load.end();
+    assert_eq!(failures, [""; 0], "after {answers} answers");
+    eventually("the last one accepts itself", || run.counts().0);
+    eventually("the others are gone", || run.run.descendants().len() == 3);
+    run.run.stop();
+}
+
+#[test]
+fn a_guest_that_closes_its_listener_leaves_nobody_waiting_for_ever() {
+    let more = [
+        "-f",
+        "0:3000",
+        "--connect-timeout",
+        "300ms",
+        "--grace",
+        "0s",
+        "--forward-path=adopt",
+    ];
+    let mut run = Named::start(&path("one_connection"), &more);
+    let address = run.run.ready(3000);
+    let mut first = connect(address);
+    first.read_exact(&mut [0]).unwrap();
+    eventually("it is relayed to", || !run.counts().0);
+    let second = connect(address).read(&mut [0]).unwrap_err();
+    assert_eq!(second.kind(), ErrorKind::ConnectionReset);
+    run.run.wait_for("waited 1s for guest:3000 and was closed");
+    drop(first);
+    run.run.signal(Signal::SIGINT);
+    run.run.ended();
+}
+
 #[test]
 fn connections_wait_while_a_guest_that_was_killed_comes_again() {
     let mut run = Run::start(&[
@@ -253,6 +299,7 @@ fn the_limit_holds_and_more_wait_in_the_queue() {
         third.set_read_timeout(Some(PATIENCE)).unwrap();
         assert!(third.read(&mut [0; 512]).unwrap() > 0);
         assert_eq!(run.counts(), (true, 2, 3));
+        drop((clients, third));
         run.run.stop();
     }
 }

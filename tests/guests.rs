@@ -243,6 +243,15 @@ fn a_closed_listener_leads_nowhere() {
     assert_eq!(run(&["os", &path("close_listener"), "-q", "-f", "0:80"]).code, Some(88));
 }
 
+/// Go looks at its listener's flags once, and a blocking one would stop the whole program; C expects accept to wait.
+#[test]
+fn a_listener_blocks_as_its_toolchain_expects() {
+    for (order, flags) in [("before-directories", 4), ("after-directories", 0)] {
+        let ended = run(&["os", &path("flags"), "-q", "-f", "0:80", "--listeners", order]);
+        assert_eq!(ended.code, Some(flags), "{order}");
+    }
+}
+
 #[test]
 fn wasip1_echo_serves_many_at_once_and_carries_the_end() {
     let mut run = Run::start(&["os", &path("p1_echo"), "-f", "0:3000"]);

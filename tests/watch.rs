@@ -627,8 +627,8 @@ fn reloads_leave_nothing_behind() {
 /// From the rename of a prebuilt component to the first answer of the new guest.
 #[test]
 fn a_reload_is_quick() {
-    // Some 1 MB, or what the benchmark asks for.
-    let functions = std::env::var("TEST_FUNCTIONS").map_or(4000, |functions| functions.parse().unwrap());
+    // 1.0 MB, or what the benchmark asks for.
+    let functions = std::env::var("TEST_FUNCTIONS").map_or(3350, |functions| functions.parse().unwrap());
     let project = Project::new(Kind::Tcp);
     let size = project.bulky_build(1, functions).len();
     project.put(&project.bulky_build(1, functions));

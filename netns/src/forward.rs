@@ -150,6 +150,11 @@ impl Forward {
         self.lent.load(Ordering::Acquire)
     }
 
+    /// Makes a listener that was shut down listen again; of any other this is the queue's length.
+    pub(crate) fn listen_again(&self, socket: usize) -> rustix::io::Result<()> {
+        rustix::net::listen(&self.sockets[socket], BACKLOG)
+    }
+
     pub(crate) fn sockets(&self) -> &[OwnedFd] {
         &self.sockets
     }
@@ -230,11 +235,9 @@ impl Forwarder {
         if !forward.is_lent() {
             return;
         }
-        for socket in &forward.sockets {
-            // The flag belongs to what is shared (fcntl(2), "open file description"), and our workers must never wait.
-            let _ = rustix::io::ioctl_fionbio(socket, true);
-            // So does its state: one that was shut down in there listens again, of any other this is the queue's length.
-            let _ = rustix::net::listen(socket, BACKLOG);
+        for socket in 0..forward.sockets.len() {
+            // A socket's state is shared with who has it; what else is, the filter keeps as it was.
+            let _ = forward.listen_again(socket);
         }
         forward.lent.store(false, Ordering::Release);
         self.ask(|done| Command::Accept(forward.id, true, done));

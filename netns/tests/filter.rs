@@ -128,6 +128,11 @@ fn a_socket_that_was_given_cannot_be_taken_anywhere_else() {
                 assert_eq!(rustix::net::bind(&socket, &any), not_there);
                 assert_eq!(rustix::net::listen(&socket, 1), not_there);
                 assert_eq!(sends_to(&socket, target), Err(Errno::ENOSYS));
+                assert_eq!(rustix::net::sockopt::set_tcp_nodelay(&socket, true), not_there);
+                assert_eq!(rustix::io::ioctl_fionbio(&socket, false), not_there);
+                let nothing = rustix::fs::OFlags::empty();
+                assert_eq!(rustix::fs::fcntl_setfl(&socket, nothing), not_there);
+                assert_eq!(rustix::fs::fcntl_setfl(&socket, rustix::fs::OFlags::NONBLOCK), Ok(()));
             }
         });
         elsewhere.set_nonblocking(true).unwrap();

@@ -18,10 +18,13 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 const BACKLOG: u32 = 4096;
+/// That the limit is reached is said again after this: it may be so for each of thousands of short connections.
+const REPEAT: Duration = Duration::from_secs(30);
 
 /// What came through one forward so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -62,7 +65,8 @@ struct State {
     /// Who waits for a listener of a port, or for a connection's end: the last that asked.
     waiting: HashMap<u16, Waker>,
     released: bool,
-    limit_told: bool,
+    /// When it was said that the limit is reached.
+    limit_told: Option<Instant>,
 }
 
 struct Listening {
@@ -116,13 +120,13 @@ impl Adoption {
     }
 
     /// Closes the listeners: from here on connections to them are others' to accept. Those that are open stay, and each
-    /// end of one is told ([`Event::Adopted`]).
-    pub fn release(&self) -> Vec<Counts> {
+    /// end of one is told ([`Event::Adopted`]), after `tell` has returned, so that newer counts come later.
+    pub fn release(&self, tell: impl FnOnce(Vec<Counts>)) {
         let mut state = self.0.state();
         state.released = true;
         state.fresh.clear();
         state.listening.clear();
-        state.counts()
+        tell(state.counts());
     }
 
     /// What came through each forward.
@@ -148,9 +152,10 @@ impl Adoption {
     fn poll_accept(&self, port: u16, context: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
         let mut state = self.0.state();
         state.waits(port, context);
-        state.watch_fresh()?;
+        state.watch_fresh(&self.0.events);
         if self.0.live.load(Relaxed) >= self.0.limit {
-            if !std::mem::replace(&mut state.limit_told, true) && !state.listening.is_empty() {
+            if !state.listening.is_empty() && state.limit_told.is_none_or(|told| told.elapsed() >= REPEAT) {
+                state.limit_told = Some(Instant::now());
                 (self.0.events)(Event::AtLimit(self.0.limit));
             }
             return Poll::Pending;
@@ -231,15 +236,18 @@ impl State {
         self.waiting.drain().for_each(|(_, waker)| waker.wake());
     }
 
-    fn watch_fresh(&mut self) -> io::Result<()> {
+    fn watch_fresh(&mut self, events: &Events) {
         for (forward, port, listener) in self.fresh.drain(..) {
-            self.listening.push(Listening {
-                forward,
-                port,
-                listener: TcpListener::from_std(listener.into())?,
-            });
+            match TcpListener::from_std(listener.into()) {
+                Ok(listener) => self.listening.push(Listening {
+                    forward,
+                    port,
+                    listener,
+                }),
+                // No watch is left in the kernel: others have to accept there.
+                Err(_) => events(Event::Closed(port)),
+            }
         }
-        Ok(())
     }
 
     fn counts(&self) -> Vec<Counts> {
@@ -254,6 +262,19 @@ pub(crate) struct Acceptor {
     port: u16,
     adoption: Adoption,
     own_is_next: bool,
+}
+
+impl Drop for Acceptor {
+    fn drop(&mut self) {
+        let mut state = self.adoption.0.state();
+        let before = state.fresh.len() + state.listening.len();
+        state.fresh.retain(|(_, port, _)| *port != self.port);
+        state.listening.retain(|listening| listening.port != self.port);
+        state.waiting.remove(&self.port);
+        if state.fresh.len() + state.listening.len() < before {
+            (self.adoption.0.events)(Event::Closed(self.port));
+        }
+    }
 }
 
 impl Acceptor {
@@ -301,7 +322,6 @@ impl Drop for Adopted {
         let was_full = self.shared.live.fetch_sub(1, Relaxed) >= self.shared.limit;
         let mut state = self.shared.state();
         if was_full {
-            state.limit_told = false;
             state.wake();
         }
         if state.released {
@@ -442,7 +462,7 @@ mod tests {
             [(1, 1, 1), (2, 1, 1), (3, 1, 1)]
         );
         drop(accepted);
-        assert!(adoption.release().iter().all(|counts| counts.live == 0));
+        adoption.release(|counts| assert!(counts.iter().all(|counts| counts.live == 0)));
         // Nobody accepts there any more.
         for address in addresses {
             assert!(std::net::TcpStream::connect(address).is_err());

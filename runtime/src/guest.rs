@@ -45,7 +45,8 @@ pub struct Directory {
 /// The order of a wasip1 guest's pre-opened descriptors, from 3 on.
 ///
 /// wasi-libc looks for directories from 3 on and stops at the first descriptor that is none, so C, Rust and CPython
-/// need directories before listeners. Go skips what is no directory, and its programs expect a listener at 3.
+/// need directories before listeners. Go skips what is no directory, and its programs expect a listener at 3, which does
+/// not block; the others' does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Listeners {

@@ -184,7 +184,7 @@ impl Session {
         if self.last_made.is_none() && self.optimizing.is_some() && self.serving.is_some() {
             return Answer::json(&());
         }
-        self.candidate = None;
+        self.drop_candidate();
         match self.start_again() {
             Ok(()) => Answer::json(&()),
             Err(failure) => Answer::Failed(StatusCode::INTERNAL_SERVER_ERROR, failure),

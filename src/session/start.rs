@@ -150,6 +150,7 @@ impl Session {
         if self.serving.is_none() {
             self.adopt(live);
         } else {
+            self.drop_candidate();
             self.candidate = Some(Candidate {
                 live,
                 since,
@@ -232,11 +233,10 @@ impl Session {
 
     pub(super) fn serving_says(&mut self, message: Message) -> Result<()> {
         let Some(live) = &mut self.serving else { return Ok(()) };
+        let had_listeners = !live.has_released;
         let event = live.take(message)?;
-        // It was asked to, for the one that takes over now.
-        let is_over = live.has_released && self.candidate.as_ref().is_some_and(|next| next.releasing.is_some());
-        if is_over {
-            self.swap();
+        if had_listeners && live.has_released {
+            self.released();
         }
         let Some(event) = event else {
             return Ok(());
@@ -252,6 +252,7 @@ impl Session {
             ),
             Event::Listening(address) => self.heard((Protocol::Tcp, address.port())),
             Event::Bound(address) => self.heard((Protocol::Udp, address.port())),
+            Event::Closed(port) => self.forwards.closed(port),
             _ => {}
         }
         Ok(())

@@ -55,13 +55,38 @@ impl Session {
     /// The candidate is ready. A serving guest that accepts from the host's listeners gives them back first, so that nobody
     /// meets the old one after the new one; connections wait in the queue meanwhile.
     pub(super) fn take_over(&mut self) {
-        let (Some(candidate), Some(live)) = (&mut self.candidate, &self.serving) else {
+        let (Some(candidate), Some(live)) = (&mut self.candidate, &mut self.serving) else {
             return;
         };
-        if live.has_released || !live.generation.release() {
+        if !live.release() {
             return self.swap();
         }
         candidate.releasing = Some(Instant::now() + RELEASE);
+    }
+
+    /// The serving guest has given the host's listeners back: for the one that takes over now, or for one that is no more,
+    /// and then they are its own again.
+    pub(super) fn released(&mut self) {
+        match &self.candidate {
+            Some(candidate) if candidate.releasing.is_some() => self.swap(),
+            _ => self.lend_again(),
+        }
+    }
+
+    /// Connections are accepted for the serving guest again: by itself, or here until it has answered what it was asked.
+    fn lend_again(&mut self) {
+        let Some(live) = &self.serving else { return };
+        self.forwards.retarget(Some(live.generation.target.clone()));
+        live.listening.clone().into_iter().for_each(|port| self.heard(port));
+    }
+
+    /// Ends the candidate, if there is one; the serving guest goes on.
+    pub(super) fn drop_candidate(&mut self) -> Option<Candidate> {
+        let candidate = self.candidate.take()?;
+        if candidate.releasing.is_some() {
+            self.lend_again();
+        }
+        Some(candidate)
     }
 
     /// Where a candidate has to listen: on each forwarded port, but for those on which nobody listens now, either. Such a
@@ -104,15 +129,8 @@ impl Session {
 
     /// The candidate is dropped, which ends it.
     pub(super) fn candidate_failed(&mut self, why: &str) {
-        let Some(candidate) = self.candidate.take() else { return };
+        let Some(candidate) = self.drop_candidate() else { return };
         tracing::error!("#{} did not take over: {why}", candidate.live.number);
-        if candidate.releasing.is_some()
-            && let Some(live) = &self.serving
-        {
-            // What it has given back for this one is its own again.
-            self.forwards.retarget(Some(live.generation.target.clone()));
-            live.listening.clone().into_iter().for_each(|port| self.heard(port));
-        }
         self.say_who_serves();
         // An upgrade that fails is not tried again.
         self.optimizing = None;

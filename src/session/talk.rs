@@ -20,6 +20,7 @@ impl Session {
                 "the guest tried to reach {attempt} and was refused: a guest has no way out of its namespace"
             ),
             Event::Adopted(_) => {}
+            Event::Closed(port) => tracing::debug!("guest: accepts no more on {port}"),
             Event::AtLimit(connections) => at_limit(*connections),
             Event::MemoryLimit(limit) => {
                 let limit = bytesize::ByteSize::b(*limit);

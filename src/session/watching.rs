@@ -103,7 +103,7 @@ impl Session {
         let anew = !config.is_empty() && self.reread().await;
         if anew || !sources.is_empty() {
             // What was starting is older than this.
-            self.candidate = None;
+            self.drop_candidate();
             self.restart = None;
             self.forget_code();
             self.make(changes.since, false);

@@ -20,7 +20,8 @@ pub enum Sockets {
     /// It uses those that it is given. A TCP socket stays in the namespace that it was made in, and any of them, also one
     /// that was listening or connected, can be taken back to where it began (connect(2) with AF_UNSPEC, shutdown(2)): who
     /// could connect, bind or listen with one of the host's would stand in the host's network. So would who sends with
-    /// MSG_FASTOPEN, which connects (tcp(7)).
+    /// MSG_FASTOPEN, which connects (tcp(7)). What others share with it stays as it is, too: options of a socket (bound to
+    /// another device a listener is lost to its owner), and O_NONBLOCK, on which its owner relies.
     Given,
 }
 
@@ -94,7 +95,6 @@ const PLAIN: &[libc::c_long] = &[
     libc::SYS_fallocate,
     libc::SYS_fchmod,
     libc::SYS_fchmodat,
-    libc::SYS_fcntl,
     libc::SYS_fdatasync,
     libc::SYS_flock,
     libc::SYS_fstat,
@@ -137,12 +137,13 @@ const PLAIN: &[libc::c_long] = &[
     libc::SYS_recvfrom,
     libc::SYS_recvmmsg,
     libc::SYS_recvmsg,
-    libc::SYS_setsockopt,
     libc::SYS_shutdown,
 ];
 
 /// How a socket gets its place in the network.
 const BEGINNING: &[libc::c_long] = &[libc::SYS_bind, libc::SYS_connect, libc::SYS_listen];
+/// How what others share can be changed.
+const CHANGING: [libc::c_long; 2] = [libc::SYS_fcntl, libc::SYS_setsockopt];
 /// Calls that send, and which of their arguments has the flags.
 const SENDING: [(libc::c_long, u8); 3] = [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)];
 
@@ -181,7 +182,7 @@ fn rules(sockets: Sockets) -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendErr
         [PLAIN, OLD].concat().into_iter().map(|call| (call, vec![])).collect();
     match sockets {
         Sockets::Own => {
-            let all = [BEGINNING, &SENDING.map(|(call, _)| call)].concat();
+            let all = [BEGINNING, &CHANGING, &SENDING.map(|(call, _)| call)].concat();
             rules.extend(all.into_iter().map(|call| (call, vec![])));
         }
         Sockets::Given => {
@@ -189,6 +190,11 @@ fn rules(sockets: Sockets) -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendErr
             for (call, flags) in SENDING {
                 rules.insert(call, vec![when(flags, plainly.clone(), 0)?]);
             }
+            let nonblocking = libc::O_NONBLOCK as u64;
+            let set_flags = condition(1, SeccompCmpOp::Eq, libc::F_SETFL as u64)?;
+            let stays = condition(2, SeccompCmpOp::MaskedEq(nonblocking), nonblocking)?;
+            let other = when(1, SeccompCmpOp::Ne, libc::F_SETFL as u64)?;
+            rules.insert(libc::SYS_fcntl, vec![other, SeccompRule::new(vec![set_flags, stays])?]);
         }
     }
     // `clone3` has its flags in memory, where a filter cannot look; libc goes back to `clone` without it.
@@ -222,13 +228,10 @@ fn rules(sockets: Sockets) -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendErr
         let one = |value: &u64| when(argument, SeccompCmpOp::Eq, *value);
         values.iter().map(one).collect()
     };
-    let requests = [
-        libc::FIONBIO,
-        libc::FIONREAD,
-        libc::FIOCLEX,
-        libc::TCGETS,
-        libc::TIOCGWINSZ,
-    ];
+    let mut requests = vec![libc::FIONREAD, libc::FIOCLEX, libc::TCGETS, libc::TIOCGWINSZ];
+    if sockets == Sockets::Own {
+        requests.push(libc::FIONBIO);
+    }
     rules.insert(libc::SYS_ioctl, any_of(1, &requests)?);
     let names = [libc::PR_SET_NAME, libc::PR_GET_NAME, libc::PR_SET_VMA];
     let names: Vec<u64> = names.iter().map(|option| *option as u64).collect();

@@ -413,6 +413,8 @@ impl Worker {
                 Err(Errno::AGAIN) => return,
                 // The client gave up between the handshake and accept(2): its loss alone.
                 Err(Errno::CONNABORTED | Errno::INTR | Errno::NOTCONN | Errno::PROTO | Errno::PERM) => {}
+                // Shut down by a guest that it was lent to: it is ours, and listens again.
+                Err(Errno::INVAL) if forward.listen_again(socket).is_ok() => return,
                 Err(errno) => {
                     self.tell(Notice::Failed {
                         guest_port: forward.guest_port(),

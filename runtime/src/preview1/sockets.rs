@@ -65,7 +65,8 @@ impl Sockets {
                 descriptor,
                 Socket {
                     kind,
-                    nonblocking: false,
+                    // Go looks at this once: a descriptor that blocks would stop all its goroutines (os/file_unix.go, newFile).
+                    nonblocking: order == Listeners::BeforeDirectories,
                 },
             );
         }

@@ -181,7 +181,9 @@ const CLANG: Tool = Tool {
 
 /// A Rust toolchain without the target says so in many lines; the fix is one.
 fn rust_hint(folder: &Path) -> Option<String> {
-    let output = std::process::Command::new("rustc")
+    // Cargo's own variable for another compiler.
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = std::process::Command::new(rustc)
         .args(["--print", "target-libdir", "--target", "wasm32-wasip2"])
         .current_dir(folder)
         .output()

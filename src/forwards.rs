@@ -248,7 +248,7 @@ impl Forwards {
     /// The serving guest listens on a port: who waits goes on, and the ready lines are printed once. False when no forward
     /// leads there. A guest that accepts from the host's listeners gets them.
     pub fn listening(&mut self, port: Port, guest: &mut Live) -> bool {
-        let (mut found, mut is_new) = (false, false);
+        let (mut found, mut lends) = (false, false);
         let adopts = guest.adopts() && port.0 == Protocol::Tcp;
         for bound in self.bound.iter_mut().filter(|bound| bound.port() == port) {
             found = true;
@@ -258,7 +258,7 @@ impl Forwards {
                 if !guest.adopt(bound.forward.id(), port.1, listeners) {
                     self.forwarder.reclaim(&bound.forward);
                 }
-                is_new = !self.ledgers.iter().any(|known| Arc::ptr_eq(known, &guest.ledger));
+                lends = true;
             }
             if !std::mem::replace(&mut bound.said, true) {
                 for host in bound.forward.addresses() {
@@ -266,7 +266,7 @@ impl Forwards {
                 }
             }
         }
-        if is_new {
+        if lends && !self.ledgers.iter().any(|known| Arc::ptr_eq(known, &guest.ledger)) {
             self.close_ledgers();
             self.ledgers.push(guest.ledger.clone());
         }

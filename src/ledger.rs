@@ -4,62 +4,68 @@
 use netns::Target;
 use runtime::Counts;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The latest counts of one generation, by forward.
 #[derive(Debug)]
-pub struct Ledger {
+pub struct Ledger(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
     /// None when the process is gone: a target holds sockets of its namespace.
-    target: Mutex<Option<Arc<Target>>>,
-    counts: Mutex<BTreeMap<u64, Counts>>,
+    target: Option<Arc<Target>>,
+    counts: BTreeMap<u64, Counts>,
 }
 
 impl Ledger {
     pub fn new(target: Arc<Target>) -> Arc<Ledger> {
-        Arc::new(Ledger {
-            target: Mutex::new(Some(target)),
-            counts: Mutex::default(),
-        })
+        Arc::new(Ledger(Mutex::new(State {
+            target: Some(target),
+            counts: BTreeMap::new(),
+        })))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A forward's listeners are lent: from here on counts of it make sense.
     pub fn open(&self, forward: u64) {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let none = Counts {
             forward,
             ..Counts::default()
         };
-        counts.entry(forward).or_insert(none);
+        self.state().counts.entry(forward).or_insert(none);
     }
 
     /// Takes new counts in.
     pub fn enter(&self, new: &[Counts]) {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         for new in new {
-            if let Some(known) = counts.get_mut(&new.forward) {
+            if let Some(known) = state.counts.get_mut(&new.forward) {
                 *known = *new;
             }
         }
-        let live = counts.values().fold(0, |sum: usize, one| sum.saturating_add(one.live));
-        // Bounded by what any machine can have, so that no sum of a few overflows.
-        if let Some(target) = &*self.target.lock().unwrap_or_else(PoisonError::into_inner) {
+        let lives = state.counts.values().map(|one| one.live);
+        let live = lives.fold(0, usize::saturating_add);
+        if let Some(target) = &state.target {
+            // Bounded by what any machine can have, so that no sum of a few overflows.
             target.has_adopted(live.min(1 << 32));
         }
     }
 
     /// The process is gone, and its connections with it.
     pub fn close(&self) {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.values_mut().for_each(|one| one.live = 0);
-        if let Some(target) = self.target.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        let mut state = self.state();
+        state.counts.values_mut().for_each(|one| one.live = 0);
+        if let Some(target) = state.target.take() {
             target.has_adopted(0);
         }
     }
 
     /// What is known of a forward.
     pub fn of(&self, forward: u64) -> Counts {
-        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.get(&forward).copied().unwrap_or_default()
+        self.state().counts.get(&forward).copied().unwrap_or_default()
     }
 }
 

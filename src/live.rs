@@ -20,6 +20,16 @@ use std::time::{Duration, Instant};
 /// A guest that was told to end has this long before it is ended.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// Where the host's listeners are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Listeners {
+    /// None were lent, or all were given back.
+    Ours,
+    Lent,
+    /// It was asked for them and has yet to answer.
+    Asked,
+}
+
 /// One process, from its start to its end.
 pub struct Live {
     /// Counts the session's generations, from 1.
@@ -35,11 +45,9 @@ pub struct Live {
     pub listening: BTreeSet<Port>,
     /// What it says of connections that it accepts itself.
     pub ledger: Arc<Ledger>,
-    /// It has no listeners of the host: none were lent, or it has given them back.
-    pub has_released: bool,
-    /// How often it was asked to, and whether it has yet to answer.
+    listeners: Listeners,
+    /// How often it was asked for them.
     releases: u64,
-    is_releasing: bool,
     /// How it ended, when it has said so.
     pub outcome: Option<Outcome>,
 }
@@ -61,9 +69,8 @@ impl Live {
             kind: None,
             listening: BTreeSet::new(),
             ledger,
-            has_released: true,
+            listeners: Listeners::Ours,
             releases: 0,
-            is_releasing: false,
             outcome: None,
         })
     }
@@ -90,9 +97,8 @@ impl Live {
                 None
             }
             Message::Released(number) => {
-                if self.is_releasing && number == self.releases {
-                    self.is_releasing = false;
-                    self.has_released = true;
+                if self.listeners == Listeners::Asked && number == self.releases {
+                    self.listeners = Listeners::Ours;
                 }
                 None
             }
@@ -113,33 +119,39 @@ impl Live {
 
     /// Whether listeners of the host can be left to it: not while it is asked for those that it has.
     pub fn adopts(&self) -> bool {
-        self.given.adopts.is_some() && !self.is_releasing
+        self.given.adopts.is_some() && self.listeners != Listeners::Asked
+    }
+
+    /// Whether it has listeners of the host, as far as is known.
+    pub fn has_listeners(&self) -> bool {
+        self.listeners != Listeners::Ours
     }
 
     /// Asks it to give back the listeners of the host. False when it has none, or cannot be asked.
     pub fn release(&mut self) -> bool {
-        if self.has_released {
+        if !self.has_listeners() {
             return false;
         }
         self.releases += 1;
-        self.is_releasing = self.generation.release(self.releases);
-        self.is_releasing
+        let asked = self.generation.release(self.releases);
+        self.listeners = if asked { Listeners::Asked } else { Listeners::Lent };
+        asked
     }
 
     /// Leaves the listeners of a forward to it. False when it does not take them.
     pub fn adopt(&mut self, forward: u64, port: u16, listeners: &[OwnedFd]) -> bool {
         self.ledger.open(forward);
-        self.has_released = false;
+        self.listeners = Listeners::Lent;
         self.generation.adopt(forward, port, listeners)
     }
 
     /// Has it give back the listeners of the host and say what came by them, as far as it does within `limit`.
     pub async fn give_back(&mut self, limit: Duration) {
-        if self.has_released || !(self.is_releasing || self.release()) {
+        if self.listeners != Listeners::Asked && !self.release() {
             return;
         }
         let told = async {
-            while !self.has_released
+            while self.has_listeners()
                 && let Some(message) = self.generation.message().await
             {
                 // What goes wrong in there now is of no interest.

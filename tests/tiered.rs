@@ -3,6 +3,7 @@
 mod support;
 
 use nix::sys::signal::Signal;
+use std::process::Command;
 use std::time::Duration;
 use support::guests::guest;
 use support::project::{KeepAlive, Kind, Load, Project, version};
@@ -10,6 +11,11 @@ use support::{Run, eventually, get, wasmrun};
 
 /// So many functions make a guest large enough to be started in two steps.
 const LARGE: usize = 1200;
+
+/// A project that starts in two steps whatever it is.
+fn always(project: &Project, more: &[&str]) -> Command {
+    wasmrun(&[&["os", project.path(), "-f", "0:8080", "--tiered", "always"], more].concat())
+}
 
 #[test]
 fn a_large_service_answers_before_it_is_optimized_and_no_request_fails() {
@@ -23,8 +29,7 @@ fn a_large_service_answers_before_it_is_optimized_and_no_request_fails() {
     let said = run.stderr();
     assert!(said.find("ready: ") < said.find("optimized as #2"), "{said}");
     std::thread::sleep(Duration::from_millis(100));
-    let (answers, failures) = load.end();
-    assert_eq!(failures, [""; 0], "after {answers} answers");
+    load.ends_well(1);
     run.stop();
     // From now on it is in the cache.
     let mut run = Run::start(&["os", project.path(), "-f", "0:8080", "-v"]);
@@ -52,8 +57,7 @@ fn a_reload_is_served_soon_and_optimized_behind() {
         let said = run.stderr();
         said.rfind("optimized as #") > said.rfind("reloaded #")
     });
-    let (answers, failures) = load.end();
-    assert_eq!(failures, [""; 0], "after {answers} answers");
+    load.ends_well(1);
     run.stop();
 }
 
@@ -135,16 +139,7 @@ fn a_kill_leaves_no_code_behind() {
 fn a_guest_that_falls_before_it_is_optimized_is_made_again() {
     let project = Project::new(Kind::Tcp);
     project.put(&project.bulky_build(1, 4 * LARGE));
-    let mut run = Run::start(&[
-        "os",
-        project.path(),
-        "-f",
-        "0:8080",
-        "--tiered",
-        "always",
-        "--restart",
-        "always",
-    ]);
+    let mut run = Run::of(always(&project, &["--restart", "always"]));
     let address = run.ready(8080);
     nix::sys::signal::kill(run.guest(), Signal::SIGKILL).unwrap();
     run.wait_for("was killed");
@@ -158,26 +153,16 @@ fn an_upgrade_cuts_nothing_off_and_is_no_second_build() {
     let project = Project::new(Kind::Tcp);
     project.put(&project.bulky_build(1, 4 * LARGE));
     let folder = support::folder();
-    let command = |arguments: &[&str]| {
-        let mut command = wasmrun(arguments);
+    let named = |mut command: Command| {
         command.env("XDG_RUNTIME_DIR", folder.path()).env("WASMRUN_NAME", "big");
         command
     };
-    let mut run = Run::of(command(&[
-        "os",
-        project.path(),
-        "-f",
-        "0:8080",
-        "--tiered",
-        "always",
-        "--grace",
-        "500ms",
-    ]));
+    let mut run = Run::of(named(always(&project, &["--grace", "500ms"])));
     let mut kept = KeepAlive::open(run.ready(8080));
     assert_eq!(kept.get(), Ok(1));
     // What is asked for now comes of what is running, not of what lies in the folder meanwhile.
     project.put(b"no guest");
-    let restarted = support::output(command(&["restart", "big"]));
+    let restarted = support::output(named(wasmrun(&["restart", "big"])));
     assert_eq!(restarted.code, Some(0), "{}", restarted.stderr);
     run.wait_for("optimized as #");
     std::thread::sleep(Duration::from_secs(1));

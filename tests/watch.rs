@@ -15,12 +15,6 @@ fn rounds() -> u64 {
     std::env::var("TEST_ROUNDS").map_or(20, |rounds| rounds.parse().unwrap())
 }
 
-#[track_caller]
-fn no_failures((answers, failures): (u64, Vec<String>), at_least: u64) {
-    assert_eq!(failures, [""; 0], "after {answers} answers");
-    assert!(answers >= at_least, "only {answers} answers: no load at all");
-}
-
 /// Replaces the guest again and again while clients ask; each build has to be seen, and no request may fail.
 #[track_caller]
 fn replace_under_load(project: &Project, address: std::net::SocketAddr, lasting: usize, brief: usize) {
@@ -30,7 +24,7 @@ fn replace_under_load(project: &Project, address: std::net::SocketAddr, lasting:
         project.save(number);
         load.sees(number);
     }
-    no_failures(load.end(), 1000);
+    load.ends_well(1000);
 }
 
 #[test]
@@ -144,7 +138,7 @@ fn builds_that_fail_or_trap_or_never_listen_leave_the_old_one_serving() {
     project.put(&project.slow_build(99, 60_000));
     run.wait_for("did not take over: it does not listen on port 8080/tcp after 1s");
     assert_eq!(version(address), Ok(last));
-    no_failures(load.end(), 1000);
+    load.ends_well(1000);
     let said = run.stderr();
     assert!(said.contains("is not a valid guest"), "{said}");
     assert!(said.contains("did not take over: it trapped: "), "{said}");
@@ -161,7 +155,7 @@ fn nobody_notices_that_a_guest_takes_long_to_listen() {
         project.put(&project.slow_build(number, late));
         load.sees(number);
     }
-    no_failures(load.end(), 1000);
+    load.ends_well(1000);
     run.stop();
 }
 

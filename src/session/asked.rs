@@ -44,7 +44,7 @@ impl Session {
 
     /// Has the guest say what it has accepted itself.
     async fn count(&mut self) -> Result<()> {
-        let asked = |live: &Live| !live.has_released && live.generation.count();
+        let asked = |live: &Live| live.has_listeners() && live.generation.count();
         let end = Instant::now() + COUNT;
         let mut waits = self.serving.as_ref().is_some_and(asked);
         while waits && let Some(live) = &mut self.serving {

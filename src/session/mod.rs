@@ -229,9 +229,9 @@ struct Candidate {
     is_upgrade: bool,
     /// It listens everywhere and is asked whether it is well.
     health: Option<Later<anyhow::Result<()>>>,
-    /// It is ready, and takes over when the serving one has given the host's listeners back, or at this time.
-    releasing: Option<Instant>,
-    /// It has to be ready by then.
+    /// It is ready, and the serving one was asked for the host's listeners.
+    takes_over: bool,
+    /// It has to be ready by then, or to have them.
     due: Instant,
 }
 
@@ -242,8 +242,6 @@ enum Happening {
     /// From the next one.
     Candidate(Option<Message>),
     Health(anyhow::Result<()>),
-    /// The serving guest should have given the host's listeners back by now.
-    Released,
     CandidateOverdue,
     Made(Result<Made>),
     Optimized(Result<Option<Made>>),
@@ -284,23 +282,18 @@ impl Session {
     async fn next(&mut self) -> Happening {
         // One takeover at a time.
         let optimizing = self.optimizing.as_mut().filter(|_| self.candidate.is_none());
-        let (candidate, health, due, release) = match &mut self.candidate {
+        let (candidate, health, due) = match &mut self.candidate {
             Some(candidate) => (
                 Some(candidate.live.generation.message()),
                 candidate.health.as_mut(),
-                match candidate.releasing {
-                    Some(_) => None,
-                    None => Some(tokio::time::sleep_until(candidate.due)),
-                },
-                candidate.releasing.map(tokio::time::sleep_until),
+                Some(tokio::time::sleep_until(candidate.due)),
             ),
-            None => (None, None, None, None),
+            None => (None, None, None),
         };
         tokio::select! {
             message = or_never(self.serving.as_mut().map(|live| live.generation.message())) => Happening::Serving(message),
             message = or_never(candidate) => Happening::Candidate(message),
             healthy = or_never(health) => Happening::Health(healthy),
-            () = or_never(release) => Happening::Released,
             () = or_never(due) => Happening::CandidateOverdue,
             made = or_never(self.making.as_mut().map(|making| making.made.as_mut())) => Happening::Made(made),
             made = or_never(optimizing.map(|optimizing| optimizing.as_mut())) => Happening::Optimized(made),
@@ -321,13 +314,7 @@ impl Session {
             Happening::Serving(None) => return self.serving_ended().await,
             Happening::Candidate(Some(message)) => self.candidate_says(message)?,
             Happening::Candidate(None) => self.candidate_ended().await,
-            Happening::Health(Ok(())) => {
-                if let Some(candidate) = &mut self.candidate {
-                    candidate.health = None;
-                }
-                self.take_over();
-            }
-            Happening::Released => self.swap(),
+            Happening::Health(Ok(())) => self.take_over(),
             Happening::Health(Err(error)) => self.candidate_failed(&format!("{error:#}")),
             Happening::CandidateOverdue => self.candidate_overdue(),
             Happening::Made(made) => return self.made(made),

@@ -156,7 +156,7 @@ impl Session {
                 since,
                 is_upgrade: false,
                 health: None,
-                releasing: None,
+                takes_over: false,
                 due: Instant::now() + self.settings.connect_timeout,
             });
         }
@@ -233,9 +233,9 @@ impl Session {
 
     pub(super) fn serving_says(&mut self, message: Message) -> Result<()> {
         let Some(live) = &mut self.serving else { return Ok(()) };
-        let had_listeners = !live.has_released;
+        let had_listeners = live.has_listeners();
         let event = live.take(message)?;
-        if had_listeners && live.has_released {
+        if had_listeners && !live.has_listeners() {
             self.released();
         }
         let Some(event) = event else {

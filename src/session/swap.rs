@@ -32,7 +32,7 @@ impl Session {
         let Some(candidate) = &mut self.candidate else {
             return Ok(());
         };
-        if candidate.health.is_some() || candidate.releasing.is_some() || !candidate.live.listens_on(&ports) {
+        if candidate.health.is_some() || candidate.takes_over || !candidate.live.listens_on(&ports) {
             return Ok(());
         }
         let health = self.settings.watch.as_ref().and_then(|watch| watch.health.clone());
@@ -58,17 +58,19 @@ impl Session {
         let (Some(candidate), Some(live)) = (&mut self.candidate, &mut self.serving) else {
             return;
         };
+        candidate.health = None;
         if !live.release() {
             return self.swap();
         }
-        candidate.releasing = Some(Instant::now() + RELEASE);
+        candidate.takes_over = true;
+        candidate.due = Instant::now() + RELEASE;
     }
 
     /// The serving guest has given the host's listeners back: for the one that takes over now, or for one that is no more,
     /// and then they are its own again.
     pub(super) fn released(&mut self) {
         match &self.candidate {
-            Some(candidate) if candidate.releasing.is_some() => self.swap(),
+            Some(candidate) if candidate.takes_over => self.swap(),
             _ => self.lend_again(),
         }
     }
@@ -83,7 +85,7 @@ impl Session {
     /// Ends the candidate, if there is one; the serving guest goes on.
     pub(super) fn drop_candidate(&mut self) -> Option<Candidate> {
         let candidate = self.candidate.take()?;
-        if candidate.releasing.is_some() {
+        if candidate.takes_over {
             self.lend_again();
         }
         Some(candidate)
@@ -113,6 +115,9 @@ impl Session {
 
     pub(super) fn candidate_overdue(&mut self) {
         let Some(candidate) = &self.candidate else { return };
+        if candidate.takes_over {
+            return self.swap();
+        }
         let missing: Vec<String> = self
             .required_ports()
             .difference(&candidate.live.listening)

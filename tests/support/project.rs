@@ -279,6 +279,14 @@ impl Load {
         }
     }
 
+    /// Ends it: none may have failed, and there must have been so many.
+    #[track_caller]
+    pub fn ends_well(self, at_least: u64) {
+        let (answers, failures) = self.end();
+        assert_eq!(failures, [""; 0], "after {answers} answers");
+        assert!(answers >= at_least, "only {answers} answers: no load at all");
+    }
+
     /// Ends it; how many answers there were, and each failure.
     pub fn end(self) -> (u64, Vec<String>) {
         self.stop.store(true, Ordering::Relaxed);

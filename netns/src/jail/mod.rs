@@ -73,7 +73,7 @@ pub enum JailError {
     #[error(transparent)]
     Link(#[from] LinkError),
     /// It could not listen for the guest.
-    #[error("cannot listen for the guest: {0}")]
+    #[error("cannot listen for the guest")]
     Listen(#[from] BindError),
     /// A process could not be made or asked.
     #[error("cannot start the jail's processes")]

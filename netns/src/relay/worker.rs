@@ -271,6 +271,12 @@ impl Worker {
         alive.map(|(key, _)| key).collect()
     }
 
+    /// The slots of a forward's listening sockets.
+    fn listeners_of(&self, id: u64) -> Vec<usize> {
+        let ours = self.listening.iter().filter(|(_, l)| l.forward.id() == id);
+        ours.map(|(key, _)| key).collect()
+    }
+
     /// True when the worker is to end.
     fn obey(&mut self, command: Command) -> bool {
         match command {
@@ -288,15 +294,13 @@ impl Worker {
                 for (forward, socket) in self.datagrams.remove(id) {
                     let _ = epoll::delete(&self.epoll, &forward.sockets()[socket]);
                 }
-                let keys = self.listening.iter().filter(|(_, l)| l.forward.id() == id);
-                for key in keys.map(|(key, _)| key).collect::<Vec<_>>() {
+                for key in self.listeners_of(id) {
                     self.ignore(key);
                     self.listening.remove(key);
                 }
             }
             Command::Accept(id, ours, _done) => {
-                let keys = self.listening.iter().filter(|(_, l)| l.forward.id() == id);
-                for key in keys.map(|(key, _)| key).collect::<Vec<_>>() {
+                for key in self.listeners_of(id) {
                     if ours {
                         self.listen(key);
                     } else {

@@ -37,12 +37,7 @@ pub fn run(check: &Check) -> Result<u8> {
         writeln!(out, "guest:     {}", artifact.display())?;
     }
     if let Some(plan) = &settings.build {
-        let words: Vec<String> = plan
-            .command
-            .iter()
-            .map(|word| word.to_string_lossy().into_owned())
-            .collect();
-        writeln!(out, "build:     {} (in {})", words.join(" "), plan.folder.display())?;
+        writeln!(out, "build:     {}", plan.describe())?;
     }
     for mapping in &settings.mappings {
         let host = match mapping.bind {

@@ -146,6 +146,12 @@ pub struct Os {
     /// How long open connections may go on after Ctrl-C, for example 10s
     #[arg(long, value_name = "TIME", env = "WASMRUN_GRACE")]
     pub grace: Option<String>,
+    /// What the project is built with; without it, what its files say
+    #[arg(long, value_enum, value_name = "LANGUAGE", env = "WASMRUN_LANGUAGE")]
+    pub language: Option<Language>,
+    /// Fetch no toolchain and no package: use what is there
+    #[arg(long, env = "WASMRUN_OFFLINE")]
+    pub offline: bool,
     /// Build again and swap the guest when its files change; no connection is refused meanwhile
     #[arg(short, long, env = "WASMRUN_WATCH")]
     pub watch: bool,
@@ -182,6 +188,44 @@ pub enum Listeners {
     AfterDirectories,
     /// Listeners from descriptor 3, then directories: Go. The default for binaries that Go made
     BeforeDirectories,
+}
+
+/// What a project is built with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[value(rename_all = "kebab-case")]
+pub enum Language {
+    /// cargo
+    Rust,
+    /// go
+    Go,
+    /// asc
+    #[value(name = "assemblyscript")]
+    #[serde(rename = "assemblyscript")]
+    AssemblyScript,
+    /// zig build
+    Zig,
+    /// componentize-py: unmodified Flask, Bottle, http.server, asyncio and others
+    Python,
+    /// make
+    Make,
+    /// zig cc or clang
+    C,
+}
+
+impl Language {
+    /// As it is called among languages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Language::Rust => "Rust",
+            Language::Go => "Go",
+            Language::AssemblyScript => "AssemblyScript",
+            Language::Zig => "Zig",
+            Language::Python => "Python",
+            Language::Make => "make",
+            Language::C => "C",
+        }
+    }
 }
 
 /// How connections get from the host's ports to the guest.

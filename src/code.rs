@@ -58,8 +58,21 @@ impl Code {
     }
 }
 
-/// Finds or makes the code for a guest file.
-pub async fn prepare(artifact: &Path, use_cache: bool, tiered: Tiered, compiler: &Compiler) -> Result<Code> {
+/// Finds or makes the code for a guest file; its digest, where that is known without reading it.
+pub async fn prepare(
+    artifact: &Path,
+    digest: Option<blake3::Hash>,
+    use_cache: bool,
+    tiered: Tiered,
+    compiler: &Compiler,
+) -> Result<Code> {
+    let cache = use_cache.then(open_cache).flatten();
+    if let (Some(digest), Some(cache)) = (digest, &cache)
+        && let Some(path) = cache.find(&key(&digest)?)
+    {
+        tracing::debug!("code: cached, {}", path.display());
+        return Ok(ready(path, digest, Traits::default()));
+    }
     let shown = artifact.display();
     let cannot = || format!("cannot read {shown}");
     let path = artifact.canonicalize().with_context(cannot).map_err(Failure::usage)?;
@@ -75,24 +88,14 @@ pub async fn prepare(artifact: &Path, use_cache: bool, tiered: Tiered, compiler:
         Source::Wat => Traits::of_text(&bytes),
         Source::Precompiled => Traits::default(),
     };
-    let there = |path: PathBuf| Code {
-        path,
-        digest,
-        compiled: None,
-        traits,
-        tier: Tier::Optimized,
-        source: None,
-        temporary: Mutex::default(),
-    };
     if form == Source::Precompiled {
-        return Ok(there(path));
+        return Ok(ready(path, digest, traits));
     }
-    let cache = use_cache.then(open_cache).flatten();
     if let Some(cache) = &cache
         && let Some(path) = cache.find(&key(&digest)?)
     {
         tracing::debug!("code: cached, {}", path.display());
-        return Ok(there(path));
+        return Ok(ready(path, digest, traits));
     }
     // The very bytes whose digest is the key: the file may change meanwhile.
     let mut file = memory_file("source")?;
@@ -118,6 +121,19 @@ pub async fn prepare(artifact: &Path, use_cache: bool, tiered: Tiered, compiler:
         }
     }
     source.optimized(cache, compiler).await
+}
+
+/// Code that was there.
+fn ready(path: PathBuf, digest: blake3::Hash, traits: Traits) -> Code {
+    Code {
+        path,
+        digest,
+        compiled: None,
+        traits,
+        tier: Tier::Optimized,
+        source: None,
+        temporary: Mutex::default(),
+    }
 }
 
 /// A guest file that has to be compiled.
@@ -202,6 +218,12 @@ pub fn cache_folder() -> Option<PathBuf> {
         Some(folder) => Some(folder.into()),
         None => dirs::cache_dir().map(|folder| folder.join("wasmrun").join("code")),
     }
+}
+
+/// The same where there has to be one.
+pub fn cache_folder_or_say() -> Result<PathBuf> {
+    cache_folder()
+        .ok_or_else(|| Failure::from(anyhow!("there is no folder for what is built")).hint("set WASMRUN_CACHE_DIR"))
 }
 
 /// The cache, or none where it cannot be used; then every start compiles, which is said.

@@ -1,6 +1,6 @@
 //! `.wasmrun.toml` as it is written. Meaning is given in `settings`.
 
-use crate::cli::{ForwardPath, Listeners, Restart, Tiered};
+use crate::cli::{ForwardPath, Language, Listeners, Restart, Tiered};
 use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
 use serde::Deserialize;
@@ -17,6 +17,7 @@ pub struct Config {
     pub guest: Guest,
     pub network: Network,
     pub build: Build,
+    pub python: Python,
     pub watch: Watch,
     pub env: BTreeMap<String, String>,
 }
@@ -55,6 +56,17 @@ pub struct Build {
     pub command: Option<String>,
     pub output: Option<PathBuf>,
     pub dir: Option<PathBuf>,
+    pub language: Option<Language>,
+}
+
+/// What of a Python project is run; one of these.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Python {
+    pub script: Option<PathBuf>,
+    pub module: Option<String>,
+    pub wsgi: Option<String>,
+    pub asgi: Option<String>,
 }
 
 /// What makes it anew.
@@ -168,6 +180,9 @@ mod tests {
         assert!(config.guest.restart.is_some());
         let build = &config.build;
         assert!(build.command.is_some() && build.output.is_some() && build.dir.is_some());
+        let python = &config.python;
+        assert!(build.language.is_some() && python.script.is_some() && python.module.is_some());
+        assert!(python.wsgi.is_some() && python.asgi.is_some());
         let watch = &config.watch;
         assert!(!watch.paths.is_empty() && !watch.ignore.is_empty());
         assert!(watch.debounce.is_some() && watch.health.is_some());

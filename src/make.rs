@@ -1,7 +1,7 @@
 //! From a project to code that can start: build, find, compile. One future, so that dropping it ends all of it.
 
 use crate::artifact;
-use crate::build::Plan;
+use crate::build::{Built, Plan, Program};
 use crate::cli::Tiered;
 use crate::code::{self, Code};
 use crate::compiler::Compiler;
@@ -17,6 +17,8 @@ pub struct Made {
     pub artifact: PathBuf,
     /// Shared, because a restart runs the same code again.
     pub code: Arc<Code>,
+    /// What the guest runs, where its file is an interpreter.
+    pub program: Option<Program>,
     /// How long the build took; none where nothing is built.
     pub built: Option<Duration>,
 }
@@ -27,21 +29,35 @@ pub async fn make(
     plan: Option<Plan>,
     config: Option<&File>,
     use_cache: bool,
-    tiered: Tiered,
+    mut tiered: Tiered,
     compiler: &Compiler,
 ) -> Result<Made> {
-    let (artifact, built) = match plan {
+    let (made, built) = match plan {
         Some(plan) => {
             let started = Instant::now();
-            let artifact = plan.run().await?;
-            (artifact, Some(started.elapsed()))
+            // An interpreter is compiled once; that it is not done twice is worth the wait.
+            if plan.is_interpreted() {
+                tiered = Tiered::Never;
+            }
+            (plan.run().await?, Some(started.elapsed()))
         }
-        None => (artifact::find(path, config)?, None),
+        None => {
+            let artifact = artifact::find(path, config)?;
+            (
+                Built {
+                    artifact,
+                    digest: None,
+                    program: None,
+                },
+                None,
+            )
+        }
     };
-    let code = code::prepare(&artifact, use_cache, tiered, compiler).await?;
+    let code = code::prepare(&made.artifact, made.digest, use_cache, tiered, compiler).await?;
     Ok(Made {
-        artifact,
+        artifact: made.artifact,
         code: Arc::new(code),
+        program: made.program,
         built,
     })
 }

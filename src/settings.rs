@@ -134,7 +134,7 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
         },
         cache: !os.no_cache,
         isolation: !os.no_isolation,
-        build: Plan::find(&os.path, file)?,
+        build: Plan::find(&os.path, file, os.language, os.offline)?,
         watch: if os.watch { Some(watch(file)?) } else { None },
     })
 }

@@ -1,9 +1,10 @@
 //! What a project is built with, told by the files that it has. A language is added here and nowhere else.
 
-use super::{Output, Plan, Tool};
+use super::command::{Command, Output, Tool};
+use super::{Plan, Project, python};
 use crate::artifact;
-use crate::failure::{Failure, Result};
-use anyhow::anyhow;
+use crate::cli;
+use crate::failure::Result;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -12,17 +13,17 @@ pub struct Language {
     pub name: &'static str,
     /// Whether a folder is such a project.
     is_here: fn(&Path) -> bool,
-    /// How to build it; the second path is a folder for what is built.
-    plan: fn(&Path, &Path) -> Result<Plan>,
+    /// How to build it.
+    plan: fn(&Project) -> Result<Plan>,
 }
 
 /// The first that fits is taken: what names its own toolchain comes before what may belong to any.
-pub const LANGUAGES: [Language; 6] = [
+pub const LANGUAGES: [Language; 7] = [
     Language {
         name: "Rust",
         is_here: |folder| folder.join("Cargo.toml").is_file(),
-        plan: |folder, _| {
-            Ok(Plan {
+        plan: |project| {
+            Ok(Plan::Command(Command {
                 tool: Some(CARGO),
                 command: words(&[
                     "cargo",
@@ -33,59 +34,65 @@ pub const LANGUAGES: [Language; 6] = [
                     "--message-format=json-render-diagnostics",
                 ]),
                 variables: Vec::new(),
-                folder: folder.to_owned(),
+                folder: project.folder.clone(),
                 output: Output::CargoMessages,
                 hint: Some(rust_hint),
-            })
+            }))
         },
     },
     Language {
         name: "Go",
         is_here: |folder| folder.join("go.mod").is_file(),
-        plan: |folder, out| {
-            let output = out.join("app.wasm");
-            Ok(Plan {
+        plan: |project| {
+            let output = project.out()?.join("app.wasm");
+            Ok(Plan::Command(Command {
                 tool: Some(GO),
                 command: with(&["go", "build", "-o"], &[&output, Path::new(".")]),
                 variables: vec![("GOOS", "wasip1"), ("GOARCH", "wasm")],
-                folder: folder.to_owned(),
+                folder: project.folder.clone(),
                 output: Output::File(output),
                 hint: Some(go_hint),
-            })
+            }))
         },
     },
     Language {
         name: "AssemblyScript",
         is_here: |folder| folder.join("asconfig.json").is_file(),
-        plan: |folder, out| {
-            let output = out.join("app.wasm");
+        plan: |project| {
+            let output = project.out()?.join("app.wasm");
             let entry = Path::new("assembly/index.ts");
-            Ok(Plan {
+            Ok(Plan::Command(Command {
                 tool: Some(NPX),
                 command: with(&["npx", "--no-install", "asc"], &[entry])
                     .into_iter()
                     .chain(with(&["--target", "release", "--outFile"], &[&output]))
                     .collect(),
                 variables: Vec::new(),
-                folder: folder.to_owned(),
+                folder: project.folder.clone(),
                 output: Output::File(output),
                 hint: Some(|_| Some("npm install --save-dev assemblyscript".to_owned())),
-            })
+            }))
         },
     },
     Language {
         name: "Zig",
         is_here: |folder| folder.join("build.zig").is_file(),
-        plan: |folder, out| {
-            Ok(Plan {
+        plan: |project| {
+            let out = project.out()?;
+            Ok(Plan::Command(Command {
                 tool: Some(ZIG),
-                command: with(&["zig", "build", "-Dtarget=wasm32-wasi", "--prefix"], &[out]),
+                command: with(&["zig", "build", "-Dtarget=wasm32-wasi", "--prefix"], &[&out]),
                 variables: Vec::new(),
-                folder: folder.to_owned(),
+                folder: project.folder.clone(),
                 output: Output::OnlyOneIn(out.join("bin")),
                 hint: None,
-            })
+            }))
         },
+    },
+    Language {
+        name: "Python",
+        is_here: python::is_here,
+        plan: |project| python::Plan::of(project).map(Plan::Python),
     },
     Language {
         name: "make",
@@ -94,15 +101,15 @@ pub const LANGUAGES: [Language; 6] = [
                 .iter()
                 .any(|name| folder.join(name).is_file())
         },
-        plan: |folder, _| {
-            Ok(Plan {
+        plan: |project| {
+            Ok(Plan::Command(Command {
                 tool: Some(MAKE),
                 command: words(&["make"]),
                 variables: Vec::new(),
-                folder: folder.to_owned(),
-                output: Output::OnlyOneIn(folder.to_owned()),
+                folder: project.folder.clone(),
+                output: Output::OnlyOneIn(project.folder.clone()),
                 hint: None,
-            })
+            }))
         },
     },
     Language {
@@ -139,23 +146,32 @@ pub fn detect(folder: &Path) -> Option<&'static Language> {
     LANGUAGES.iter().find(|language| (language.is_here)(folder))
 }
 
+/// The language that was named.
+pub fn named(language: cli::Language) -> &'static Language {
+    let name = language.name();
+    LANGUAGES
+        .iter()
+        .find(|language| language.name == name)
+        .expect("every name is in the list: there is a test")
+}
+
 impl Language {
-    /// How to build the project in `folder`.
-    pub fn plan(&self, folder: &Path) -> Result<Plan> {
-        (self.plan)(folder, &place(folder)?)
+    /// How to build the project.
+    pub fn plan(&self, project: &Project) -> Result<Plan> {
+        (self.plan)(project)
     }
 }
 
-/// A folder for what a project's build writes, outside the project.
-fn place(folder: &Path) -> Result<PathBuf> {
-    let cache = crate::code::cache_folder()
-        .ok_or_else(|| Failure::from(anyhow!("there is no folder for what is built")).hint("set WASMRUN_CACHE_DIR"))?;
-    let name = blake3::hash(folder.as_os_str().as_encoded_bytes()).to_hex();
-    Ok(cache.join("build").join(&name[..16]))
+impl Project<'_> {
+    /// A folder for what the build writes, outside the project.
+    fn out(&self) -> Result<PathBuf> {
+        let name = blake3::hash(self.folder.as_os_str().as_encoded_bytes()).to_hex();
+        Ok(crate::code::cache_folder_or_say()?.join("build").join(&name[..16]))
+    }
 }
 
-fn c(folder: &Path, out: &Path) -> Result<Plan> {
-    let output = out.join("app.wasm");
+fn c(project: &Project) -> Result<Plan> {
+    let output = project.out()?.join("app.wasm");
     let clang = super::find("zig").is_none() && super::find("clang").is_some();
     let (tool, compiler) = if clang {
         (CLANG, ["clang", "--target=wasm32-wasi"].as_slice())
@@ -163,15 +179,19 @@ fn c(folder: &Path, out: &Path) -> Result<Plan> {
         (ZIG, ["zig", "cc", "--target=wasm32-wasi"].as_slice())
     };
     let mut command = with(&[compiler, &["-O2", "-o"]].concat(), &[&output]);
-    command.extend(with_extension(folder, "c").into_iter().map(PathBuf::into_os_string));
-    Ok(Plan {
+    command.extend(
+        with_extension(&project.folder, "c")
+            .into_iter()
+            .map(PathBuf::into_os_string),
+    );
+    Ok(Plan::Command(Command {
         tool: Some(tool),
         command,
         variables: Vec::new(),
-        folder: folder.to_owned(),
+        folder: project.folder.clone(),
         output: Output::File(output),
         hint: clang.then_some(|_| Some("sudo apt-get install wasi-libc libclang-rt-dev-wasm32 lld".to_owned())),
-    })
+    }))
 }
 
 const CLANG: Tool = Tool {
@@ -237,6 +257,28 @@ mod tests {
         folder
     }
 
+    fn whole(folder: &Path) -> Project<'static> {
+        Project {
+            folder: folder.to_owned(),
+            script: None,
+            file: None,
+            offline: false,
+        }
+    }
+
+    #[test]
+    fn every_language_can_be_named() {
+        use clap::ValueEnum;
+        let mut all: Vec<&str> = cli::Language::value_variants()
+            .iter()
+            .map(|value| named(*value).name)
+            .collect();
+        let mut known: Vec<&str> = LANGUAGES.iter().map(|language| language.name).collect();
+        all.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(all, known);
+    }
+
     #[test]
     fn projects_are_told_by_their_files() {
         for (files, name) in [
@@ -247,6 +289,10 @@ mod tests {
             (&["Makefile", "main.c"], Some("make")),
             (&["main.c", "util.c"], Some("C")),
             (&["main.c", "main.wasm"], None),
+            (&["requirements.txt", "Makefile"], Some("Python")),
+            (&["pyproject.toml"], Some("Python")),
+            (&["app.py"], Some("Python")),
+            (&["app.py", "app.wasm"], None),
             (&["app.wasm"], None),
             (&[], None),
         ] {
@@ -259,8 +305,11 @@ mod tests {
     fn what_is_built_lies_outside_the_project_and_apart_from_others() {
         let (one, two) = (project(&["go.mod"]), project(&["go.mod"]));
         let output =
-            |folder: &tempfile::TempDir| match detect(folder.path()).unwrap().plan(folder.path()).unwrap().output {
-                Output::File(path) => path,
+            |folder: &tempfile::TempDir| match detect(folder.path()).unwrap().plan(&whole(folder.path())).unwrap() {
+                Plan::Command(Command {
+                    output: Output::File(path),
+                    ..
+                }) => path,
                 other => panic!("{other:?}"),
             };
         assert!(!output(&one).starts_with(one.path()));

@@ -10,6 +10,7 @@ use crate::live::Live;
 use crate::make::{self, Made};
 use crate::protocol::{Bind, Message, Task};
 use crate::report;
+use crate::settings::Directory;
 use netns::{Protocol, jail};
 use runtime::{Event, Guest, Outcome, Tier};
 use std::path::PathBuf;
@@ -118,8 +119,12 @@ impl Session {
         match made {
             Ok(made) => {
                 let same = |live: &Live| live.made.code.digest == made.code.digest;
-                let unchanged =
-                    self.settings.watch.is_some() && self.candidate.is_none() && !making.anyway && !self.is_outdated();
+                // An interpreter is the same, and what it runs is not.
+                let unchanged = made.program.is_none()
+                    && self.settings.watch.is_some()
+                    && self.candidate.is_none()
+                    && !making.anyway
+                    && !self.is_outdated();
                 if let Some(live) = self.serving.as_ref().filter(|live| unchanged && same(live)) {
                     tracing::info!("nothing changed in the guest: #{} serves on", live.number);
                     self.optimize_serving();
@@ -179,13 +184,29 @@ impl Session {
     pub(super) fn what_to_start(&self, made: &Made) -> Start {
         let settings = &self.settings;
         let name = made.artifact.file_name().unwrap_or(made.artifact.as_os_str());
+        let ports = self.forwards.guest_ports_in_order();
+        let mut environment = settings.environment.clone();
+        let mut mounts = settings.directories.clone();
+        if let Some(program) = &made.program {
+            // A directory of the user's in the same place wins.
+            let is_new = |directory: &&Directory| settings.directories.iter().all(|own| own.guest != directory.guest);
+            mounts.extend(program.directories.iter().filter(is_new).cloned());
+            environment.extend(program.variables.iter().cloned());
+            // Where services look for the port to listen on, as they are run everywhere else.
+            if let Some(port) = ports
+                .first()
+                .filter(|_| environment.iter().all(|(name, _)| name != "PORT"))
+            {
+                environment.push(("PORT".to_owned(), port.to_string()));
+            }
+        }
         let mut arguments = vec![name.to_string_lossy().into_owned()];
         arguments.extend(settings.arguments.iter().cloned());
         let mut binds = vec![Bind {
             host: made.code.path.clone(),
             read_only: true,
         }];
-        binds.extend(settings.directories.iter().map(|directory| Bind {
+        binds.extend(mounts.iter().map(|directory| Bind {
             host: directory.host.clone(),
             read_only: directory.read_only,
         }));
@@ -196,13 +217,13 @@ impl Session {
                 binds[number].host.clone()
             }
         };
-        let directories = settings.directories.iter().enumerate();
+        let directories = mounts.iter().enumerate();
         let guest = Guest {
             code: seen(0),
             tier: made.code.tier,
             is_made_anew: made.code.traits.is_made_anew,
             arguments,
-            environment: settings.environment.clone(),
+            environment,
             directories: directories
                 .map(|(number, directory)| runtime::Directory {
                     host: seen(number + 1),
@@ -210,7 +231,7 @@ impl Session {
                     read_only: directory.read_only,
                 })
                 .collect(),
-            ports: self.forwards.guest_ports_in_order(),
+            ports,
             listeners: match settings.listeners {
                 Some(cli::Listeners::AfterDirectories) => runtime::Listeners::AfterDirectories,
                 Some(cli::Listeners::BeforeDirectories) => runtime::Listeners::BeforeDirectories,

@@ -2,6 +2,7 @@
 
 use super::Session;
 use super::start::SETTLE;
+use crate::build::Plan;
 use crate::config::{self, File};
 use crate::failure::Result;
 use crate::live::Live;
@@ -56,7 +57,7 @@ impl Session {
                     let folder = if self.os.path.is_dir() {
                         self.os.path.as_path()
                     } else {
-                        plan.folder.as_path()
+                        plan.folder()
                     };
                     let folder = folder
                         .canonicalize()
@@ -113,8 +114,8 @@ impl Session {
     /// Whether a change is a build's own: a file that first came while something was built, and changes with builds.
     pub(super) fn is_product(&mut self, change: &Change, since: std::time::Instant) -> bool {
         let building = self.making.is_some() || self.build_ended.is_some_and(|ended| since <= ended + NOTICE);
-        let product =
-            self.settings.build.is_some() && building && (change.is_new || self.products.contains(&change.path));
+        let writes = self.settings.build.as_ref().is_some_and(Plan::writes);
+        let product = writes && building && (change.is_new || self.products.contains(&change.path));
         if product {
             tracing::debug!("built: {}", change.path.display());
             self.products.insert(change.path.clone());

@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 const IGNORE_FILE: &str = ".wasmrunignore";
 /// What is never a source, whatever the ignore files say: version control, dependencies, what compilers write, and what
 /// editors leave beside a file while they save it.
-const NEVER: [&str; 19] = [
+const NEVER: [&str; 25] = [
     ".git",
     ".hg",
     ".svn",
@@ -28,6 +28,12 @@ const NEVER: [&str; 19] = [
     "zig-cache",
     "__pycache__",
     ".venv",
+    "venv",
+    ".tox",
+    ".pytest_cache",
+    ".mypy_cache",
+    ".ruff_cache",
+    "*.pyc",
     "*.swp",
     "*.swx",
     "*.swo",

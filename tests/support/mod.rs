@@ -139,7 +139,12 @@ impl Run {
     /// Waits until a line with `text` was said, and returns it.
     #[track_caller]
     pub fn wait_for(&mut self, text: &str) -> String {
-        let end = Instant::now() + PATIENCE;
+        self.wait_within(text, PATIENCE)
+    }
+
+    #[track_caller]
+    fn wait_within(&mut self, text: &str, time: Duration) -> String {
+        let end = Instant::now() + time;
         loop {
             if let Some(line) = self.stderr().lines().find(|line| line.contains(text)) {
                 return line.to_owned();
@@ -157,8 +162,14 @@ impl Run {
     /// The IPv4 address that leads to a port of the guest, once it is ready.
     #[track_caller]
     pub fn ready(&mut self, guest_port: u16) -> SocketAddr {
+        self.ready_within(guest_port, PATIENCE)
+    }
+
+    /// The same for a guest that is built first.
+    #[track_caller]
+    pub fn ready_within(&mut self, guest_port: u16, time: Duration) -> SocketAddr {
         let end = format!(" -> guest:{guest_port}/tcp");
-        let line = self.wait_for(&end);
+        let line = self.wait_within(&end, time);
         let address = line.strip_prefix("ready: ").and_then(|rest| rest.strip_suffix(&end));
         address.expect("a ready line").parse().expect("an address")
     }
@@ -270,6 +281,12 @@ pub fn is_alive(pid: Pid) -> bool {
 pub fn get(address: SocketAddr) -> (u16, String) {
     let mut stream = connect(address);
     write!(stream, "GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    answer(stream)
+}
+
+/// The status and the body of what comes until the connection is closed.
+#[track_caller]
+pub fn answer(mut stream: TcpStream) -> (u16, String) {
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
     let (head, body) = text

@@ -1,0 +1,360 @@
+"""`socketserver` and what is built on it: Flask's server, http.server, wsgiref.
+
+A server that would start a thread a connection gets none: its connections lie with the scheduler until a whole request is
+there, so idle and slow clients hold nobody up, and only the handler's own work takes the stack.
+"""
+
+import http.server
+import io
+import re
+import selectors
+import socketserver
+
+from . import sockets
+from .scheduler import READ, WRITE, in_context, scheduler
+from .threads import as_thread, logical_thread
+
+# Requests with longer bodies are handed over before they are whole, in bytes.
+WHOLE = 1 << 20
+# A handler's answer is kept for a client that does not read as far as this, in bytes; then the handler waits.
+UNSENT = 4 << 20
+# Connections that are accepted at a time.
+ACCEPTS = 64
+_LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*(\d+)[ \t]*\r?$", re.I | re.M)
+_WAITS_FOR_US = re.compile(rb"^(expect|transfer-encoding)[ \t]*:", re.I | re.M)
+
+
+class Source(io.RawIOBase):
+    """What a client sends: first what has come, then what comes."""
+
+    def __init__(self, sock):
+        self.sock = sock
+        self.come = bytearray()
+        # Whether to wait for more when that is used up.
+        self.waits = True
+        self.ended = False
+        # What the request of now has yet to send, in bytes; none where that is not known.
+        self.missing = None
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        if self.come:
+            size = min(len(buffer), len(self.come))
+            buffer[:size] = self.come[:size]
+            del self.come[:size]
+            return size
+        if self.ended:
+            return 0
+        if not self.waits:
+            return None
+        size = self.sock.recv_into(buffer)
+        if self.missing is not None:
+            self.missing = max(0, self.missing - size)
+        self.ended = size == 0
+        return size
+
+    def fill(self):
+        """Takes in what has come. False at the end."""
+        try:
+            chunk = sockets._base.recv(self.sock, 1 << 16)
+        except (BlockingIOError, InterruptedError):
+            return True
+        except OSError:
+            chunk = b""
+        self.come += chunk
+        self.ended = not chunk
+        return bool(chunk)
+
+    def has_request(self):
+        """Whether a request can be handled without a wait for its client, or has to be."""
+        come = self.come
+        end = come.find(b"\r\n\r\n")
+        size = 4
+        if end < 0:
+            end = come.find(b"\n\n")
+            size = 2
+        if end < 0:
+            self.missing = None
+            return len(come) > 1 << 16
+        head = bytes(come[:end])
+        if _WAITS_FOR_US.search(head):
+            self.missing = None
+            return True
+        length = _LENGTH.search(head)
+        length = int(length[1]) if length else 0
+        self.missing = max(0, end + size + length - len(come))
+        return self.missing == 0 or length > WHOLE
+
+
+class Sink(io.BufferedIOBase):
+    """What a client gets. One that reads slowly holds nobody up while it is little."""
+
+    def __init__(self, sock):
+        self.sock = sock
+        self.unsent = bytearray()
+        self.error = None
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        with memoryview(data) as view:
+            size = view.nbytes
+            if self.error is not None:
+                raise self.error
+            sent = 0
+            if not self.unsent:
+                try:
+                    sent = sockets._base.send(self.sock, view)
+                except (BlockingIOError, InterruptedError):
+                    pass
+            if sent < size:
+                if not self.unsent:
+                    scheduler.watch(self.sock.fileno(), WRITE, self.flush_some)
+                self.unsent += view.cast("B")[sent:] if sent else view
+                if len(self.unsent) > UNSENT:
+                    scheduler.wait(lambda: len(self.unsent) < UNSENT // 2 or self.error is not None)
+            return size
+
+    def flush_some(self):
+        try:
+            sent = sockets._base.send(self.sock, self.unsent[: 1 << 16])
+            del self.unsent[:sent]
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self.error = error
+            self.unsent.clear()
+        if not self.unsent:
+            scheduler.unwatch(self.sock.fileno())
+            if self.then is not None:
+                then, self.then = self.then, None
+                then()
+
+    then = None
+
+    def after(self, then):
+        """Calls `then()` when everything is sent."""
+        if self.unsent:
+            self.then = then
+        else:
+            then()
+
+
+class Connection:
+    """One client of a server with a thread a connection, without the thread."""
+
+    handled = None
+
+    def __init__(self, handler, request, address, server):
+        self.handler = handler
+        self.sock = request
+        self.address = address
+        self.server = server
+        self.thread = logical_thread()
+        self.source = Source(request)
+        self.sink = Sink(request)
+        handler.rfile.close()
+        handler.rfile = io.BufferedReader(self.source, 1 << 16)
+        handler.wfile = self.sink
+
+    def park(self):
+        """Waits for a request."""
+        scheduler.watch(self.sock.fileno(), READ, self.come)
+
+    def come(self):
+        more = self.source.fill()
+        if self.source.has_request() or (not more and self.source.come):
+            self.handle()
+        elif not more:
+            self.close()
+
+    def handle(self):
+        scheduler.unwatch(self.sock.fileno())
+        before, Connection.handled = Connection.handled, self
+        try:
+            with as_thread(self.thread):
+                goes_on = in_context(self.handle_once)
+        except Exception:
+            goes_on = False
+            self.server.handle_error(self.sock, self.address)
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            Connection.handled = before
+        self.sink.after(self.next if goes_on else self.close)
+
+    def handle_once(self):
+        """Runs the handler's own `handle` for one request; whether more may follow."""
+        handler, kind = self.handler, type(self.handler)
+        goes_on = False
+
+        def once():
+            nonlocal goes_on
+            kind.handle_one_request(handler)
+            goes_on = not handler.close_connection
+            handler.close_connection = True
+
+        handler.handle_one_request = once
+        self.source.waits = True
+        try:
+            handler.handle()
+        finally:
+            del handler.handle_one_request
+        return goes_on
+
+    def next(self):
+        # What the reader has taken in of the next request goes back.
+        source = self.source
+        source.waits = False
+        if source.come or not source.ended:
+            kept, source.come = source.come, bytearray()
+            taken = self.handler.rfile.peek()
+            source.come = bytearray(self.handler.rfile.read(len(taken)) if taken else b"") + kept
+        if source.ended and not source.come:
+            self.close()
+        elif source.come and (source.has_request() or source.ended):
+            scheduler.begin(self.handle)
+        else:
+            self.park()
+
+    def close(self):
+        scheduler.unwatch(self.sock.fileno())
+        try:
+            self.handler.finish()
+        except OSError:
+            pass
+        self.server.shutdown_request(self.sock)
+
+
+def _handler_init(self, request, client_address, server):
+    """BaseRequestHandler.__init__: an HTTP handler of a server with threads is not run yet."""
+    self.request = request
+    self.client_address = client_address
+    self.server = server
+    self.setup()
+    if isinstance(self, http.server.BaseHTTPRequestHandler) and isinstance(server, socketserver.ThreadingMixIn):
+        server._wasmrun_parked = Connection(self, request, client_address, server)
+        return
+    try:
+        self.handle()
+    finally:
+        self.finish()
+
+
+def _process_request(self, request, client_address):
+    """ThreadingMixIn.process_request."""
+
+    def process():
+        self._wasmrun_parked = None
+        try:
+            self.finish_request(request, client_address)
+        except Exception:
+            self.handle_error(request, client_address)
+        connection, self._wasmrun_parked = self._wasmrun_parked, None
+        if connection is None:
+            self.shutdown_request(request)
+        else:
+            connection.park()
+
+    with as_thread(logical_thread()):
+        in_context(process)
+
+
+def _accept(self):
+    self.socket.settimeout(0)
+    for _ in range(ACCEPTS):
+        if scheduler.watched.get(self.fileno(), (0, None))[1] is None:
+            return
+        try:
+            request, address = self.get_request()
+        except OSError:
+            return
+        request.settimeout(None)
+        try:
+            if self.verify_request(request, address):
+                self.process_request(request, address)
+            else:
+                self.shutdown_request(request)
+        except Exception:
+            self.handle_error(request, address)
+            self.shutdown_request(request)
+        if not self._wasmrun_is_quick:
+            return
+
+
+def _serve_aside(self):
+    """Serves from now on, whenever somebody waits."""
+    handler = self.RequestHandlerClass
+    # Handlers that are run at once may take long: others are looked after between them.
+    self._wasmrun_is_quick = isinstance(handler, type) and issubclass(handler, http.server.BaseHTTPRequestHandler)
+    scheduler.watch(self.fileno(), READ, lambda: _accept(self))
+
+
+def _serve_forever(self, poll_interval=0.5):
+    shut_down = self._BaseServer__is_shut_down
+    shut_down.clear()
+    try:
+        if isinstance(self, socketserver.ThreadingMixIn):
+            self._wasmrun_serve_aside()
+            while not scheduler.wait(lambda: self._BaseServer__shutdown_request):
+                pass
+        else:
+            while not self._BaseServer__shutdown_request:
+                if scheduler.wait(lambda: self._BaseServer__shutdown_request, fd=self.fileno(), events=READ):
+                    if not self._BaseServer__shutdown_request:
+                        self._handle_request_noblock()
+                        self.service_actions()
+    finally:
+        scheduler.unwatch(self.fileno())
+        self._BaseServer__shutdown_request = False
+        shut_down.set()
+
+
+def _shutdown(self):
+    self._BaseServer__shutdown_request = True
+    scheduler.unwatch(self.fileno())
+
+
+def _select(original):
+    def select(self, timeout=None):
+        connection = Connection.handled
+        if (
+            connection is not None
+            and timeout is not None
+            and connection.source.missing == 0
+            and all(key.fd == connection.sock.fileno() for key in self.get_map().values())
+        ):
+            # A server that looks whether more of this request comes (Werkzeug): nothing does.
+            return []
+        if scheduler.is_alone():
+            return original(self, timeout)
+        found = []
+
+        def look():
+            found.extend(original(self, 0))
+            return bool(found)
+
+        while not look():
+            pause = 0.01 if timeout is None else min(timeout, 0.01)
+            scheduler.wait(timeout=pause)
+            if timeout is not None:
+                timeout -= pause
+                if timeout <= 0:
+                    look()
+                    break
+        return found
+
+    return select
+
+
+def install():
+    socketserver.BaseRequestHandler.__init__ = _handler_init
+    socketserver.ThreadingMixIn.process_request = _process_request
+    socketserver.ThreadingMixIn._wasmrun_serve_aside = _serve_aside
+    socketserver.BaseServer.serve_forever = _serve_forever
+    socketserver.BaseServer.shutdown = _shutdown
+    selectors.DefaultSelector.select = _select(selectors.DefaultSelector.select)

@@ -1,0 +1,182 @@
+"""What every start does: it makes the snapshot a process of its own, and runs the program."""
+
+import builtins
+import importlib
+import io
+import os
+import random
+import runpy
+import sys
+import threading
+import traceback
+import types
+
+from wit_world.imports import exit
+
+from . import packages, scheduler
+
+# What the command says to the program: how it is run, and what.
+PLAN = "WASMRUN_PYTHON"
+_listened = False
+
+
+def run():
+    how, what, folder = os.environ.pop(PLAN).split("\n", 2)
+    fresh(folder)
+    code = 0
+    try:
+        try:
+            {"script": run_script, "module": run_module, "wsgi": run_wsgi, "asgi": run_asgi}[how](what, folder)
+        except SystemExit as end:
+            code = status_of(end)
+        except BaseException:
+            code = 1
+            show_traceback()
+        end_threads()
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except OSError:
+                pass
+    if code:
+        exit.exit_with_code(code & 0xFF)
+
+
+def fresh(folder):
+    """What must not be the same in every start."""
+    random.seed()
+    sys.modules["tempfile"]._name_sequence = None
+    sys.argv[0] = folder
+    if sys.path and sys.path[0] != packages.SITE:
+        sys.path.insert(0, packages.SITE)
+    os.chdir(folder)
+    for stream in (sys.stdout, sys.stderr):
+        # A line shows when it is written.
+        stream.reconfigure(line_buffering=True)
+    import time
+
+    if "TZ" in os.environ:
+        time.tzset()
+
+
+def show_traceback():
+    """The program's own frames, and not those that led to it."""
+    kind, error, frames = sys.exc_info()
+    here = os.path.dirname(__file__)
+    while frames is not None and is_ours(frames.tb_frame.f_code.co_filename, here):
+        frames = frames.tb_next
+    if kind is KeyboardInterrupt:
+        return
+    sys.stdout.flush()
+    traceback.print_exception(kind, error, frames)
+    if kind is ModuleNotFoundError and error.name and "native code" not in str(error):
+        top = error.name.partition(".")[0]
+        if top not in sys.stdlib_module_names:
+            print(f"hint: if {top} is a package, add it to requirements.txt or pyproject.toml", file=sys.stderr)
+
+
+def is_ours(file, here):
+    return file.startswith(here) or file.startswith("<frozen") or file.endswith("/runpy.py")
+
+
+def status_of(end):
+    if end.code is None:
+        return 0
+    if isinstance(end.code, int):
+        return end.code
+    print(end.code, file=sys.stderr)
+    return 1
+
+
+def run_script(script, folder):
+    sys.path.insert(0, os.path.dirname(script))
+    sys.argv[0] = script
+    module = types.ModuleType("__main__")
+    module.__file__ = script
+    module.__builtins__ = builtins
+    sys.modules["__main__"] = module
+    with io.open_code(script) as file:
+        code = compile(file.read(), script, "exec", dont_inherit=True)
+    exec(code, module.__dict__)
+    if not is_service():
+        hint(module, script)
+
+
+def is_service():
+    return _listened
+
+
+def hint(module, script):
+    """A program that defines an app, and leaves it to another to run it."""
+    for name in ("app", "application", "api"):
+        value = getattr(module, name, None)
+        kind = "wsgi" if hasattr(value, "wsgi_app") else "asgi" if hasattr(value, "router") else None
+        if kind is not None and callable(value):
+            stem = os.path.basename(script).removesuffix(".py")
+            print(
+                f"{os.path.basename(script)} ended without serving; to have `{name}` served, write "
+                f'`{kind} = "{stem}:{name}"` under [python] in .wasmrun.toml',
+                file=sys.stderr,
+            )
+            return
+
+
+def run_module(module, folder):
+    sys.path.insert(0, folder)
+    sys.argv[0] = module
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def load(name, folder):
+    """`package.module:attribute`, or `package.module:factory()`."""
+    sys.path.insert(0, folder)
+    module, _, attribute = name.partition(":")
+    value = importlib.import_module(module)
+    factory = attribute.endswith("()")
+    for part in (attribute.removesuffix("()") or "app").split("."):
+        value = getattr(value, part)
+    return value() if factory else value
+
+
+def port():
+    return int(os.environ.get("PORT", "8000"))
+
+
+def run_wsgi(name, folder):
+    serve_wsgi(load(name, folder), "0.0.0.0", port())
+
+
+def serve_wsgi(app, host, port):
+    try:
+        from werkzeug.serving import make_server
+    except ImportError:
+        import socketserver
+        from wsgiref import simple_server
+
+        class Server(socketserver.ThreadingMixIn, simple_server.WSGIServer):
+            daemon_threads = True
+            multithread = True
+
+        server = simple_server.make_server(host, port, app, Server)
+    else:
+        server = make_server(host, port, app, threaded=True)
+    server.serve_forever()
+
+
+def run_asgi(name, folder):
+    import uvicorn
+
+    uvicorn.run(load(name, folder), host="0.0.0.0", port=port(), loop="asyncio", ws="none")
+
+
+def end_threads():
+    """Threads that are not daemons are waited for, as everywhere."""
+    for thread in list(threading._active.values()):
+        if thread is not threading.main_thread() and not thread.daemon:
+            thread.join()
+    while scheduler.scheduler.ready:
+        scheduler.scheduler.ready.popleft()()
+    import atexit
+
+    atexit._run_exitfuncs()

@@ -1,0 +1,20 @@
+"""The component's own module. What is imported here is in the snapshot that every start begins with."""
+
+from wasmrun_guest import sockets, threads  # First: others take names from what these change.
+
+threads.install()
+sockets.install()
+
+from wasmrun_guest import servers, loops, stdlib, packages, start
+
+servers.install()
+loops.install()
+stdlib.remember()
+packages.preload()
+
+from wit_world import exports
+
+
+class Run(exports.Run):
+    def run(self):
+        start.run()

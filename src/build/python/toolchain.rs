@@ -1,0 +1,87 @@
+//! What makes components of Python: componentize-py, and uv for the dependencies. Both are pinned.
+
+use crate::build::toolchain::{self, Making, Work};
+use crate::failure::{Failure, Result};
+use anyhow::anyhow;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// It has CPython 3.14.
+pub const COMPONENTIZE_PY: &str = "componentize-py==0.25.1";
+pub const UV: &str = "uv==0.13.9";
+/// The version of Python that guests have.
+pub const PYTHON: &str = "3.14";
+
+/// The Python of a virtual environment that has both.
+pub struct Toolchain {
+    python: PathBuf,
+}
+
+impl Toolchain {
+    /// The one that is there, or a new one from PyPI.
+    pub async fn find_or_install(offline: bool) -> Result<Toolchain> {
+        let name = format!("python-{COMPONENTIZE_PY}-{UV}").replace("==", "-");
+        let place = toolchain::folder()?.join(name);
+        let python = place.join("bin").join("python");
+        if !python.is_file() {
+            if offline {
+                let message = anyhow!("the Python toolchain is not installed, and nothing may be fetched");
+                return Err(Failure::usage(message).hint("start once without --offline"));
+            }
+            let host = ["python3", "python"].iter().find_map(|name| crate::build::find(name));
+            let Some(host) = host else {
+                let message = anyhow!("Python projects are built with Python, which is not installed");
+                return Err(Failure::usage(message).hint("sudo apt-get install python3-venv"));
+            };
+            let making = Making::begin(&place)?;
+            let work = Work::begin(format!("installing the Python toolchain ({COMPONENTIZE_PY}, {UV})"));
+            let folder = making.path().to_owned();
+            let made = work
+                .step(
+                    &words([host.as_os_str(), "-m".as_ref(), "venv".as_ref(), folder.as_os_str()]),
+                    &[],
+                    &folder,
+                )
+                .await;
+            made.map_err(|failure| failure.hint("sudo apt-get install python3-venv"))?;
+            let inside = folder.join("bin").join("python");
+            let pip = [
+                "-m",
+                "pip",
+                "install",
+                "--disable-pip-version-check",
+                "--only-binary=:all:",
+                COMPONENTIZE_PY,
+                UV,
+            ];
+            let pip: Vec<OsString> = [inside.into_os_string()]
+                .into_iter()
+                .chain(pip.map(OsString::from))
+                .collect();
+            let fetched = work.step(&pip, &[], &folder).await;
+            fetched.map_err(|failure| failure.hint("PyPI has to be reachable for this once"))?;
+            making.finish()?;
+            work.done();
+        }
+        Ok(Toolchain { python })
+    }
+
+    /// The command that runs uv.
+    pub fn uv(&self) -> Vec<OsString> {
+        words([self.python.as_os_str(), "-m".as_ref(), "uv".as_ref()])
+    }
+
+    /// The command that runs componentize-py, which is a function of a module.
+    pub fn componentize_py(&self) -> Vec<OsString> {
+        let start = "import sys, componentize_py; sys.argv[0] = 'componentize-py'; sys.exit(componentize_py.script())";
+        words([self.python.as_os_str(), "-c".as_ref(), start.as_ref()])
+    }
+
+    pub fn python(&self) -> &std::path::Path {
+        &self.python
+    }
+}
+
+fn words<const N: usize>(words: [&std::ffi::OsStr; N]) -> Vec<OsString> {
+    words.map(OsString::from).to_vec()
+}

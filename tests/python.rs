@@ -1,0 +1,435 @@
+//! Python projects as they are. The first run of each set of requirements installs and compiles, so this takes a minute or
+//! two where nothing is cached. Needs python3 with venv, and PyPI; without Python each test is listed as ignored.
+
+mod support;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use support::{Run, connect, eventually, guests, output, wasmrun};
+use tempfile::TempDir;
+
+/// A toolchain, an environment and a compile, on a machine that does other things.
+const FIRST: Duration = Duration::from_secs(300);
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let has_python = succeeds("python3", &["-c", "import venv, ensurepip"]);
+    let has_psql = succeeds("psql", &["--version"]);
+    let tests: [(&str, bool, fn()); 14] = [
+        ("flask_listens_on_every_address", true, flask_listens_on_every_address),
+        ("flask_listens_on_loopback", true, flask_listens_on_loopback),
+        ("a_program_has_what_it_expects", true, a_program_has_what_it_expects),
+        ("a_module_is_run", true, a_module_is_run),
+        (
+            "a_slow_request_does_not_stop_the_others",
+            true,
+            a_slow_request_does_not_stop_the_others,
+        ),
+        (
+            "idle_and_slow_clients_hold_nobody_up",
+            true,
+            idle_and_slow_clients_hold_nobody_up,
+        ),
+        (
+            "a_crash_in_a_handler_is_told_with_its_line",
+            true,
+            a_crash_in_a_handler_is_told_with_its_line,
+        ),
+        ("asyncio_serves_many", true, asyncio_serves_many),
+        ("an_asgi_application_is_served", true, an_asgi_application_is_served),
+        ("a_wsgi_application_is_served", true, a_wsgi_application_is_served),
+        ("an_edit_is_live_soon", true, an_edit_is_live_soon),
+        (
+            "what_is_wrong_with_a_program_is_said",
+            true,
+            what_is_wrong_with_a_program_is_said,
+        ),
+        ("nothing_is_fetched_offline", true, nothing_is_fetched_offline),
+        ("psql_finds_its_tables_again", has_psql, psql_finds_its_tables_again),
+    ];
+    let trials = tests.into_iter().map(|(name, more, test)| {
+        let run = move || -> Result<(), Failed> {
+            test();
+            Ok(())
+        };
+        Trial::test(name, run).with_ignored_flag(!has_python || !more)
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit();
+}
+
+fn succeeds(program: &str, arguments: &[&str]) -> bool {
+    let status = Command::new(program)
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    status.is_ok_and(|status| status.success())
+}
+
+fn example(name: &str) -> PathBuf {
+    guests::root().join("examples").join(name)
+}
+
+/// A copy of a project that a test may change.
+fn project(name: &str) -> TempDir {
+    let folder = support::folder();
+    copy(&guests::root().join("tests/projects").join(name), folder.path());
+    folder
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap().flatten() {
+        let place = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            std::fs::create_dir(&place).unwrap();
+            copy(&entry.path(), &place);
+        } else {
+            std::fs::copy(entry.path(), place).unwrap();
+        }
+    }
+}
+
+/// A project of one script.
+fn script(text: &str) -> TempDir {
+    let folder = support::folder();
+    std::fs::write(folder.path().join("app.py"), text).unwrap();
+    folder
+}
+
+fn start(folder: &Path, port: u16, more: &[&str]) -> (Run, SocketAddr) {
+    let rule = format!("0:{port}");
+    let mut arguments = vec!["os", folder.to_str().unwrap(), "--forward", &rule];
+    arguments.extend(more);
+    let mut run = Run::start(&arguments);
+    let address = run.ready_within(port, FIRST);
+    (run, address)
+}
+
+fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    let mut stream = connect(address);
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+    )
+    .unwrap();
+    support::answer(stream)
+}
+
+fn json(address: SocketAddr, path: &str) -> serde_json::Value {
+    let (status, body) = get(address, path);
+    assert_eq!(status, 200, "{body}");
+    serde_json::from_str(&body).unwrap()
+}
+
+fn flask_listens_on_every_address() {
+    let (run, address) = start(&example("flask-status"), 5000, &["--language", "python"]);
+    let answer = json(address, "/api/status");
+    assert_eq!(answer, serde_json::json!({"status": "running", "runtime": "WASM"}));
+    assert_eq!(get(address, "/elsewhere").0, 404);
+    run.stop();
+}
+
+fn flask_listens_on_loopback() {
+    let (run, address) = start(&example("flask-health"), 5000, &[]);
+    assert_eq!(json(address, "/health"), serde_json::json!({"status": "healthy"}));
+    run.stop();
+}
+
+fn a_program_has_what_it_expects() {
+    let folder = project("plain");
+    let path = folder.path().canonicalize().unwrap();
+    let mut numbers = Vec::new();
+    for _ in 0..2 {
+        let (run, address) = start(&path, 8000, &["--env", "GREETING=hello", "--", "one", "two"]);
+        let mut answer = json(address, "/");
+        numbers.push(answer["random"].take());
+        assert_eq!(
+            answer,
+            serde_json::json!({
+                "count": 1,
+                "arguments": ["one", "two"],
+                "script": path.join("app.py"),
+                "variable": "hello",
+                "folder": path,
+                "file": "some data",
+                "word": "own module",
+                "random": null,
+            })
+        );
+        assert_eq!(json(address, "/")["count"], 2, "its state is kept");
+        // A thread of its own that waits for work, and a body that comes in pieces.
+        for count in 1..=3 {
+            let body = vec![b'x'; 2_000_000];
+            let mut stream = connect(address);
+            write!(
+                stream,
+                "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+                body.len()
+            )
+            .unwrap();
+            stream.write_all(&body).unwrap();
+            let (status, text) = support::answer(stream);
+            let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
+            assert_eq!((status, &answer["length"]), (200, &2_000_000.into()));
+            assert_eq!(answer["done"].as_array().unwrap().len(), count);
+        }
+        assert!(run.stdout().contains("it serves\n"));
+        run.stop();
+    }
+    assert_ne!(numbers[0], numbers[1], "every start has random numbers of its own");
+}
+
+fn a_module_is_run() {
+    let folder = project("plain");
+    std::fs::create_dir(folder.path().join("service")).unwrap();
+    let text = "import sys, runpy, words\nprint(__name__, sys.argv[1:], words.WORD)\n";
+    std::fs::write(folder.path().join("service/__main__.py"), text).unwrap();
+    std::fs::write(folder.path().join(".wasmrun.toml"), "[python]\nmodule = \"service\"\n").unwrap();
+    let said = output(wasmrun(&["os", folder.path().to_str().unwrap(), "--", "x"]));
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (Some(0), "__main__ ['x'] own module\n"),
+        "{}",
+        said.stderr
+    );
+}
+
+fn a_slow_request_does_not_stop_the_others() {
+    let folder = project("plain");
+    let (run, address) = start(folder.path(), 8000, &[]);
+    let started = Instant::now();
+    let slow: Vec<_> = (0..3)
+        .map(|_| std::thread::spawn(move || get(address, "/slow").0))
+        .collect();
+    std::thread::sleep(Duration::from_millis(300));
+    for _ in 0..20 {
+        assert_eq!(get(address, "/").0, 200);
+    }
+    let quick = started.elapsed();
+    assert!(quick < Duration::from_secs(2), "{quick:?}");
+    for slow in slow {
+        assert_eq!(slow.join().unwrap(), 200);
+    }
+    // They slept at the same time.
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    run.stop();
+}
+
+fn idle_and_slow_clients_hold_nobody_up() {
+    let folder = project("plain");
+    let (run, address) = start(folder.path(), 8000, &[]);
+    let mut idle: Vec<_> = (0..64).map(|_| connect(address)).collect();
+    for stream in &mut idle[..32] {
+        stream.write_all(b"GET / HTTP/1.1\r\nhos").unwrap();
+    }
+    for _ in 0..5 {
+        assert_eq!(get(address, "/").0, 200);
+    }
+    // Half requests become whole, and two may come at once.
+    for stream in &mut idle[..32] {
+        stream
+            .write_all(b"t: x\r\n\r\nGET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            .unwrap();
+    }
+    for mut stream in idle.drain(..32) {
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        assert_eq!(text.matches("HTTP/1.1 200 OK").count(), 2, "{text}");
+    }
+    drop(idle);
+    assert_eq!(get(address, "/").0, 200);
+    run.stop();
+}
+
+fn a_crash_in_a_handler_is_told_with_its_line() {
+    let folder = project("plain");
+    let path = folder.path().canonicalize().unwrap().join("app.py");
+    let (run, address) = start(folder.path(), 8000, &[]);
+    let mut stream = connect(address);
+    stream.write_all(b"GET /crash HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    let mut nothing = Vec::new();
+    stream.read_to_end(&mut nothing).unwrap();
+    assert_eq!(nothing, b"");
+    let line = format!(
+        "  File \"{}\", line 33, in do_GET\n    raise ValueError(\"crashed on purpose\")\n",
+        path.display()
+    );
+    eventually("the traceback is said", || run.stderr().contains(&line));
+    assert_eq!(get(address, "/").0, 200);
+    run.stop();
+}
+
+fn asyncio_serves_many() {
+    let folder = project("echo");
+    let (run, address) = start(folder.path(), 7000, &[]);
+    let mut open: Vec<_> = (0..100).map(|_| connect(address)).collect();
+    for round in 0..3 {
+        for (number, stream) in open.iter_mut().enumerate() {
+            write!(stream, "{round} {number:05}").unwrap();
+        }
+        for (number, stream) in open.iter_mut().enumerate() {
+            let mut text = [0; 7];
+            stream.read_exact(&mut text).unwrap();
+            assert_eq!(std::str::from_utf8(&text).unwrap(), format!("{round} {number:05}"));
+        }
+    }
+    drop(open);
+    run.stop();
+}
+
+fn an_asgi_application_is_served() {
+    let folder = project("asgi");
+    let (run, address) = start(folder.path(), 9000, &[]);
+    let slow = std::thread::spawn(move || get(address, "/slow"));
+    assert_eq!(get(address, "/"), (200, "{\"from\":\"starlette\"}".to_owned()));
+    assert_eq!(get(address, "/sync"), (200, "synchronous".to_owned()));
+    assert_eq!(get(address, "/static/file.txt"), (200, "a file".to_owned()));
+    let (status, pieces) = get(address, "/stream");
+    assert_eq!(status, 200);
+    assert!(
+        ["0\n", "1\n", "2\n"].iter().all(|piece| pieces.contains(piece)),
+        "{pieces}"
+    );
+    assert!(!slow.is_finished());
+    assert_eq!(slow.join().unwrap(), (200, "slow".to_owned()));
+    run.stop();
+}
+
+fn a_wsgi_application_is_served() {
+    let folder = support::folder();
+    let text = "from flask import Flask\n\ndef make():\n    app = Flask(__name__)\n    app.get('/')(lambda: 'made')\n    return app\n";
+    std::fs::write(folder.path().join("site_of_mine.py"), text).unwrap();
+    std::fs::write(folder.path().join("requirements.txt"), "flask\n").unwrap();
+    std::fs::write(
+        folder.path().join(".wasmrun.toml"),
+        "[python]\nwsgi = \"site_of_mine:make()\"\n",
+    )
+    .unwrap();
+    let (run, address) = start(folder.path(), 9100, &[]);
+    assert_eq!(get(address, "/"), (200, "made".to_owned()));
+    run.stop();
+}
+
+fn an_edit_is_live_soon() {
+    let folder = support::folder();
+    copy(&example("flask-status"), folder.path());
+    let file = folder.path().join("app.py");
+    let original = std::fs::read_to_string(&file).unwrap();
+    let (mut run, address) = start(folder.path(), 5000, &["--watch"]);
+    let mut times = Vec::new();
+    for round in 0..5 {
+        let word = format!("edit {round}");
+        let started = Instant::now();
+        std::fs::write(&file, original.replace("running", &word)).unwrap();
+        // Nothing is refused meanwhile.
+        while json(address, "/api/status")["status"] != word.as_str() {
+            assert!(started.elapsed() < support::PATIENCE, "{}", run.stderr());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        times.push(started.elapsed());
+    }
+    times.sort_unstable();
+    println!("edit to live: {times:?}");
+    assert!(times[2] < Duration::from_millis(1500), "{times:?}");
+    // A mistake leaves the old one serving.
+    std::fs::write(&file, "def broken(:\n").unwrap();
+    run.wait_for("SyntaxError: invalid syntax");
+    run.wait_for("#6 serves on");
+    assert!(run.stderr().contains("app.py\", line 1\n"), "{}", run.stderr());
+    assert_eq!(json(address, "/api/status")["status"], "edit 4");
+    std::fs::write(&file, &original).unwrap();
+    eventually("the mended program serves", || {
+        json(address, "/api/status")["status"] == "running"
+    });
+    run.stop();
+}
+
+fn what_is_wrong_with_a_program_is_said() {
+    let run = |text: &str| {
+        let folder = script(text);
+        let said = output(wasmrun(&["os", folder.path().to_str().unwrap(), "--quiet"]));
+        let path = folder.path().canonicalize().unwrap();
+        (said.code, said.stderr.replace(path.to_str().unwrap(), "FOLDER"))
+    };
+    run(""); // Whatever is to be installed is said in this one.
+    assert_eq!(
+        run("import sys\n\ndef f(:\n"),
+        (
+            Some(1),
+            "  File \"FOLDER/app.py\", line 3\n    def f(:\n          ^\nSyntaxError: invalid syntax\n".to_owned()
+        )
+    );
+    assert_eq!(
+        run("import absent\n"),
+        (
+            Some(1),
+            "Traceback (most recent call last):\n  File \"FOLDER/app.py\", line 1, in <module>\n    import absent\n\
+             ModuleNotFoundError: No module named 'absent'\n\
+             hint: if absent is a package, add it to requirements.txt or pyproject.toml\n"
+                .to_owned()
+        )
+    );
+    assert_eq!(run("import sys\nsys.exit(3)\n"), (Some(3), String::new()));
+    assert_eq!(run("raise SystemExit('no more')\n"), (Some(1), "no more\n".to_owned()));
+    let folder = support::folder();
+    for name in ["one.py", "two.py"] {
+        std::fs::write(folder.path().join(name), "").unwrap();
+    }
+    let said = output(wasmrun(&["os", folder.path().to_str().unwrap()]));
+    let path = folder.path().canonicalize().unwrap();
+    said.says(
+        2,
+        &format!(
+            "error: {} has none of app.py, main.py, server.py, run.py, manage.py, __main__.py and 2 other scripts\n\
+             hint: name what to run: `script`, `module`, `wsgi` or `asgi` under `[python]` in .wasmrun.toml",
+            path.display()
+        ),
+    );
+}
+
+fn nothing_is_fetched_offline() {
+    let folder = script("print('hello')\n");
+    let cache = support::folder();
+    let mut command = wasmrun(&["os", folder.path().to_str().unwrap(), "--offline"]);
+    command.env("WASMRUN_CACHE_DIR", cache.path());
+    output(command).says(
+        2,
+        "error: the Python toolchain is not installed, and nothing may be fetched\nhint: start once without --offline",
+    );
+    // With what the other tests have fetched it is enough.
+    let once = output(wasmrun(&["os", folder.path().to_str().unwrap()]));
+    assert_eq!(once.stdout, "hello\n", "{}", once.stderr);
+    let again = output(wasmrun(&["os", folder.path().to_str().unwrap(), "--offline"]));
+    assert_eq!(
+        (again.code, again.stdout.as_str()),
+        (Some(0), "hello\n"),
+        "{}",
+        again.stderr
+    );
+}
+
+fn psql_finds_its_tables_again() {
+    let data = support::folder();
+    let directory = format!("{}::/data", data.path().display());
+    let ask = |address: SocketAddr, query: &str| {
+        let port = address.port().to_string();
+        let psql = Command::new("psql")
+            .args(["-h", "127.0.0.1", "-p", &port, "-U", "me", "-d", "mine", "-Atc", query])
+            .output()
+            .unwrap();
+        assert!(psql.status.success(), "{}", String::from_utf8_lossy(&psql.stderr));
+        String::from_utf8(psql.stdout).unwrap()
+    };
+    let (run, address) = start(&example("postgres"), 5432, &["--dir", &directory]);
+    ask(address, "CREATE TABLE todo (id INTEGER PRIMARY KEY, what TEXT)");
+    ask(address, "INSERT INTO todo (what) VALUES ('write'), ('test')");
+    assert_eq!(ask(address, "SELECT * FROM todo"), "1|write\n2|test\n");
+    run.stop();
+    let (run, address) = start(&example("postgres"), 5432, &["--dir", &directory]);
+    assert_eq!(ask(address, "SELECT count(*) FROM todo"), "2\n");
+    run.stop();
+}

@@ -122,9 +122,12 @@ fn enter(launch: &Launch, factory: Option<OwnedFd>) -> Result<Vec<OwnedFd>, Jail
 
 impl Bind {
     fn to_jail(&self) -> jail::Bind {
-        jail::Bind {
-            host: self.host.clone(),
-            read_only: self.read_only,
+        match self {
+            Bind::Host { path, read_only } => jail::Bind::Host {
+                path: path.clone(),
+                read_only: *read_only,
+            },
+            Bind::Scratch { size } => jail::Bind::Scratch { size: *size },
         }
     }
 }

@@ -34,11 +34,13 @@ pub struct Launch {
     pub task: Task,
 }
 
-/// A file or directory of the host that is shown in the jail.
+/// A file or directory that is shown in the jail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bind {
-    pub host: PathBuf,
-    pub read_only: bool,
+pub enum Bind {
+    /// Of the host.
+    Host { path: PathBuf, read_only: bool },
+    /// In memory, with at most so many bytes.
+    Scratch { size: u64 },
 }
 
 /// What the process is for.

@@ -255,7 +255,7 @@ fn a_crash_in_a_handler_is_told_with_its_line() {
     stream.read_to_end(&mut nothing).unwrap();
     assert_eq!(nothing, b"");
     let line = format!(
-        "  File \"{}\", line 33, in do_GET\n    raise ValueError(\"crashed on purpose\")\n",
+        "  File \"{}\", line 34, in do_GET\n    raise ValueError(\"crashed on purpose\")\n",
         path.display()
     );
     eventually("the traceback is said", || run.stderr().contains(&line));

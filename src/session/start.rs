@@ -13,13 +13,16 @@ use crate::report;
 use crate::settings::Directory;
 use netns::{Protocol, jail};
 use runtime::{Event, Guest, Outcome, Tier};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// A guest that listens on a port that is not forwarded has this long to listen on those that are.
 pub(super) const SETTLE: Duration = Duration::from_secs(1);
+/// The folder for files that do not last, as most systems call it, and most that it holds, in bytes.
+const SCRATCH: &str = "/tmp";
+const SCRATCH_SIZE: u64 = 64 << 20;
 /// Connections of a guest that has ended have this long to deliver what it had sent.
 pub(super) const LINGER: Duration = Duration::from_secs(1);
 
@@ -202,35 +205,45 @@ impl Session {
         }
         let mut arguments = vec![name.to_string_lossy().into_owned()];
         arguments.extend(settings.arguments.iter().cloned());
-        let mut binds = vec![Bind {
-            host: made.code.path.clone(),
+        let mut binds = vec![Bind::Host {
+            path: made.code.path.clone(),
             read_only: true,
         }];
-        binds.extend(mounts.iter().map(|directory| Bind {
-            host: directory.host.clone(),
+        binds.extend(mounts.iter().map(|directory| Bind::Host {
+            path: directory.host.clone(),
             read_only: directory.read_only,
         }));
-        let seen = |number: usize| -> PathBuf {
+        let seen = |number: usize, host: &Path| -> PathBuf {
             if settings.isolation {
                 jail::path_of(number)
             } else {
-                binds[number].host.clone()
+                host.to_owned()
             }
         };
         let directories = mounts.iter().enumerate();
+        let mut directories: Vec<runtime::Directory> = directories
+            .map(|(number, directory)| runtime::Directory {
+                host: seen(number + 1, &directory.host),
+                guest: directory.guest.clone(),
+                read_only: directory.read_only,
+            })
+            .collect();
+        // Programs that were written for no guest expect a place for files that do not last.
+        if made.program.is_some() && settings.isolation && mounts.iter().all(|directory| directory.guest != SCRATCH) {
+            directories.push(runtime::Directory {
+                host: jail::path_of(binds.len()),
+                guest: SCRATCH.to_owned(),
+                read_only: false,
+            });
+            binds.push(Bind::Scratch { size: SCRATCH_SIZE });
+        }
         let guest = Guest {
-            code: seen(0),
+            code: seen(0, &made.code.path),
             tier: made.code.tier,
             is_made_anew: made.code.traits.is_made_anew,
             arguments,
             environment,
-            directories: directories
-                .map(|(number, directory)| runtime::Directory {
-                    host: seen(number + 1),
-                    guest: directory.guest.clone(),
-                    read_only: directory.read_only,
-                })
-                .collect(),
+            directories,
             ports,
             listeners: match settings.listeners {
                 Some(cli::Listeners::AfterDirectories) => runtime::Listeners::AfterDirectories,

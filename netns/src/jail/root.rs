@@ -12,13 +12,30 @@ use std::path::{Path, PathBuf};
 /// Any directory that always exists and that nobody wants to hand to a guest.
 const BASE: &str = "/proc";
 
-/// A file or directory of the host that the guest's process may use.
+/// A file or directory that the guest's process may use.
 #[derive(Debug, Clone)]
-pub struct Bind {
-    /// An absolute path on the host.
-    pub host: PathBuf,
-    /// Nothing in it can be changed by the guest's process.
-    pub read_only: bool,
+pub enum Bind {
+    /// One of the host.
+    Host {
+        /// Absolute.
+        path: PathBuf,
+        /// Nothing in it can be changed by the guest's process.
+        read_only: bool,
+    },
+    /// An empty directory in memory, which goes with the process.
+    Scratch {
+        /// Most that it holds, in bytes.
+        size: u64,
+    },
+}
+
+impl Bind {
+    fn path(&self) -> &Path {
+        match self {
+            Bind::Host { path, .. } => path,
+            Bind::Scratch { .. } => Path::new("a directory in memory"),
+        }
+    }
 }
 
 /// A step in making the root that failed.
@@ -46,6 +63,8 @@ pub enum RootError {
     },
 }
 
+/// No program of it runs, and none has more rights than who starts it.
+const HARMLESS: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV).union(MsFlags::MS_NOEXEC);
 const NONE: Option<&str> = None;
 
 /// Replaces the root of the calling process's mount namespace.
@@ -58,14 +77,13 @@ pub(super) fn enter(binds: &[Bind]) -> Result<(), RootError> {
     // Nothing that is mounted here may show on the host.
     let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     mount(NONE, "/", NONE, private, NONE).map_err(at("make private", Path::new("/")))?;
-    let harmless = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    mount(Some("tmpfs"), base, Some("tmpfs"), harmless, Some("size=64k,mode=755"))
+    mount(Some("tmpfs"), base, Some("tmpfs"), HARMLESS, Some("size=64k,mode=755"))
         .map_err(at("mount a tmpfs on", base))?;
     for (number, bind) in binds.iter().enumerate() {
         let point = path_of(number);
         let point = base.join(point.strip_prefix("/").unwrap_or(&point));
         make_point(bind, &point).map_err(|source| RootError::MountPoint {
-            path: bind.host.clone(),
+            path: bind.path().to_owned(),
             source,
         })?;
         show(bind, &point)?;
@@ -75,7 +93,7 @@ pub(super) fn enter(binds: &[Bind]) -> Result<(), RootError> {
     pivot_root(".", ".").map_err(at("make the root of", base))?;
     umount2(".", MntFlags::MNT_DETACH).map_err(at("let go of", Path::new("the host's root")))?;
     chdir("/").map_err(at("enter", Path::new("/")))?;
-    let read_only = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY | harmless;
+    let read_only = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY | HARMLESS;
     mount(NONE, "/", NONE, read_only, NONE).map_err(at("make read-only", Path::new("/")))?;
     // The host's name is nobody's business inside.
     let _ = sethostname("guest");
@@ -84,23 +102,29 @@ pub(super) fn enter(binds: &[Bind]) -> Result<(), RootError> {
 
 /// A file is mounted on a file, a directory on a directory.
 fn make_point(bind: &Bind, point: &Path) -> io::Result<()> {
-    if std::fs::metadata(&bind.host)?.is_dir() {
-        std::fs::create_dir(point)
-    } else {
-        std::fs::write(point, "")
+    match bind {
+        Bind::Host { path, .. } if !std::fs::metadata(path)?.is_dir() => std::fs::write(point, ""),
+        _ => std::fs::create_dir(point),
     }
 }
 
 fn show(bind: &Bind, point: &Path) -> Result<(), RootError> {
-    let host = bind.host.as_path();
     let failed = |step: &'static str| {
-        let path = bind.host.clone();
+        let path = bind.path().to_owned();
         move |source| RootError::Mount { step, path, source }
+    };
+    let (host, is_read_only) = match bind {
+        Bind::Host { path, read_only } => (path.as_path(), *read_only),
+        Bind::Scratch { size } => {
+            let options = format!("size={size},mode=1777");
+            return mount(Some("tmpfs"), point, Some("tmpfs"), HARMLESS, Some(options.as_str()))
+                .map_err(failed("mount a tmpfs for"));
+        }
     };
     // Recursive, because the kernel does not let a less privileged namespace look under a mount (MNT_LOCKED).
     let recursive = MsFlags::MS_BIND | MsFlags::MS_REC;
     mount(Some(host), point, NONE, recursive, NONE).map_err(failed("bind"))?;
-    if bind.read_only {
+    if is_read_only {
         // Unlike a remount this reaches the mounts below, too, and leaves their other flags as they are.
         read_only(point).map_err(failed("make read-only"))?;
     }

@@ -4,6 +4,7 @@ import json
 import os
 import queue
 import sys
+import tempfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -48,7 +49,11 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         jobs.put(len(body))
         jobs.join()
-        self.answer({"length": len(body), "done": done})
+        with tempfile.TemporaryFile() as file:
+            file.write(body)
+            file.seek(0)
+            length = len(file.read())
+        self.answer({"length": length, "done": done})
 
     def answer(self, what):
         body = json.dumps(what).encode()

@@ -207,6 +207,8 @@ pub enum Language {
     Zig,
     /// componentize-py: unmodified Flask, Bottle, http.server, asyncio and others
     Python,
+    /// QuickJS with Node's modules: unmodified Express, Fastify, Koa, Hono and others
+    Nodejs,
     /// make
     Make,
     /// zig cc or clang
@@ -222,6 +224,7 @@ impl Language {
             Language::AssemblyScript => "AssemblyScript",
             Language::Zig => "Zig",
             Language::Python => "Python",
+            Language::Nodejs => "Node.js",
             Language::Make => "make",
             Language::C => "C",
         }

@@ -18,6 +18,7 @@ pub struct Config {
     pub network: Network,
     pub build: Build,
     pub python: Python,
+    pub nodejs: Nodejs,
     pub watch: Watch,
     pub env: BTreeMap<String, String>,
 }
@@ -67,6 +68,13 @@ pub struct Python {
     pub module: Option<String>,
     pub wsgi: Option<String>,
     pub asgi: Option<String>,
+}
+
+/// What of a Node project is run.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Nodejs {
+    pub script: Option<PathBuf>,
 }
 
 /// What makes it anew.
@@ -183,6 +191,7 @@ mod tests {
         let python = &config.python;
         assert!(build.language.is_some() && python.script.is_some() && python.module.is_some());
         assert!(python.wsgi.is_some() && python.asgi.is_some());
+        assert!(config.nodejs.script.is_some());
         let watch = &config.watch;
         assert!(!watch.paths.is_empty() && !watch.ignore.is_empty());
         assert!(watch.debounce.is_some() && watch.health.is_some());

@@ -3,23 +3,17 @@
 
 mod support;
 
-use libtest_mimic::{Arguments, Failed, Trial};
 use std::io::{Read, Write};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
-use support::{Run, connect, eventually, guests, output, wasmrun};
-use tempfile::TempDir;
-
-/// A toolchain, an environment and a compile, on a machine that does other things.
-const FIRST: Duration = Duration::from_secs(300);
+use support::program::{self, copy, example, get, json, post, project, script, start, succeeds};
+use support::{connect, eventually, output, wasmrun};
 
 fn main() {
-    let arguments = Arguments::from_args();
     let has_python = succeeds("python3", &["-c", "import venv, ensurepip"]);
     let has_psql = succeeds("psql", &["--version"]);
-    let tests: [(&str, bool, fn()); 14] = [
+    let tests: [program::Test; 14] = [
         ("flask_listens_on_every_address", true, flask_listens_on_every_address),
         ("flask_listens_on_loopback", true, flask_listens_on_loopback),
         ("a_program_has_what_it_expects", true, a_program_has_what_it_expects),
@@ -51,78 +45,7 @@ fn main() {
         ("nothing_is_fetched_offline", true, nothing_is_fetched_offline),
         ("psql_finds_its_tables_again", has_psql, psql_finds_its_tables_again),
     ];
-    let trials = tests.into_iter().map(|(name, more, test)| {
-        let run = move || -> Result<(), Failed> {
-            test();
-            Ok(())
-        };
-        Trial::test(name, run).with_ignored_flag(!has_python || !more)
-    });
-    libtest_mimic::run(&arguments, trials.collect()).exit();
-}
-
-fn succeeds(program: &str, arguments: &[&str]) -> bool {
-    let status = Command::new(program)
-        .args(arguments)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    status.is_ok_and(|status| status.success())
-}
-
-fn example(name: &str) -> PathBuf {
-    guests::root().join("examples").join(name)
-}
-
-/// A copy of a project that a test may change.
-fn project(name: &str) -> TempDir {
-    let folder = support::folder();
-    copy(&guests::root().join("tests/projects").join(name), folder.path());
-    folder
-}
-
-fn copy(from: &Path, to: &Path) {
-    for entry in std::fs::read_dir(from).unwrap().flatten() {
-        let place = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            std::fs::create_dir(&place).unwrap();
-            copy(&entry.path(), &place);
-        } else {
-            std::fs::copy(entry.path(), place).unwrap();
-        }
-    }
-}
-
-/// A project of one script.
-fn script(text: &str) -> TempDir {
-    let folder = support::folder();
-    std::fs::write(folder.path().join("app.py"), text).unwrap();
-    folder
-}
-
-fn start(folder: &Path, port: u16, more: &[&str]) -> (Run, SocketAddr) {
-    let rule = format!("0:{port}");
-    let mut arguments = vec!["os", folder.to_str().unwrap(), "--forward", &rule];
-    arguments.extend(more);
-    let mut run = Run::start(&arguments);
-    let address = run.ready_within(port, FIRST);
-    (run, address)
-}
-
-fn get(address: SocketAddr, path: &str) -> (u16, String) {
-    let mut stream = connect(address);
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
-    )
-    .unwrap();
-    support::answer(stream)
-}
-
-fn json(address: SocketAddr, path: &str) -> serde_json::Value {
-    let (status, body) = get(address, path);
-    assert_eq!(status, 200, "{body}");
-    serde_json::from_str(&body).unwrap()
+    program::main(tests.map(|(name, more, test)| (name, has_python && more, test)));
 }
 
 fn flask_listens_on_every_address() {
@@ -163,18 +86,8 @@ fn a_program_has_what_it_expects() {
         assert_eq!(json(address, "/")["count"], 2, "its state is kept");
         // A thread of its own that waits for work, and a body that comes in pieces.
         for count in 1..=3 {
-            let body = vec![b'x'; 2_000_000];
-            let mut stream = connect(address);
-            write!(
-                stream,
-                "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
-                body.len()
-            )
-            .unwrap();
-            stream.write_all(&body).unwrap();
-            let (status, text) = support::answer(stream);
-            let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
-            assert_eq!((status, &answer["length"]), (200, &2_000_000.into()));
+            let answer = post(address, &vec![b'x'; 2_000_000]);
+            assert_eq!(answer["length"], 2_000_000);
             assert_eq!(answer["done"].as_array().unwrap().len(), count);
         }
         assert!(run.stdout().contains("it serves\n"));
@@ -350,7 +263,7 @@ fn an_edit_is_live_soon() {
 
 fn what_is_wrong_with_a_program_is_said() {
     let run = |text: &str| {
-        let folder = script(text);
+        let folder = script("app.py", text);
         let said = output(wasmrun(&["os", folder.path().to_str().unwrap(), "--quiet"]));
         let path = folder.path().canonicalize().unwrap();
         (said.code, said.stderr.replace(path.to_str().unwrap(), "FOLDER"))
@@ -392,7 +305,7 @@ fn what_is_wrong_with_a_program_is_said() {
 }
 
 fn nothing_is_fetched_offline() {
-    let folder = script("print('hello')\n");
+    let folder = script("app.py", "print('hello')\n");
     let cache = support::folder();
     let mut command = wasmrun(&["os", folder.path().to_str().unwrap(), "--offline"]);
     command.env("WASMRUN_CACHE_DIR", cache.path());

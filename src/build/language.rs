@@ -1,10 +1,11 @@
 //! What a project is built with, told by the files that it has. A language is added here and nowhere else.
 
 use super::command::{Command, Output, Tool};
-use super::{Plan, Project, python};
+use super::{Plan, Project, nodejs, python};
 use crate::artifact;
 use crate::cli;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
+use anyhow::anyhow;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -18,7 +19,7 @@ pub struct Language {
 }
 
 /// The first that fits is taken: what names its own toolchain comes before what may belong to any.
-pub const LANGUAGES: [Language; 7] = [
+pub const LANGUAGES: [Language; 8] = [
     Language {
         name: "Rust",
         is_here: |folder| folder.join("Cargo.toml").is_file(),
@@ -90,6 +91,11 @@ pub const LANGUAGES: [Language; 7] = [
         },
     },
     Language {
+        name: "Node.js",
+        is_here: nodejs::is_here,
+        plan: |project| nodejs::Plan::of(project).map(Plan::Nodejs),
+    },
+    Language {
         name: "Python",
         is_here: python::is_here,
         plan: |project| python::Plan::of(project).map(Plan::Python),
@@ -142,8 +148,23 @@ const MAKE: Tool = Tool {
 };
 
 /// The language of a project's folder.
-pub fn detect(folder: &Path) -> Option<&'static Language> {
-    LANGUAGES.iter().find(|language| (language.is_here)(folder))
+pub fn detect(folder: &Path) -> Result<Option<&'static Language>> {
+    let found = LANGUAGES.iter().find(|language| (language.is_here)(folder));
+    // Many a service in Python has a package.json for its pages, and the other way round.
+    if found.is_some_and(|language| language.name == "Node.js") && python::says_so(folder) {
+        let message = anyhow!("{} could be a Node.js or a Python project", folder.display());
+        return Err(Failure::usage(message).hint("say which: `--language nodejs` or `--language python`"));
+    }
+    Ok(found)
+}
+
+/// The language of a script, by its name.
+pub fn of_script(path: &Path) -> Option<cli::Language> {
+    match path.extension()?.to_str()? {
+        "py" => Some(cli::Language::Python),
+        "js" | "mjs" | "cjs" | "ts" => Some(cli::Language::Nodejs),
+        _ => None,
+    }
 }
 
 /// The language that was named.
@@ -164,7 +185,7 @@ impl Language {
 
 impl Project<'_> {
     /// A folder for what the build writes, outside the project.
-    fn out(&self) -> Result<PathBuf> {
+    pub(super) fn out(&self) -> Result<PathBuf> {
         let name = blake3::hash(self.folder.as_os_str().as_encoded_bytes()).to_hex();
         Ok(crate::code::cache_folder_or_say()?.join("build").join(&name[..16]))
     }
@@ -292,26 +313,45 @@ mod tests {
             (&["requirements.txt", "Makefile"], Some("Python")),
             (&["pyproject.toml"], Some("Python")),
             (&["app.py"], Some("Python")),
+            (&["package.json", "tool.py"], Some("Node.js")),
             (&["app.py", "app.wasm"], None),
             (&["app.wasm"], None),
             (&[], None),
         ] {
             let folder = project(files);
-            assert_eq!(detect(folder.path()).map(|language| language.name), name, "{files:?}");
+            assert_eq!(
+                detect(folder.path()).unwrap().map(|language| language.name),
+                name,
+                "{files:?}"
+            );
         }
+    }
+
+    #[test]
+    fn nothing_is_guessed_where_two_languages_are_at_home() {
+        let folder = project(&["package.json", "pyproject.toml"]);
+        let failure = detect(folder.path()).err().unwrap();
+        assert_eq!(
+            failure.hint.unwrap(),
+            "say which: `--language nodejs` or `--language python`"
+        );
     }
 
     #[test]
     fn what_is_built_lies_outside_the_project_and_apart_from_others() {
         let (one, two) = (project(&["go.mod"]), project(&["go.mod"]));
-        let output =
-            |folder: &tempfile::TempDir| match detect(folder.path()).unwrap().plan(&whole(folder.path())).unwrap() {
-                Plan::Command(Command {
-                    output: Output::File(path),
-                    ..
-                }) => path,
-                other => panic!("{other:?}"),
-            };
+        let output = |folder: &tempfile::TempDir| match detect(folder.path())
+            .unwrap()
+            .unwrap()
+            .plan(&whole(folder.path()))
+            .unwrap()
+        {
+            Plan::Command(Command {
+                output: Output::File(path),
+                ..
+            }) => path,
+            other => panic!("{other:?}"),
+        };
         assert!(!output(&one).starts_with(one.path()));
         assert_ne!(output(&one), output(&two));
         assert_eq!(output(&one), output(&one));

@@ -1,7 +1,9 @@
 //! Building a project: what makes the guest's file, and what the guest needs besides it.
 
 mod command;
+mod component;
 mod language;
+mod nodejs;
 mod python;
 mod step;
 mod toolchain;
@@ -22,6 +24,8 @@ pub enum Plan {
     Command(command::Command),
     /// The guest is Python, and the project is what it runs.
     Python(python::Plan),
+    /// The guest is an engine for JavaScript.
+    Nodejs(nodejs::Plan),
 }
 
 /// What was typed, for whoever finds out how it is built.
@@ -63,7 +67,8 @@ impl Plan {
             return command::Command::of_config(path, file, command).map(|command| Some(Plan::Command(command)));
         }
         let language = language.or(file.and_then(|file| file.config.build.language));
-        let is_script = path.is_file() && path.extension().is_some_and(|extension| extension == "py");
+        let of_script = path.is_file().then(|| language::of_script(path)).flatten();
+        let is_script = of_script.is_some();
         let named = file.is_some_and(|file| file.config.guest.artifact.is_some());
         if !is_script && (!path.is_dir() || (named && language.is_none())) {
             return Ok(None);
@@ -78,8 +83,10 @@ impl Plan {
         };
         let language = match language {
             Some(language) => Some(language::named(language)),
-            None if is_script => Some(language::named(Language::Python)),
-            None => language::detect(&folder),
+            None => match of_script {
+                Some(language) => Some(language::named(language)),
+                None => language::detect(&folder)?,
+            },
         };
         let Some(language) = language else { return Ok(None) };
         tracing::debug!("build: {}", language.name);
@@ -97,6 +104,7 @@ impl Plan {
         match self {
             Plan::Command(command) => &command.folder,
             Plan::Python(plan) => &plan.folder,
+            Plan::Nodejs(plan) => &plan.folder,
         }
     }
 
@@ -104,7 +112,7 @@ impl Plan {
     pub fn outputs(&self) -> Vec<PathBuf> {
         match self {
             Plan::Command(command) => command.outputs(),
-            Plan::Python(_) => Vec::new(),
+            Plan::Python(_) | Plan::Nodejs(_) => Vec::new(),
         }
     }
 
@@ -115,7 +123,7 @@ impl Plan {
 
     /// Whether the guest's file stays the same when the project changes.
     pub fn is_interpreted(&self) -> bool {
-        matches!(self, Plan::Python(_))
+        !matches!(self, Plan::Command(_))
     }
 
     /// What it does, for people.
@@ -123,6 +131,7 @@ impl Plan {
         match self {
             Plan::Command(command) => command.describe(),
             Plan::Python(plan) => plan.describe(),
+            Plan::Nodejs(plan) => plan.describe(),
         }
     }
 
@@ -135,6 +144,7 @@ impl Plan {
                 program: None,
             }),
             Plan::Python(plan) => plan.run().await,
+            Plan::Nodejs(plan) => plan.run().await,
         }
     }
 }

@@ -3,16 +3,16 @@
 use super::step::{self, Step};
 use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
+use include_dir::Dir;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// What nobody finished and nobody is at work on any more.
-const STALE: Duration = Duration::from_secs(3600);
-/// What such folders are called.
+/// What folders are called that are not finished.
 const UNFINISHED: &str = ".making-";
 
 /// The folder for toolchains: beside that of compiled code.
@@ -24,10 +24,23 @@ pub fn folder() -> Result<PathBuf> {
     })
 }
 
+/// Adds a folder of files to a digest.
+pub fn digest(folder: &Dir<'_>, hasher: &mut blake3::Hasher) {
+    for file in folder.files() {
+        for part in [file.path().as_os_str().as_encoded_bytes(), file.contents()] {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+    }
+    folder.dirs().for_each(|folder| digest(folder, hasher));
+}
+
 /// A folder in the making, that becomes one of the cache's when it is whole; so a kill leaves no half of one.
 pub struct Making {
     folder: TempDir,
     place: PathBuf,
+    /// Locked (flock(2)) as long as somebody is at work on it: until it is closed, however its process ends.
+    _lock: File,
 }
 
 impl Making {
@@ -41,9 +54,12 @@ impl Making {
             .prefix(UNFINISHED)
             .tempdir_in(parent)
             .with_context(cannot)?;
+        let lock = File::open(folder.path()).with_context(cannot)?;
+        lock.lock().with_context(cannot)?;
         Ok(Making {
             folder,
             place: place.to_owned(),
+            _lock: lock,
         })
     }
 
@@ -73,9 +89,10 @@ impl Making {
 fn sweep(folder: &Path) {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(UNFINISHED)) {
-        let modified = entry.metadata().and_then(|metadata| metadata.modified());
-        let age = modified.map(|time| SystemTime::now().duration_since(time).unwrap_or_default());
-        if age.is_ok_and(|age| age > STALE) {
+        // One that was made this moment may not be locked yet, but is empty.
+        let is_empty = std::fs::read_dir(entry.path()).is_ok_and(|mut files| files.next().is_none());
+        let is_left = File::open(entry.path()).is_ok_and(|folder| folder.try_lock().is_ok());
+        if is_left && !is_empty {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }
@@ -153,5 +170,28 @@ impl Work {
 impl Drop for Work {
     fn drop(&mut self) {
         self.spinner.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_left_is_removed_and_what_is_being_made_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let left = folder.path().join(".making-left");
+        std::fs::create_dir(&left).unwrap();
+        std::fs::write(left.join("half"), "").unwrap();
+        let first = Making::begin(&folder.path().join("place")).unwrap();
+        assert!(!left.exists());
+        std::fs::write(first.path().join("whole"), "one").unwrap();
+        let second = Making::begin(&folder.path().join("place")).unwrap();
+        std::fs::write(second.path().join("whole"), "two").unwrap();
+        // The first that is finished stays.
+        let place = first.finish().unwrap();
+        assert_eq!(second.finish().unwrap(), place);
+        assert_eq!(std::fs::read_to_string(place.join("whole")).unwrap(), "one");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod guests;
 pub mod network;
+pub mod program;
 pub mod project;
 
 pub use network::{PATIENCE, eventually};

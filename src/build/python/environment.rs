@@ -4,56 +4,23 @@
 use super::packages::{self, Packages};
 use super::requirements::Requirements;
 use super::toolchain::{COMPONENTIZE_PY, PYTHON, Toolchain, UV};
-use crate::build::toolchain::{Making, Work};
+use crate::build::component::{self, Component};
+use crate::build::toolchain::{self, Making, Work};
 use crate::failure::Result;
 use anyhow::{Context, anyhow};
+use include_dir::{Dir, include_dir};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// The Python part of a guest, by name in its folder.
-const GUEST: [(&str, &str); 12] = [
-    ("wasmrun_main.py", include_str!("guest/wasmrun_main.py")),
-    (
-        "wasmrun_guest/__init__.py",
-        include_str!("guest/wasmrun_guest/__init__.py"),
-    ),
-    (
-        "wasmrun_guest/scheduler.py",
-        include_str!("guest/wasmrun_guest/scheduler.py"),
-    ),
-    (
-        "wasmrun_guest/threads.py",
-        include_str!("guest/wasmrun_guest/threads.py"),
-    ),
-    (
-        "wasmrun_guest/sockets.py",
-        include_str!("guest/wasmrun_guest/sockets.py"),
-    ),
-    (
-        "wasmrun_guest/servers.py",
-        include_str!("guest/wasmrun_guest/servers.py"),
-    ),
-    ("wasmrun_guest/loops.py", include_str!("guest/wasmrun_guest/loops.py")),
-    ("wasmrun_guest/stdlib.py", include_str!("guest/wasmrun_guest/stdlib.py")),
-    (
-        "wasmrun_guest/packages.py",
-        include_str!("guest/wasmrun_guest/packages.py"),
-    ),
-    ("wasmrun_guest/start.py", include_str!("guest/wasmrun_guest/start.py")),
-    (WORLD, include_str!("guest/world.wit")),
-    ("wit/deps/cli/cli.wit", include_str!("guest/cli.wit")),
-];
-const WORLD: &str = "wit/world.wit";
+/// The part of a guest in Python.
+static GUEST: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/build/python/guest");
 const SITE: &str = "site-packages";
 /// What the guest's part is to import, and what it is to know.
 const PLAN: &str = "environment.json";
 /// What could not be imported; the guest's part writes it.
 const MISSING: &str = "missing.json";
-/// The digest of the component.
-const DIGEST: &str = "component.blake3";
-
 /// Written for the guest's part.
 #[derive(Serialize)]
 struct Told<'a> {
@@ -61,28 +28,10 @@ struct Told<'a> {
     native: &'a BTreeMap<String, String>,
 }
 
-/// An environment that is whole.
-pub struct Environment {
-    pub folder: PathBuf,
-    pub digest: blake3::Hash,
-}
-
-impl Environment {
-    pub fn component(&self) -> PathBuf {
-        self.folder.join("component.wasm")
-    }
-
-    fn open(folder: PathBuf) -> Option<Environment> {
-        let digest = std::fs::read_to_string(folder.join(DIGEST)).ok()?;
-        let digest = blake3::Hash::from_hex(digest.trim()).ok()?;
-        Some(Environment { folder, digest })
-    }
-}
-
 /// The environment for a project's requirements.
-pub async fn find_or_make(project: &Path, requirements: &Requirements, offline: bool) -> Result<Environment> {
+pub async fn find_or_make(project: &Path, requirements: &Requirements, offline: bool) -> Result<Component> {
     let folder = place(requirements)?;
-    if let Some(environment) = Environment::open(folder.clone()) {
+    if let Some(environment) = Component::open(&folder) {
         return Ok(environment);
     }
     let toolchain = Toolchain::find_or_install(offline).await?;
@@ -94,18 +43,18 @@ pub async fn find_or_make(project: &Path, requirements: &Requirements, offline: 
     warn(making.path(), &packages);
     let folder = making.finish()?;
     work.done();
-    Environment::open(folder).ok_or_else(|| anyhow!("the Python environment is not whole").into())
+    Component::of(&folder)
 }
 
 /// By everything that it depends on.
 fn place(requirements: &Requirements) -> Result<PathBuf> {
     let mut hasher = blake3::Hasher::new();
     let parts = [COMPONENTIZE_PY, UV, PYTHON, &requirements.text];
-    let guest = GUEST.iter().flat_map(|(name, text)| [*name, *text]);
-    for part in parts.into_iter().chain(guest) {
+    for part in parts {
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
     }
+    toolchain::digest(&GUEST, &mut hasher);
     let name = hasher.finalize().to_hex();
     Ok(crate::code::cache_folder_or_say()?.join("python").join(&name[..16]))
 }
@@ -157,13 +106,9 @@ async fn componentize(
     packages: &Packages,
     folder: &Path,
 ) -> Result<()> {
-    for (name, text) in GUEST {
-        let path = folder.join(name);
-        let parent = path.parent().unwrap_or(folder);
-        std::fs::create_dir_all(parent)
-            .and_then(|()| std::fs::write(&path, text))
-            .with_context(|| format!("cannot write {}", path.display()))?;
-    }
+    GUEST
+        .extract(folder)
+        .with_context(|| format!("cannot write to {}", folder.display()))?;
     let mut imports = packages.imports.clone();
     imports.extend(packages::imports_of(project));
     // What is the project's own is read when it starts.
@@ -191,7 +136,7 @@ async fn componentize(
         "-o",
     ];
     command.extend(words.map(OsString::from));
-    command.push("component.wasm".into());
+    command.push(component::NAME.into());
     // Otherwise it takes in what is installed for the Python of this machine.
     let none = [("VIRTUAL_ENV", "/nonexistent")];
     work.step(&command, &none, folder).await.map_err(|mut failure| {
@@ -202,11 +147,7 @@ async fn componentize(
         }
         failure
     })?;
-    let bytes = std::fs::read(folder.join("component.wasm")).context("cannot read the component")?;
-    let digest = folder.join(DIGEST);
-    std::fs::write(&digest, blake3::hash(&bytes).to_hex().as_str())
-        .with_context(|| format!("cannot write {}", digest.display()))?;
-    Ok(())
+    Component::seal(folder)
 }
 
 fn is_own(project: &Path, top: &str) -> bool {

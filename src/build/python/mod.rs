@@ -33,11 +33,15 @@ pub struct Plan {
 
 /// Whether a folder is a Python project. One that has its .wasm beside the source was built by other means.
 pub fn is_here(folder: &Path) -> bool {
-    let has = |name: &str| folder.join(name).is_file();
     let sources = || crate::artifact::files(folder, &["py"]).unwrap_or_default();
-    has("requirements.txt")
-        || has("pyproject.toml")
-        || (!sources().is_empty() && crate::artifact::candidates(folder).unwrap_or_default().is_empty())
+    says_so(folder) || (!sources().is_empty() && crate::artifact::candidates(folder).unwrap_or_default().is_empty())
+}
+
+/// Whether it says so with a file of its own.
+pub fn says_so(folder: &Path) -> bool {
+    ["requirements.txt", "pyproject.toml"]
+        .iter()
+        .any(|name| folder.join(name).is_file())
 }
 
 impl Plan {
@@ -67,7 +71,7 @@ impl Plan {
         };
         let folder = self.folder.to_string_lossy();
         Ok(Built {
-            artifact: environment.component(),
+            artifact: environment.path(),
             digest: Some(environment.digest),
             program: Some(Program {
                 directories: vec![

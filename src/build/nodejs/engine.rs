@@ -1,0 +1,53 @@
+//! The engine: QuickJS with Node's modules, made by componentize-qjs from `guest/`, an npm project of our own. One for all
+//! projects, because it has none of their code.
+
+use crate::build::component::Component;
+use crate::build::toolchain::{self, Making, Work};
+use crate::failure::{Failure, Result};
+use anyhow::{Context, anyhow};
+use include_dir::{Dir, include_dir};
+use std::ffi::OsString;
+
+static GUEST: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/build/nodejs/guest");
+
+/// The engine that is there, or a new one with packages from npm.
+pub async fn find_or_make(offline: bool) -> Result<Component> {
+    let place = toolchain::folder()?.join(format!("nodejs-{}", &digest()[..16]));
+    if let Some(engine) = Component::open(&place) {
+        return Ok(engine);
+    }
+    if offline {
+        let message = anyhow!("the Node.js toolchain is not installed, and nothing may be fetched");
+        return Err(Failure::usage(message).hint("start once without --offline"));
+    }
+    let making = Making::begin(&place)?;
+    let work =
+        Work::begin("installing the Node.js toolchain (componentize-qjs, esbuild) and making the engine".to_owned());
+    GUEST
+        .extract(making.path())
+        .with_context(|| format!("cannot write to {}", making.path().display()))?;
+    npm(&work, &["install", "--ignore-scripts"], &making).await?;
+    npm(&work, &["run", "build"], &making).await?;
+    Component::seal(making.path())?;
+    let place = making.finish()?;
+    work.done();
+    Component::of(&place)
+}
+
+/// Runs npm in a folder that is being made.
+pub async fn npm(work: &Work, arguments: &[&str], making: &Making) -> Result<()> {
+    if crate::build::find("npm").is_none() {
+        let message = anyhow!("Node projects are built with npm, which is not installed");
+        return Err(Failure::usage(message).hint("sudo apt-get install nodejs npm"));
+    }
+    let quiet = ["npm", "--no-audit", "--no-fund", "--no-progress", "--loglevel=error"];
+    let command: Vec<OsString> = quiet.iter().chain(arguments).map(OsString::from).collect();
+    work.step(&command, &[], making.path()).await.map(drop)
+}
+
+/// Of everything that the engine is made of.
+fn digest() -> String {
+    let mut hasher = blake3::Hasher::new();
+    toolchain::digest(&GUEST, &mut hasher);
+    hasher.finalize().to_hex().to_string()
+}

@@ -1,0 +1,260 @@
+// CommonJS: require, from the project's files as they are, as Node finds them.
+import path from 'path-browserify';
+import { isGiven, sync as files } from './fs.js';
+import { builtin, builtins } from './builtins.js';
+import { claim } from './stack.js';
+import process from './process.js';
+import { hrtimeNs } from './loop.js';
+
+const cache = Object.create(null);
+const packages = new Map(); // directory -> its package.json, or null
+const kinds = new Map(); // path -> 'file', 'directory' or null: most of a start is asking for files
+const listings = new Map();
+const found = new Map();
+
+function kind(file) {
+  let k = kinds.get(file);
+  if (k === undefined) kinds.set(file, (k = look(file)));
+  return k;
+}
+// One listing of a directory answers for everything that is in it.
+function list(dir) {
+  let l = listings.get(dir);
+  if (l === undefined) {
+    try {
+      l = new Map(files.readdir(dir, { withFileTypes: true }).map((e) => [e.name, e]));
+    } catch {
+      l = null;
+    }
+    listings.set(dir, l);
+  }
+  return l;
+}
+function look(file) {
+  const up = path.dirname(file);
+  if (up !== file && inside(up)) {
+    if (kind(up) !== 'directory') return null;
+    const e = list(up)?.get(path.basename(file));
+    if (!e) return isGiven(file) ? 'directory' : null;
+    if (e.isFile()) return 'file';
+    if (e.isDirectory()) return 'directory';
+  }
+  const s = stat(file); // a symbolic link, or a directory that was given to the guest
+  return !s ? null : s.isDirectory() ? 'directory' : 'file';
+}
+const known = new Map(); // directories that exist
+function inside(dir) {
+  let yes = known.get(dir);
+  if (yes === undefined) known.set(dir, (yes = stat(dir) !== null));
+  return yes;
+}
+function stat(file) {
+  try {
+    return files.stat(file);
+  } catch {
+    return null;
+  }
+}
+
+function packageOf(dir) {
+  let p = packages.get(dir);
+  if (p === undefined) {
+    p = null;
+    if (kind(dir + '/package.json') === 'file') {
+      p = JSON.parse(files.readFile(dir + '/package.json', 'utf8'));
+      p._dir = dir;
+    }
+    packages.set(dir, p);
+  }
+  return p;
+}
+function scope(dir) {
+  for (; ; dir = path.dirname(dir)) {
+    const p = packageOf(dir);
+    if (p) return p;
+    if (dir === '/' || path.basename(dir) === 'node_modules') return null;
+  }
+}
+
+const ENDS = ['', '.js', '.cjs', '.json', '.mjs'];
+function asFile(base) {
+  for (const end of ENDS) if (kind(base + end) === 'file') return base + end;
+  return null;
+}
+function asDirectory(dir) {
+  if (kind(dir) !== 'directory') return null;
+  const main = packageOf(dir)?.main;
+  if (main) {
+    const at = path.join(dir, main);
+    const hit = asFile(at) ?? index(at);
+    if (hit) return hit;
+  }
+  return index(dir);
+}
+const index = (dir) => (kind(dir) === 'directory' ? asFile(dir + '/index') : null);
+
+const CONDITIONS = new Set(['node', 'require', 'default']);
+function pick(target, star) {
+  if (typeof target === 'string') return star === null ? target : target.replaceAll('*', star);
+  if (Array.isArray(target)) {
+    for (const t of target) {
+      const hit = pick(t, star);
+      if (hit) return hit;
+    }
+  } else if (target) for (const [c, t] of Object.entries(target)) {
+    if (!CONDITIONS.has(c)) continue;
+    const hit = pick(t, star);
+    if (hit) return hit;
+  }
+  return null;
+}
+function match(map, key) {
+  if (Object.hasOwn(map, key)) return pick(map[key], null);
+  let best = null;
+  for (const k of Object.keys(map)) {
+    const at = k.indexOf('*');
+    if (at >= 0 && key.startsWith(k.slice(0, at)) && key.endsWith(k.slice(at + 1)) && key.length >= k.length - 1 && (!best || at > best.indexOf('*'))) best = k;
+  }
+  if (!best) return null;
+  const at = best.indexOf('*');
+  return pick(map[best], key.slice(at, key.length - (best.length - at - 1)));
+}
+function exported(p, sub) {
+  let map = p.exports;
+  if (typeof map === 'string' || Array.isArray(map) || !Object.keys(map).some((k) => k[0] === '.')) map = { '.': map };
+  const hit = match(map, sub ? './' + sub : '.');
+  return hit && path.join(p._dir, hit);
+}
+
+function resolve(name, from) {
+  const key = from + '\0' + name;
+  const had = found.get(key);
+  if (had) return had;
+  const hit = search(name, from);
+  if (!hit) throw Object.assign(new Error(`Cannot find module '${name}'\nRequired from ${from}`), { code: 'MODULE_NOT_FOUND', requireStack: [from] });
+  found.set(key, hit);
+  return hit;
+}
+function search(name, from) {
+  if (name.startsWith('file://')) name = decodeURIComponent(new URL(name).pathname);
+  if (/^\.{0,2}\//.test(name) || name === '.' || name === '..') {
+    const at = path.resolve(from, name);
+    return (name.endsWith('/') ? null : asFile(at)) ?? asDirectory(at);
+  }
+  if (name[0] === '#') {
+    const p = scope(from);
+    const hit = p?.imports && match(p.imports, name);
+    return hit ? (hit[0] === '.' ? asFile(path.join(p._dir, hit)) : builtin(hit) ? hit : search(hit, p._dir)) : null;
+  }
+  const [, pkg, sub = ''] = /^((?:@[^/]+\/)?[^/]+)(?:\/(.*))?$/.exec(name);
+  const self = scope(from);
+  if (self?.name === pkg && self.exports) return exported(self, sub);
+  for (let dir = from; ; dir = path.dirname(dir)) {
+    const at = `${dir === '/' ? '' : dir}/node_modules`;
+    if (kind(at) === 'directory' && kind(`${at}/${pkg}`) === 'directory') {
+      const p = packageOf(`${at}/${pkg}`);
+      if (p?.exports) return exported(p, sub);
+      const full = `${at}/${pkg}${sub && '/' + sub}`;
+      return (sub ? asFile(full) : null) ?? asDirectory(full);
+    }
+    if (dir === '/') return null;
+  }
+}
+
+export class Module {
+  constructor(id, parent) {
+    this.id = this.filename = id;
+    this.path = path.dirname(id);
+    this.exports = {};
+    this.loaded = false;
+    this.parent = parent;
+    this.children = [];
+    this.paths = [];
+    for (let d = this.path; ; d = path.dirname(d)) {
+      this.paths.push((d === '/' ? '' : d) + '/node_modules');
+      if (d === '/') break;
+    }
+  }
+  require(name) { return load(name, this); }
+}
+
+function load(name, parent) {
+  const own = builtin(name);
+  if (own !== undefined) return own;
+  const t = hrtimeNs();
+  const file = resolve(name, parent.path);
+  spent.find += hrtimeNs() - t;
+  const inner = builtin(file);
+  if (inner !== undefined) return inner;
+  const had = cache[file];
+  if (had) return had.exports;
+  const module = new Module(file, parent);
+  cache[file] = module;
+  try {
+    run(module, file);
+  } catch (e) {
+    delete cache[file];
+    throw e;
+  }
+  return module.exports;
+}
+
+export function makeRequire(module) {
+  const require = (name) => {
+    if (typeof name !== 'string' || !name) throw Object.assign(new TypeError('The "id" argument must be of type string. Received ' + typeof name), { code: 'ERR_INVALID_ARG_TYPE' });
+    return load(name, module);
+  };
+  require.resolve = (name) => (builtin(name) !== undefined ? name : resolve(name, module.path));
+  require.resolve.paths = () => module.paths;
+  require.cache = cache;
+  require.main = main;
+  require.extensions = { '.js': null, '.json': null };
+  return require;
+}
+
+function run(module, file) {
+  const t0 = hrtimeNs();
+  let source = files.readFile(file, 'utf8');
+  spent.read += hrtimeNs() - t0;
+  spent.files++;
+  if (source.charCodeAt(0) === 0xfeff) source = source.slice(1);
+  if (file.endsWith('.json')) {
+    try {
+      module.exports = JSON.parse(source);
+    } catch (e) {
+      e.message = `${file}: ${e.message}`;
+      throw e;
+    }
+  } else {
+    if (source.startsWith('#!')) source = '//' + source;
+    if (file.endsWith('.mjs') || (!file.endsWith('.cjs') && scope(module.path)?.type === 'module')) throw Object.assign(new Error(`${file} is an ES module: it has to be bundled first (esbuild --bundle --format=cjs --platform=node)`), { code: 'ERR_REQUIRE_ESM' });
+    let wrapper;
+    const t1 = hrtimeNs();
+    const pad = claim(file, source);
+    try {
+      wrapper = new Function('exports', 'require', 'module', '__filename', '__dirname', pad + source);
+    } catch (e) {
+      if (e instanceof SyntaxError) e.message += ` (in ${file})`;
+      throw e;
+    }
+    spent.compile += hrtimeNs() - t1;
+    wrapper.call(module.exports, module.exports, makeRequire(module), module, file, module.path);
+  }
+  module.loaded = true;
+}
+
+let main;
+export const spent = { find: 0, read: 0, compile: 0, files: 0 };
+export function runMain(file) {
+  const at = asFile(file) ?? asDirectory(file);
+  if (!at) throw Object.assign(new Error(`Cannot find module '${file}'`), { code: 'MODULE_NOT_FOUND' });
+  main = new Module(at, null);
+  main.id = '.';
+  process.mainModule = main;
+  cache[at] = main;
+  run(main, at);
+}
+
+const createRequire = (from) => makeRequire(new Module(String(from).startsWith('file:') ? new URL(from).pathname : String(from), null));
+builtins.module = Object.assign(Module, { Module, createRequire, builtinModules: Object.keys(builtins), isBuiltin: (n) => builtin(n) !== undefined, _cache: cache, _extensions: {}, _resolveFilename: (n, p) => resolve(n, p?.path ?? '/'), wrap: (s) => s });
+globalThis.__builtin = builtin;

@@ -1,0 +1,82 @@
+// The event loop is the host's: each wait is an async host call, and the engine runs all promise jobs before it goes back
+// to the host. What is left for us is the order of Node's queues, and to know when nothing is left to do.
+import clock from 'wasi:clocks/monotonic-clock@0.3.0';
+import now from 'wasi:clocks/monotonic-clock@0.2.12';
+
+const ticks = [];
+let depth = 0;
+let ticking = false;
+let drainPosted = false;
+let active = 0;
+let idle = () => {};
+let uncaught = (e) => { throw e; };
+
+export const hrtimeNs = () => now.now();
+export const onIdle = (fn) => { idle = fn; };
+export const onUncaught = (fn) => { uncaught = fn; };
+
+// Runs a callback as Node runs one: what it put in nextTick comes before promise jobs.
+export function enter(fn, a, b) {
+  depth++;
+  try {
+    fn(a, b);
+  } catch (e) {
+    uncaught(e);
+  }
+  depth--;
+  if (depth === 0 && ticks.length) drain();
+}
+
+export function nextTick(fn, ...args) {
+  if (typeof fn !== 'function') throw new TypeError('The "callback" argument must be of type function. Received ' + typeof fn);
+  ticks.push(fn, args);
+  if (depth === 0 && !ticking && !drainPosted) {
+    drainPosted = true;
+    queueMicrotask(drain);
+  }
+}
+
+function drain() {
+  drainPosted = false;
+  if (ticking) return;
+  ticking = true;
+  for (let i = 0; i < ticks.length; i += 2) {
+    try {
+      ticks[i](...ticks[i + 1]);
+    } catch (e) {
+      uncaught(e);
+    }
+  }
+  ticks.length = 0;
+  ticking = false;
+}
+
+// What keeps the program alive: listeners, connections, timers.
+export function ref() { active++; }
+export function unref() {
+  active--;
+  settle();
+}
+let settling = false;
+export function settle() {
+  if (active > 0 || settling) return;
+  settling = true;
+  turn().then(() => {
+    settling = false;
+    if (active === 0) idle();
+  });
+}
+
+// A full turn: a byte through a pipe to ourselves comes back only after every promise job has run.
+let pipe;
+const BYTE = new Uint8Array(1);
+let turning = null;
+export function turn() {
+  if (turning) return turning;
+  pipe ??= wit.Stream(wit.Stream.U8);
+  turning = pipe.readable.read(1).then(() => { turning = null; });
+  pipe.writable.write(BYTE);
+  return turning;
+}
+
+export const waitNs = (ns) => clock.waitFor(ns);

@@ -1,0 +1,71 @@
+// The engine: holds no program. What it runs is told in WASMRUN_MAIN, and where in WASMRUN_FOLDER.
+import './globals.js';
+import './globals-events.js';
+import './url.js';
+import './fetch.js';
+import environment from 'wasi:cli/environment@0.2.12';
+import random from 'wasi:random/random@0.2.12';
+import stream from 'readable-stream';
+import console from './console.js';
+import process, { boot as bootProcess, fatal, writeOut, writeErr } from './process.js';
+import { boot as bootBuiltins } from './builtins.js';
+import { enter, settle, onUncaught, hrtimeNs } from './loop.js';
+import { install } from './stack.js';
+import { install as installPromise } from './promise.js';
+import { runMain, spent } from './loader.js';
+import { normal } from './fs.js';
+
+const { Writable, Readable } = stream;
+const out = (write, fd) => Object.assign(new Writable({
+  decodeStrings: false,
+  write(chunk, encoding, done) {
+    write(chunk);
+    done();
+  },
+}), { fd, isTTY: false, columns: 80, _type: 'pipe', getColorDepth: () => 1, hasColors: () => false });
+process.stdout = out(writeOut, 1);
+process.stderr = out(writeErr, 2);
+process.stdin = Object.assign(new Readable({ read() { this.push(null); } }), { fd: 0, isTTY: false, setRawMode() {} });
+void console;
+
+// The generator's state is part of the snapshot: without this every run would draw the same numbers.
+function reseed() {
+  let [a, b, c, d] = new Uint32Array(Uint8Array.from(random.getRandomBytes(16)).buffer);
+  Math.random = () => {
+    const next = () => {
+      const t = b << 9;
+      let r = Math.imul(b, 5);
+      r = Math.imul((r << 7) | (r >>> 25), 9) >>> 0;
+      c ^= a; d ^= b; b ^= c; a ^= d; c ^= t; d = (d << 11) | (d >>> 21);
+      return r;
+    };
+    return ((next() >>> 5) * 67108864 + (next() >>> 6)) / 9007199254740992;
+  };
+}
+
+const ms = (ns) => `${(ns / 1e6).toFixed(1)} ms`;
+
+export const run = {
+  async run() {
+    onUncaught(fatal);
+    bootProcess();
+    bootBuiltins();
+    if (process.env.WASMRUN_FOLDER) process.chdir(process.env.WASMRUN_FOLDER);
+    install();
+    installPromise();
+    reseed();
+    const args = environment.getArguments();
+    const entry = process.env.WASMRUN_MAIN;
+    delete process.env.WASMRUN_MAIN;
+    delete process.env.WASMRUN_FOLDER;
+    process.argv = ['/usr/bin/node', entry && normal(entry), ...args.slice(1)];
+    enter(() => {
+      if (!entry) throw new Error('no program: WASMRUN_MAIN is its path');
+      const t = hrtimeNs();
+      runMain(normal(entry));
+      if (process.env.WASMRUN_TRACE) writeErr(`loaded in ${ms(hrtimeNs() - t)}: ${spent.files} files, find ${ms(spent.find)}, read ${ms(spent.read)}, compile ${ms(spent.compile)}\n`);
+    });
+    settle();
+    await new Promise(() => {}); // process.exit ends the guest
+  },
+};

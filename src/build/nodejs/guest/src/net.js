@@ -1,0 +1,466 @@
+// node:net over wasi:sockets 0.3.
+import sockets from 'wasi:sockets/types@0.3.0';
+import EventEmitter from 'events';
+import stream from 'readable-stream';
+import { enter, nextTick, ref, unref } from './loop.js';
+import { setTimeout, clearTimeout } from './timers.js';
+
+const { Duplex } = stream;
+const CHUNK = 65536;
+const SLICE = 262144;
+
+const CODES = {
+  'address-in-use': ['EADDRINUSE', 'address already in use', -98],
+  'address-not-bindable': ['EADDRNOTAVAIL', 'address not available', -99],
+  'access-denied': ['EACCES', 'permission denied', -13],
+  'connection-refused': ['ECONNREFUSED', 'connection refused', -111],
+  'connection-reset': ['ECONNRESET', 'read ECONNRESET', -104],
+  'connection-broken': ['EPIPE', 'broken pipe', -32],
+  'connection-aborted': ['ECONNABORTED', 'connection aborted', -103],
+  'remote-unreachable': ['ENETUNREACH', 'network is unreachable', -101],
+  timeout: ['ETIMEDOUT', 'timed out', -110],
+};
+function failure(e, syscall, address, port) {
+  const tag = (e?.payload ?? e)?.tag; // thrown ones come wrapped, those of futures do not
+  if (!tag) return e instanceof Error ? e : new Error(String(e));
+  const [code, text, errno] = CODES[tag] ?? ['EIO', tag, -5];
+  const where = address === undefined ? '' : ` ${address.includes(':') ? `:::${port}` : `${address}:${port}`}`;
+  return Object.assign(new Error(`${syscall} ${code}: ${text}${where}`), { code, errno, syscall, ...(address !== undefined && { address, port }) });
+}
+
+export const isIPv4 = (s) => /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/.test(s);
+export const isIPv6 = (s) => typeof s === 'string' && s.includes(':') && parse6(s) !== null;
+export const isIP = (s) => (isIPv4(s) ? 4 : isIPv6(s) ? 6 : 0);
+
+function parse6(s) {
+  s = s.split('%')[0];
+  const v4 = s.lastIndexOf(':') + 1;
+  if (s.includes('.')) {
+    const tail = s.slice(v4);
+    if (!isIPv4(tail)) return null;
+    const [a, b, c, d] = tail.split('.').map(Number);
+    s = s.slice(0, v4) + ((a << 8) | b).toString(16) + ':' + ((c << 8) | d).toString(16);
+  }
+  const halves = s.split('::');
+  if (halves.length > 2) return null;
+  const groups = (h) => (h === '' ? [] : h.split(':'));
+  const head = groups(halves[0]), tail = halves.length === 2 ? groups(halves[1]) : [];
+  const gap = 8 - head.length - tail.length;
+  if (halves.length === 2 ? gap < 1 : gap !== 0) return null;
+  const all = [...head, ...Array(Math.max(0, gap)).fill('0'), ...tail];
+  return all.every((g) => /^[0-9a-f]{1,4}$/i.test(g)) ? all.map((g) => parseInt(g, 16)) : null;
+}
+
+function text6(groups) {
+  let best = [-1, 1], run = -1;
+  for (let i = 0; i <= 8; i++) {
+    if (i < 8 && groups[i] === 0) {
+      if (run < 0) run = i;
+    } else if (run >= 0) {
+      if (i - run > best[1]) best = [run, i - run];
+      run = -1;
+    }
+  }
+  const hex = (list) => list.map((g) => g.toString(16)).join(':');
+  return best[0] < 0 ? hex(groups) : `${hex(groups.slice(0, best[0]))}::${hex(groups.slice(best[0] + best[1]))}`;
+}
+
+const toWasi = (host, port) =>
+  isIPv4(host)
+    ? { tag: 'ipv4', val: { port, address: host.split('.').map(Number) } }
+    : { tag: 'ipv6', val: { port, flowInfo: 0, address: parse6(host), scopeId: 0 } };
+const fromWasi = ({ tag, val }) =>
+  tag === 'ipv4' ? { address: val.address.join('.'), family: 'IPv4', port: val.port } : { address: text6(val.address), family: 'IPv6', port: val.port };
+
+const swallow = (fn) => { try { return fn(); } catch { /* gone already */ } };
+
+export class Socket extends Duplex {
+  constructor(options = {}) {
+    super({ allowHalfOpen: !!options.allowHalfOpen, autoDestroy: true, emitClose: true, decodeStrings: true, signal: options.signal });
+    this._conn = null;
+    this._rx = this._tx = this._rxDone = this._txDone = null;
+    this._reading = null;
+    this._writing = null;
+    this._sink = null; // takes bytes in place of 'data' (node:http): saves a trip through the stream
+    this._timer = null;
+    this._refed = false;
+    this.connecting = false;
+    this.bytesRead = 0;
+    this.bytesWritten = 0;
+    this.server = null;
+    this.timeout = 0;
+    // Node's sockets end their own side when the other has ended.
+    if (!options.allowHalfOpen) this.on('end', endToo);
+  }
+
+  _attach(conn) {
+    this._conn = conn;
+    const [rx, rxDone] = conn.receive();
+    const pair = wit.Stream(wit.Stream.U8);
+    this._rx = rx;
+    this._rxDone = rxDone;
+    this._tx = pair.writable;
+    this._txDone = conn.send(pair.readable);
+    this._refed = true;
+    ref();
+    const remote = swallow(() => fromWasi(conn.getRemoteAddress()));
+    const local = swallow(() => fromWasi(conn.getLocalAddress()));
+    this.remoteAddress = remote?.address;
+    this.remotePort = remote?.port;
+    this.remoteFamily = remote?.family;
+    this.localAddress = local?.address;
+    this.localPort = local?.port;
+    this.localFamily = local?.family;
+    return this;
+  }
+
+  _read() {
+    if (this._reading || !this._rx) return;
+    this._reading = this._rx.read(CHUNK).then(
+      (bytes) => {
+        this._reading = null;
+        if (!this.destroyed) enter(received, this, bytes);
+      },
+      (e) => {
+        this._reading = null;
+        if (!this.destroyed) enter(() => this.destroy(failure(e, 'read')));
+      },
+    );
+  }
+
+  _write(chunk, encoding, done) {
+    if (this.connecting) {
+      this.once('connect', () => this._write(chunk, encoding, done));
+      return;
+    }
+    if (!this._tx) return done(Object.assign(new Error('This socket has been ended'), { code: 'EPIPE' }));
+    this._touch();
+    this._writing = this._sendAll(chunk).then(
+      (n) => {
+        this._writing = null;
+        this.bytesWritten += n ?? 0;
+        enter(done, n < chunk.length ? Object.assign(new Error('write EPIPE'), { code: 'EPIPE', errno: -32, syscall: 'write' }) : null);
+      },
+      (e) => {
+        this._writing = null;
+        enter(done, failure(e, 'write'));
+      },
+    );
+  }
+
+  // The engine copies all that is left each time the host takes a part, so a large buffer goes in slices.
+  async _sendAll(chunk) {
+    const tx = this._tx;
+    if (chunk.length <= SLICE) return tx.writeAll(chunk);
+    let sent = 0;
+    while (sent < chunk.length && this._conn) {
+      const part = chunk.subarray(sent, sent + SLICE);
+      const n = await tx.writeAll(part);
+      sent += n;
+      if (n < part.length) break;
+      this._touch();
+    }
+    return sent;
+  }
+
+  _writev(chunks, done) {
+    this._write(Buffer.concat(chunks.map((c) => c.chunk)), 'buffer', done);
+  }
+
+  _final(done) {
+    if (this.connecting) {
+      this.once('connect', () => this._final(done));
+      return;
+    }
+    swallow(() => this._tx?.drop()); // the host sends FIN when it has sent the rest
+    this._tx = null;
+    done();
+  }
+
+  _destroy(error, done) {
+    clearTimeout(this._timer);
+    this._timer = null;
+    this._release().then(() => enter(done, error));
+  }
+
+  async _release() {
+    const { _conn, _rx, _tx, _rxDone, _txDone } = this;
+    if (!_conn) return;
+    this._conn = null;
+    // A handle may be dropped only when nothing is under way on it.
+    if (this._reading) {
+      swallow(() => _rx.cancelRead());
+      await this._reading;
+    }
+    if (this._writing) {
+      swallow(() => _tx.cancelWrite());
+      await this._writing;
+    }
+    for (const end of [_rx, _tx, _rxDone, _txDone]) if (end) swallow(() => end.drop());
+    this._rx = this._tx = this._rxDone = this._txDone = null;
+    swallow(() => _conn[Symbol.dispose]());
+    if (this._refed) {
+      this._refed = false;
+      unref();
+    }
+  }
+
+  connect(...args) {
+    let [options, listener] = connectArgs(args);
+    if (listener) this.once('connect', listener);
+    if (options.path) throw new Error('net.connect: WASI has no Unix sockets');
+    const host = !options.host || options.host === 'localhost' ? '127.0.0.1' : options.host;
+    this.connecting = true;
+    ref();
+    (async () => {
+      let conn;
+      try {
+        if (!isIP(host)) throw Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}`), { code: 'ENOTFOUND', syscall: 'getaddrinfo', hostname: host });
+        conn = sockets.TcpSocket.create(isIPv4(host) ? 'ipv4' : 'ipv6');
+        await conn.connect(toWasi(host, +options.port));
+        this.connecting = false;
+        if (this.destroyed) conn[Symbol.dispose]();
+        else {
+          this._attach(conn);
+          enter(() => {
+            this.emit('connect');
+            this.emit('ready');
+            this.read(0);
+          });
+        }
+      } catch (e) {
+        if (conn) swallow(() => conn[Symbol.dispose]());
+        this.connecting = false;
+        enter(() => this.destroy(failure(e, 'connect', host, +options.port)));
+      }
+      unref();
+    })();
+    return this;
+  }
+
+  _touch() {
+    if (this._timer) this._timer.refresh();
+  }
+
+  setTimeout(ms, listener) {
+    if (listener) this.once('timeout', listener);
+    this.timeout = ms;
+    clearTimeout(this._timer);
+    this._timer = ms > 0 && !this.destroyed ? setTimeout(() => this.emit('timeout'), ms).unref() : null;
+    return this;
+  }
+
+  setNoDelay() { return this; } // the host sets it on every socket
+  setKeepAlive() { return this; }
+  ref() { if (this._conn && !this._refed) { this._refed = true; ref(); } return this; }
+  unref() { if (this._refed) { this._refed = false; unref(); } return this; }
+  address() { return this._conn ? { address: this.localAddress, family: this.localFamily, port: this.localPort } : {}; }
+  destroySoon() {
+    if (this.writable) this.end();
+    if (this.writableFinished) this.destroy();
+    else this.once('finish', () => this.destroy());
+  }
+  resetAndDestroy() { return this.destroy(); }
+  get pending() { return !this._conn; }
+  get readyState() {
+    if (this.connecting) return 'opening';
+    return this.readable ? (this.writable ? 'open' : 'readOnly') : this.writable ? 'writeOnly' : 'closed';
+  }
+  get bufferSize() { return this.writableLength; }
+}
+
+function endToo() {
+  if (!this.writableEnded) this.end();
+}
+
+function received(socket, bytes) {
+  if (!bytes || bytes.length === 0) return ended(socket);
+  socket.bytesRead += bytes.length;
+  socket._touch();
+  // What was read sits in the 64 KiB that were offered, which the engine's collector does not count: small ones are copied out.
+  const chunk = Object.setPrototypeOf(bytes.length < CHUNK / 2 ? bytes.slice() : bytes, Buffer.prototype);
+  if (socket._sink) {
+    if (socket._sink(chunk) !== false) socket._read();
+  } else if (socket.push(chunk)) {
+    socket._read();
+  }
+}
+
+// The stream ends for a FIN and for a reset alike; the future beside it says which.
+function ended(socket) {
+  const done = socket._rxDone;
+  socket._reading = done.read().then(
+    (result) => (result?.tag === 'err' ? result.val : null),
+    () => null,
+  ).then((e) => {
+    socket._reading = null;
+    if (socket.destroyed) return;
+    enter(() => {
+      if (e) return socket.destroy(failure(e, 'read'));
+      socket._rx?.drop();
+      socket._rx = null;
+      if (socket._sink) socket._sink(null);
+      socket.push(null);
+      if (socket._sink) socket.resume();
+    });
+  });
+}
+
+function connectArgs(args) {
+  if (Array.isArray(args[0])) args = args[0];
+  const listener = typeof args[args.length - 1] === 'function' ? args[args.length - 1] : undefined;
+  if (typeof args[0] === 'object' && args[0]) return [args[0], listener];
+  if (typeof args[0] === 'string' && isNaN(args[0])) return [{ path: args[0] }, listener];
+  return [{ port: args[0], host: typeof args[1] === 'string' ? args[1] : undefined }, listener];
+}
+
+export class Server extends EventEmitter {
+  constructor(options, listener) {
+    super();
+    if (typeof options === 'function') [options, listener] = [{}, options];
+    this._options = options ?? {};
+    this._ears = [];
+    this._open = 0;
+    this._refed = true;
+    this.listening = false;
+    this.maxConnections = undefined;
+    if (listener) this.on('connection', listener);
+  }
+
+  listen(...args) {
+    if (this.listening || this._starting) throw Object.assign(new Error('Listen method has been called more than once without closing.'), { code: 'ERR_SERVER_ALREADY_LISTEN' });
+    const listener = typeof args[args.length - 1] === 'function' ? args.pop() : undefined;
+    let options = args[0];
+    if (options === null || typeof options !== 'object') {
+      if (typeof options === 'string' && options !== '' && !/^\d+$/.test(options)) throw new Error(`listen ${options}: WASI has no Unix sockets`);
+      options = { port: options, host: typeof args[1] === 'string' ? args[1] : undefined };
+    } else if (options.path) throw new Error(`listen ${options.path}: WASI has no Unix sockets`);
+    const port = +(options.port ?? 0);
+    if (!(Number.isInteger(port) && port >= 0 && port < 65536)) {
+      throw Object.assign(new RangeError(`options.port should be >= 0 and < 65536. Received ${options.port}.`), { code: 'ERR_SOCKET_BAD_PORT' });
+    }
+    if (listener) this.once('listening', listener);
+    this._starting = true;
+    let error = null;
+    try {
+      this._bind(port, options.host, options.ipv6Only);
+    } catch (e) {
+      error = e;
+    }
+    nextTick(() => {
+      this._starting = false;
+      if (error) return this.emit('error', error);
+      if (this.listening) this.emit('listening');
+    });
+    return this;
+  }
+
+  // In WASI `::` takes IPv6 only, so what Node does with one socket takes two.
+  _bind(port, host, only6) {
+    const both = host === undefined || host === '' || (host === '::' && !only6);
+    const addresses = both ? ['0.0.0.0', '::'] : host === 'localhost' ? ['127.0.0.1', '::1'] : [host];
+    if (!both && host !== 'localhost' && !isIP(host)) throw Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}`), { code: 'ENOTFOUND', syscall: 'getaddrinfo', hostname: host });
+    const ears = [];
+    for (const address of addresses) {
+      let ear;
+      try {
+        ear = sockets.TcpSocket.create(isIPv4(address) ? 'ipv4' : 'ipv6');
+        ear.bind(toWasi(address, port));
+        const at = fromWasi(ear.getLocalAddress());
+        ears.push({ ear, accepts: ear.listen(), at });
+        port = at.port;
+      } catch (e) {
+        if (ear) swallow(() => ear[Symbol.dispose]());
+        if (ears.length && e?.payload?.tag !== 'address-in-use') continue; // a system without IPv6
+        for (const other of ears) {
+          swallow(() => other.accepts.drop());
+          swallow(() => other.ear[Symbol.dispose]());
+        }
+        throw failure(e, 'listen', address, port);
+      }
+    }
+    this._ears = ears;
+    this._address = both && ears.length > 1 ? { address: '::', family: 'IPv6', port } : ears[0].at;
+    this.listening = true;
+    if (this._refed) ref();
+    for (const e of ears) e.done = this._accept(e);
+  }
+
+  async _accept(e) {
+    for (;;) {
+      let got;
+      try {
+        e.pending = e.accepts.next();
+        got = await e.pending;
+      } catch {
+        break;
+      }
+      if (got?.value && this.listening) enter(accepted, this, got.value);
+      else if (got?.value) swallow(() => got.value[Symbol.dispose]());
+      if (!got || got.done || !this.listening) break;
+    }
+    swallow(() => e.accepts.drop());
+    swallow(() => e.ear[Symbol.dispose]());
+  }
+
+  address() { return this.listening ? this._address : null; }
+
+  close(done) {
+    if (done) {
+      if (this.listening) this.once('close', done);
+      else this.once('close', () => done(Object.assign(new Error('Server is not running.'), { code: 'ERR_SERVER_NOT_RUNNING' })));
+    }
+    if (this.listening) {
+      this.listening = false;
+      for (const e of this._ears) swallow(() => e.accepts.cancelRead());
+      if (this._refed) unref();
+      this._ears = [];
+    }
+    this._maybeClosed();
+    return this;
+  }
+
+  _maybeClosed() {
+    if (!this.listening && this._open === 0) nextTick(() => this.emit('close'));
+  }
+
+  getConnections(done) { nextTick(done, null, this._open); return this; }
+  get connections() { return this._open; }
+  ref() { if (!this._refed) { this._refed = true; if (this.listening) ref(); } return this; }
+  unref() { if (this._refed) { this._refed = false; if (this.listening) unref(); } return this; }
+  [Symbol.asyncDispose]() { return new Promise((resolve) => this.close(() => resolve())); }
+}
+
+function accepted(server, conn) {
+  if (server.maxConnections !== undefined && server._open >= server.maxConnections) {
+    swallow(() => conn[Symbol.dispose]());
+    return server.emit('drop', {});
+  }
+  let socket;
+  try {
+    socket = new Socket({ allowHalfOpen: server._options.allowHalfOpen })._attach(conn);
+  } catch {
+    swallow(() => conn[Symbol.dispose]()); // gone before it was taken
+    return;
+  }
+  socket.server = server;
+  server._open++;
+  socket.once('close', () => {
+    server._open--;
+    if (!server.listening) server._maybeClosed();
+  });
+  server.emit('connection', socket);
+  if (!server._options.pauseOnConnect) socket.read(0);
+}
+
+export const createServer = (options, listener) => new Server(options, listener);
+export const connect = (...args) => {
+  const [options, listener] = connectArgs(args);
+  return new Socket(options).connect(options, listener);
+};
+export const createConnection = connect;
+export const Stream = Socket;
+export class BlockList { check() { return false; } addAddress() {} addRange() {} addSubnet() {} }
+export const getDefaultAutoSelectFamily = () => false;
+export const setDefaultAutoSelectFamily = () => {};
+export default { Socket, Stream, Server, BlockList, createServer, connect, createConnection, isIP, isIPv4, isIPv6, getDefaultAutoSelectFamily, setDefaultAutoSelectFamily };

@@ -1,0 +1,89 @@
+//! Node programs as they are: one component that is a JavaScript engine with Node's own modules, and the project as files.
+//!
+//! The engine is made once for all projects (`engine`). CommonJS is read as it is when the guest starts; ES modules and
+//! TypeScript become one file first (`bundle`).
+
+mod bundle;
+mod engine;
+mod entry;
+mod packages;
+
+use super::{Built, Program, Project};
+use crate::failure::Result;
+use crate::settings::Directory;
+use entry::Entry;
+use std::path::{Path, PathBuf};
+
+/// What the guest is to run, and where; `guest/src/main.js` reads them.
+const MAIN: &str = "WASMRUN_MAIN";
+const FOLDER: &str = "WASMRUN_FOLDER";
+
+/// How to run a Node project.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The project; the guest sees it by the same name, so that stacks have the user's own paths.
+    pub folder: PathBuf,
+    entry: Entry,
+    out: PathBuf,
+    offline: bool,
+}
+
+/// Whether a folder is a Node project.
+pub fn is_here(folder: &Path) -> bool {
+    folder.join("package.json").is_file()
+}
+
+impl Plan {
+    pub fn of(project: &Project) -> Result<Plan> {
+        Ok(Plan {
+            folder: project.folder.clone(),
+            entry: Entry::find(project)?,
+            out: project.out()?,
+            offline: project.offline,
+        })
+    }
+
+    pub fn describe(&self) -> String {
+        format!(
+            "Node.js, {} (in {})",
+            self.entry.script.display(),
+            self.folder.display()
+        )
+    }
+
+    pub async fn run(&self) -> Result<Built> {
+        let engine = engine::find_or_make(self.offline).await?;
+        let packages = packages::find_or_install(&self.folder, self.offline).await?;
+        let directory = |host: &Path, guest: &str| Directory {
+            host: host.to_owned(),
+            guest: guest.to_owned(),
+            read_only: true,
+        };
+        let folder = self.folder.to_string_lossy().into_owned();
+        let mut directories = vec![directory(&self.folder, &folder)];
+        // Where Node looks last, coming from any file.
+        directories.extend(packages.as_deref().map(|packages| directory(packages, "/node_modules")));
+        let main = if bundle::is_needed(&self.folder, &self.entry.script)? {
+            let made = bundle::make(
+                &engine,
+                &self.folder,
+                &self.entry.script,
+                packages.as_deref(),
+                &self.out,
+            )
+            .await?;
+            directories.push(directory(&self.out, bundle::PLACE));
+            made
+        } else {
+            self.entry.script.to_string_lossy().into_owned()
+        };
+        let mut variables = self.entry.variables.clone();
+        variables.push((MAIN.to_owned(), main));
+        variables.push((FOLDER.to_owned(), folder));
+        Ok(Built {
+            artifact: engine.path(),
+            digest: Some(engine.digest),
+            program: Some(Program { directories, variables }),
+        })
+    }
+}

@@ -1,0 +1,278 @@
+//! Node projects as they are. The first run makes the engine and compiles it, so this takes half a minute where nothing is
+//! cached. Needs node, npm and its registry; without them each test is listed as ignored.
+
+mod support;
+
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+use support::program::{self, example, get, json, post, project, script, start, succeeds};
+use support::{PATIENCE, connect, eventually, output, wasmrun};
+
+fn main() {
+    let has_node = succeeds("node", &["--version"]) && succeeds("npm", &["--version"]);
+    let tests: [(&'static str, fn()); 12] = [
+        ("express_says_hello", express_says_hello),
+        ("express_answers_with_json", express_answers_with_json),
+        ("a_program_has_what_it_expects", a_program_has_what_it_expects),
+        ("bodies_come_whole", bodies_come_whole),
+        ("typescript_and_modules_are_bundled", typescript_and_modules_are_bundled),
+        (
+            "a_slow_request_does_not_stop_the_others",
+            a_slow_request_does_not_stop_the_others,
+        ),
+        ("many_connections_are_kept", many_connections_are_kept),
+        ("clients_that_break_off_end_nothing", clients_that_break_off_end_nothing),
+        ("a_crash_ends_it_with_its_stack", a_crash_ends_it_with_its_stack),
+        ("an_edit_is_live_soon", an_edit_is_live_soon),
+        (
+            "what_is_wrong_with_a_program_is_said",
+            what_is_wrong_with_a_program_is_said,
+        ),
+        ("nothing_is_fetched_offline", nothing_is_fetched_offline),
+    ];
+    program::main(tests.map(|(name, test)| (name, has_node, test)));
+}
+
+fn express_says_hello() {
+    let (run, address) = start(&example("express-hello"), 3000, &["--language", "nodejs"]);
+    assert_eq!(get(address, "/"), (200, "Hello from WASM process!".to_owned()));
+    assert_eq!(get(address, "/elsewhere").0, 404);
+    eventually("its own words", || run.stdout() == "Server running on port 3000\n");
+    run.stop();
+}
+
+fn express_answers_with_json() {
+    let (run, address) = start(&example("express-api"), 3000, &[]);
+    assert_eq!(
+        json(address, "/api/hello"),
+        serde_json::json!({"message": "Hello from WASM!"})
+    );
+    run.stop();
+}
+
+fn a_program_has_what_it_expects() {
+    let folder = project("node");
+    let path = folder.path().canonicalize().unwrap();
+    let mut numbers = Vec::new();
+    for _ in 0..2 {
+        let (run, address) = start(&path, 8100, &["--", "one", "two"]);
+        let mut answer = json(address, "/");
+        numbers.push(answer["random"].take());
+        assert_eq!(
+            answer,
+            serde_json::json!({
+                "count": 1,
+                "arguments": ["one", "two"],
+                "script": path.join("server.js"),
+                "variable": "hello",
+                "folder": path,
+                "file": "some data",
+                "word": "own module",
+                "random": null,
+                "client": "127.0.0.1",
+            })
+        );
+        assert_eq!(json(address, "/")["count"], 2, "its state is kept");
+        eventually("its own words", || run.stdout() == "it serves\n");
+        run.stop();
+    }
+    assert_ne!(numbers[0], numbers[1], "every start has random numbers of its own");
+}
+
+fn bodies_come_whole() {
+    let folder = project("node");
+    let (run, address) = start(folder.path(), 8100, &[]);
+    // printf abc | sha256sum
+    let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    assert_eq!(post(address, b"abc"), serde_json::json!({"length": 3, "hash": hash}));
+    assert_eq!(post(address, &vec![b'x'; 3_000_000])["length"], 3_000_000);
+    // In chunks, and two requests at once.
+    let mut stream = connect(address);
+    stream
+        .write_all(b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n2\r\nbc\r\n0\r\n\r\nGET /stream HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        .unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let (first, second) = text.split_once("}HTTP/1.1 200 OK").unwrap();
+    assert!(first.contains(hash), "{text}");
+    assert!(
+        ["0\n", "1\n", "2\n"].iter().all(|piece| second.contains(piece)),
+        "{text}"
+    );
+    run.stop();
+}
+
+fn typescript_and_modules_are_bundled() {
+    let folder = project("typescript");
+    let (mut run, address) = start(folder.path(), 8200, &["--watch"]);
+    assert_eq!(get(address, "/"), (200, "hello, files".to_owned()));
+    let file = folder.path().join("src/greet.ts");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("hello", "good day")).unwrap();
+    eventually("the edit is live", || get(address, "/").1 == "good day, files");
+    std::fs::write(&file, "export const greet = (name: string => ;\n").unwrap();
+    run.wait_for("src/greet.ts:1:");
+    run.wait_for("#2 serves on");
+    // A rejection that nobody handles ends a program, as in Node.
+    get(address, "/reject");
+    run.wait_for("nobody caught this");
+    run.stop();
+}
+
+fn a_slow_request_does_not_stop_the_others() {
+    let folder = project("node");
+    let (run, address) = start(folder.path(), 8100, &[]);
+    let started = Instant::now();
+    let slow: Vec<_> = (0..3)
+        .map(|_| std::thread::spawn(move || get(address, "/slow").0))
+        .collect();
+    for _ in 0..20 {
+        assert_eq!(get(address, "/").0, 200);
+    }
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    for slow in slow {
+        assert_eq!(slow.join().unwrap(), 200);
+    }
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+    run.stop();
+}
+
+fn many_connections_are_kept() {
+    let folder = project("node");
+    let (run, address) = start(folder.path(), 8100, &[]);
+    let mut open: Vec<_> = (0..100).map(|_| connect(address)).collect();
+    for _ in 0..3 {
+        for stream in &mut open {
+            stream.write_all(b"HEAD / HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+        }
+        for stream in &mut open {
+            let mut text = Vec::new();
+            let mut byte = [0];
+            while !text.ends_with(b"\r\n\r\n") {
+                stream.read_exact(&mut byte).unwrap();
+                text.push(byte[0]);
+            }
+            assert!(
+                text.starts_with(b"HTTP/1.1 200 OK\r\n"),
+                "{}",
+                String::from_utf8_lossy(&text)
+            );
+        }
+    }
+    drop(open);
+    assert_eq!(get(address, "/").0, 200);
+    run.stop();
+}
+
+fn clients_that_break_off_end_nothing() {
+    let folder = project("node");
+    let (run, address) = start(folder.path(), 8100, &[]);
+    for round in 0..20 {
+        for start in [
+            "",
+            "GET / HT",
+            "GET /stream HTTP/1.1\r\nhost: x\r\n\r\n",
+            "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nhalf",
+            "nonsense\r\n\r\n",
+        ] {
+            let mut stream = connect(address);
+            stream.write_all(start.as_bytes()).unwrap();
+            // Half of them with a reset.
+            let socket = socket2::SockRef::from(&stream);
+            socket.set_linger((round % 2 == 0).then_some(Duration::ZERO)).unwrap();
+        }
+    }
+    assert_eq!(get(address, "/").0, 200);
+    run.stop();
+}
+
+fn a_crash_ends_it_with_its_stack() {
+    let folder = project("node");
+    let path = folder.path().canonicalize().unwrap();
+    let (mut run, address) = start(folder.path(), 8100, &[]);
+    let mut stream = connect(address);
+    stream.write_all(b"GET /crash HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    let _ = stream.read_to_end(&mut Vec::new());
+    assert_eq!(run.ended().code(), Some(1));
+    let place = format!("{}/server.js:20:", path.display());
+    assert!(run.stderr().contains("Error: crashed on purpose\n"), "{}", run.stderr());
+    assert!(run.stderr().contains(&place), "{}", run.stderr());
+}
+
+fn an_edit_is_live_soon() {
+    let folder = support::folder();
+    program::copy(&example("express-hello"), folder.path());
+    let file = folder.path().join("server.js");
+    let original = std::fs::read_to_string(&file).unwrap();
+    let (mut run, address) = start(folder.path(), 3000, &["--watch"]);
+    let mut times = Vec::new();
+    for round in 0..5 {
+        let word = format!("edit {round}");
+        let started = Instant::now();
+        std::fs::write(&file, original.replace("Hello", &word)).unwrap();
+        while !get(address, "/").1.starts_with(&word) {
+            assert!(started.elapsed() < PATIENCE, "{}", run.stderr());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        times.push(started.elapsed());
+    }
+    times.sort_unstable();
+    println!("edit to live: {times:?}");
+    assert!(times[2] < Duration::from_millis(1500), "{times:?}");
+    std::fs::write(&file, "const broken = ;\n").unwrap();
+    run.wait_for("SyntaxError");
+    run.wait_for("#6 serves on");
+    assert!(get(address, "/").1.starts_with("edit 4"));
+    std::fs::write(&file, &original).unwrap();
+    eventually("the mended program serves", || get(address, "/").1.starts_with("Hello"));
+    run.stop();
+}
+
+fn what_is_wrong_with_a_program_is_said() {
+    let run = |text: &str| {
+        let folder = script("app.js", text);
+        let file = folder.path().join("app.js");
+        let said = output(wasmrun(&["os", file.to_str().unwrap(), "--quiet"]));
+        let path = folder.path().canonicalize().unwrap();
+        (said.code, said.stderr.replace(path.to_str().unwrap(), "FOLDER"))
+    };
+    let says = |text: &str, pieces: &[&str]| {
+        let (code, said) = run(text);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(pieces.iter().all(|piece| said.contains(piece)), "{said}");
+    };
+    says("let one;\nlet x = ;\n", &["SyntaxError", "FOLDER/app.js"]);
+    says(
+        "\nrequire('absent');\n",
+        &["Error: Cannot find module 'absent'", "FOLDER/app.js:2:"],
+    );
+    says("\n\nnull.x;\n", &["TypeError", "FOLDER/app.js:3:"]);
+    assert_eq!(run("process.exitCode = 3;\n"), (Some(3), String::new()));
+    let folder = script("package.json", r#"{"scripts": {"start": "next start"}}"#);
+    output(wasmrun(&["os", folder.path().to_str().unwrap()])).says(
+        2,
+        "error: package.json starts with `next start`, which is not `node FILE`\n\
+         hint: name the file: `script` under `[nodejs]` in .wasmrun.toml",
+    );
+}
+
+fn nothing_is_fetched_offline() {
+    let folder = script("app.js", "console.log('hello')\n");
+    let file = folder.path().join("app.js");
+    let cache = support::folder();
+    let mut command = wasmrun(&["os", file.to_str().unwrap(), "--offline"]);
+    command.env("WASMRUN_CACHE_DIR", cache.path());
+    output(command).says(
+        2,
+        "error: the Node.js toolchain is not installed, and nothing may be fetched\nhint: start once without --offline",
+    );
+    let once = output(wasmrun(&["os", file.to_str().unwrap()]));
+    assert_eq!(once.stdout, "hello\n", "{}", once.stderr);
+    let again = output(wasmrun(&["os", file.to_str().unwrap(), "--offline"]));
+    assert_eq!(
+        (again.code, again.stdout.as_str()),
+        (Some(0), "hello\n"),
+        "{}",
+        again.stderr
+    );
+}

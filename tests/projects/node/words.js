@@ -1,0 +1,1 @@
+exports.word = 'own module';

@@ -1,0 +1,105 @@
+//! Programs in languages with an interpreter, run from their folders.
+
+use super::{Run, connect, folder, guests};
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// A toolchain, packages and a compile, on a machine that does other things.
+pub const FIRST: Duration = Duration::from_secs(300);
+
+/// A test, and whether this machine has what it needs.
+pub type Test = (&'static str, bool, fn());
+
+/// Runs them; those that this machine cannot run are listed as ignored.
+pub fn main(tests: impl IntoIterator<Item = Test>) -> ! {
+    let arguments = Arguments::from_args();
+    let trials = tests.into_iter().map(|(name, possible, test)| {
+        let run = move || -> Result<(), Failed> {
+            test();
+            Ok(())
+        };
+        Trial::test(name, run).with_ignored_flag(!possible)
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit();
+}
+
+pub fn succeeds(program: &str, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+pub fn example(name: &str) -> PathBuf {
+    guests::root().join("examples").join(name)
+}
+
+/// A copy of a project that a test may change.
+pub fn project(name: &str) -> TempDir {
+    let folder = folder();
+    copy(&guests::root().join("tests/projects").join(name), folder.path());
+    folder
+}
+
+pub fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap().flatten() {
+        let place = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            std::fs::create_dir(&place).unwrap();
+            copy(&entry.path(), &place);
+        } else {
+            std::fs::copy(entry.path(), place).unwrap();
+        }
+    }
+}
+
+/// A project of one file.
+pub fn script(name: &str, text: &str) -> TempDir {
+    let folder = folder();
+    std::fs::write(folder.path().join(name), text).unwrap();
+    folder
+}
+
+pub fn start(folder: &Path, port: u16, more: &[&str]) -> (Run, SocketAddr) {
+    let rule = format!("0:{port}");
+    let mut arguments = vec!["os", folder.to_str().unwrap(), "--forward", &rule];
+    arguments.extend(more);
+    let mut run = Run::start(&arguments);
+    let address = run.ready_within(port, FIRST);
+    (run, address)
+}
+
+pub fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    let mut stream = connect(address);
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+    )
+    .unwrap();
+    super::answer(stream)
+}
+
+/// Sends a body; the answer as JSON.
+pub fn post(address: SocketAddr, body: &[u8]) -> serde_json::Value {
+    let mut stream = connect(address);
+    let length = body.len();
+    write!(
+        stream,
+        "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"
+    )
+    .unwrap();
+    stream.write_all(body).unwrap();
+    let (status, text) = super::answer(stream);
+    assert_eq!(status, 200, "{text}");
+    serde_json::from_str(&text).unwrap()
+}
+
+pub fn json(address: SocketAddr, path: &str) -> serde_json::Value {
+    let (status, body) = get(address, path);
+    assert_eq!(status, 200, "{body}");
+    serde_json::from_str(&body).unwrap()
+}

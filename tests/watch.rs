@@ -460,7 +460,7 @@ fn a_new_guest_has_to_be_well_before_it_takes_over() {
     let project = Project::new(Kind::Http);
     let file = project.folder.path().join(".wasmrun.toml");
     std::fs::write(&file, "[watch]\nhealth = \"/health\"\n").unwrap();
-    let (mut run, address) = project.watch(&["--connect-timeout", "1s"]);
+    let (mut run, address) = project.watch(&["--connect-timeout", "3s"]);
     project.save(2);
     run.reloaded(2);
     // It listens, and traps at each request.
@@ -598,7 +598,7 @@ fn reloads_leave_nothing_behind() {
     }
     settled(&run);
     // Threads that wait for files go when they have had nothing to do for ten seconds.
-    let given_back = |now: (usize, usize, usize, u64)| (now.0, now.2) == (before.0, before.2) && now.1 <= before.1 + 2;
+    let given_back = |now: (usize, usize, usize, u64)| now.0 <= before.0 && now.1 <= before.1 + 2 && now.2 <= before.2;
     let end = Instant::now() + support::PATIENCE;
     while !given_back(holdings(&run)) {
         assert!(

@@ -682,10 +682,11 @@ fn without_watch_a_project_is_built_once() {
 
     std::fs::write(
         folder.join(".wasmrun.toml"),
-        "[build]\ncommand = \"exit 3\"\noutput = \"x.wasm\"\n",
+        "[build]\ncommand = \"echo offline: $CARGO_NET_OFFLINE; exit 3\"\noutput = \"x.wasm\"\n",
     )
     .unwrap();
-    support::run(&["os", project.path()]).says(2, "error: the build failed (exit code 3)");
+    support::run(&["os", project.path()]).says(2, "offline:\nerror: the build failed (exit code 3)");
+    support::run(&["os", project.path(), "--offline"]).says(2, "offline: true\nerror: the build failed (exit code 3)");
     std::fs::write(
         folder.join(".wasmrun.toml"),
         "[build]\ncommand = \"true\"\noutput = \"x.wasm\"\n",

@@ -16,6 +16,14 @@ pub struct Tool {
     pub install: &'static str,
 }
 
+/// What cargo, go and npm look at (<https://doc.rust-lang.org/cargo/reference/config.html>, `go help environment`,
+/// <https://docs.npmjs.com/cli/using-npm/config>).
+const OFFLINE: [(&str, &str); 3] = [
+    ("CARGO_NET_OFFLINE", "true"),
+    ("GOPROXY", "off"),
+    ("npm_config_offline", "true"),
+];
+
 /// What to run.
 #[derive(Clone, Debug)]
 pub struct Command {
@@ -71,6 +79,14 @@ impl Command {
             output,
             hint: None,
         })
+    }
+
+    /// Where nothing may be fetched, tells the tools that fetch.
+    pub fn offline(mut self, offline: bool) -> Command {
+        if offline {
+            self.variables.extend(OFFLINE);
+        }
+        self
     }
 
     /// Files that the build writes, as far as they are known before.

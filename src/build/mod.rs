@@ -64,7 +64,8 @@ impl Plan {
         if let (None, Some(file)) = (language, file)
             && let Some(command) = &file.config.build.command
         {
-            return command::Command::of_config(path, file, command).map(|command| Some(Plan::Command(command)));
+            let command = command::Command::of_config(path, file, command)?;
+            return Ok(Some(Plan::Command(command.offline(offline))));
         }
         let language = language.or(file.and_then(|file| file.config.build.language));
         let of_script = path.is_file().then(|| language::of_script(path)).flatten();
@@ -96,7 +97,10 @@ impl Plan {
             file,
             offline,
         };
-        language.plan(&project).map(Some)
+        Ok(Some(match language.plan(&project)? {
+            Plan::Command(command) => Plan::Command(command.offline(offline)),
+            other => other,
+        }))
     }
 
     /// The folder of what is built.

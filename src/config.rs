@@ -68,6 +68,7 @@ pub struct Python {
     pub module: Option<String>,
     pub wsgi: Option<String>,
     pub asgi: Option<String>,
+    pub build_packages: bool,
 }
 
 /// What of a Node project is run.

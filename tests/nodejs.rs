@@ -182,7 +182,15 @@ fn clients_that_break_off_end_nothing() {
             socket.set_linger((round % 2 == 0).then_some(Duration::ZERO)).unwrap();
         }
     }
+    let blank = std::thread::spawn(move || {
+        let mut stream = connect(address);
+        // It is refused on the way.
+        while stream.write_all(&b"\r\n".repeat(32 * 1024)).is_ok() {}
+    });
+    let started = Instant::now();
     assert_eq!(get(address, "/").0, 200);
+    blank.join().unwrap();
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     run.stop();
 }
 

@@ -13,7 +13,18 @@ use support::{connect, eventually, output, wasmrun};
 fn main() {
     let has_python = succeeds("python3", &["-c", "import venv, ensurepip"]);
     let has_psql = succeeds("psql", &["--version"]);
-    let tests: [program::Test; 14] = [
+    let tests: [program::Test; 17] = [
+        ("hostile_clients_end_nothing", true, hostile_clients_end_nothing),
+        (
+            "a_server_in_a_thread_leaves_the_main_program",
+            true,
+            a_server_in_a_thread_leaves_the_main_program,
+        ),
+        (
+            "modules_of_the_project_come_first",
+            true,
+            modules_of_the_project_come_first,
+        ),
         ("flask_listens_on_every_address", true, flask_listens_on_every_address),
         ("flask_listens_on_loopback", true, flask_listens_on_loopback),
         ("a_program_has_what_it_expects", true, a_program_has_what_it_expects),
@@ -168,12 +179,90 @@ fn a_crash_in_a_handler_is_told_with_its_line() {
     stream.read_to_end(&mut nothing).unwrap();
     assert_eq!(nothing, b"");
     let line = format!(
-        "  File \"{}\", line 34, in do_GET\n    raise ValueError(\"crashed on purpose\")\n",
+        "  File \"{}\", line 40, in do_GET\n    raise ValueError(\"crashed on purpose\")\n",
         path.display()
     );
     eventually("the traceback is said", || run.stderr().contains(&line));
     assert_eq!(get(address, "/").0, 200);
     run.stop();
+}
+
+fn hostile_clients_end_nothing() {
+    let folder = project("plain");
+    let (run, address) = start(folder.path(), 8000, &[]);
+    let digits = "9".repeat(5000);
+    let mut open = Vec::new();
+    for head in [
+        format!("content-length: {digits}\r\n\r\n"),
+        "content-length: 10\r\nexpect: 100-continue\r\n\r\n".to_owned(),
+        "transfer-encoding: chunked\r\n\r\n5\r\nabc".to_owned(),
+        "content-length: 10\r\n\r\nhalf".to_owned(),
+        "nonsense\r\n\r\n".to_owned(),
+    ] {
+        for _ in 0..10 {
+            let mut stream = connect(address);
+            write!(stream, "POST / HTTP/1.1\r\nhost: x\r\n{head}").unwrap();
+            open.push(stream);
+        }
+    }
+    let started = Instant::now();
+    for _ in 0..5 {
+        assert_eq!(get(address, "/").0, 200);
+    }
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    // One that waits to be told gets told, and its answer.
+    let mut polite = open.swap_remove(10);
+    let mut told = [0; 25];
+    polite.read_exact(&mut told).unwrap();
+    assert_eq!(&told, b"HTTP/1.1 100 Continue\r\n\r\n");
+    polite.write_all(b"0123456789").unwrap();
+    polite.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut text = String::new();
+    polite.read_to_string(&mut text).unwrap();
+    assert!(text.contains("{\"length\": 10,"), "{text}");
+    drop(open);
+    // What ends a thread ends no more than that.
+    let mut stream = connect(address);
+    stream.write_all(b"GET /exit HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    stream.read_to_end(&mut Vec::new()).unwrap();
+    assert_eq!(get(address, "/").0, 200);
+    let guarded: Vec<_> = (0..3)
+        .map(|_| std::thread::spawn(move || get(address, "/guarded").0))
+        .collect();
+    for answer in guarded {
+        assert_eq!(answer.join().unwrap(), 200);
+    }
+    run.stop();
+}
+
+fn a_server_in_a_thread_leaves_the_main_program() {
+    let text = "import threading, time\nfrom http.server import *\n\
+        server = ThreadingHTTPServer(('', 8000), SimpleHTTPRequestHandler)\n\
+        thread = threading.Thread(target=server.serve_forever)\nthread.start()\ntime.sleep(0.1)\n\
+        print('on', thread.is_alive())\nserver.shutdown()\nthread.join()\nprint('off', thread.is_alive())\n";
+    let folder = script("app.py", text);
+    let said = output(wasmrun(&["os", folder.path().to_str().unwrap()]));
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (Some(0), "on True\noff False\n"),
+        "{}",
+        said.stderr
+    );
+}
+
+fn modules_of_the_project_come_first() {
+    let folder = script(
+        "app.py",
+        "import calendar, statistics\nprint(calendar.NAME, statistics.mean([1, 3]))\n",
+    );
+    std::fs::write(folder.path().join("calendar.py"), "NAME = 'own'\n").unwrap();
+    let said = output(wasmrun(&["os", folder.path().to_str().unwrap()]));
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (Some(0), "own 2\n"),
+        "{}",
+        said.stderr
+    );
 }
 
 fn asyncio_serves_many() {

@@ -16,12 +16,15 @@ pub struct Language {
     is_here: fn(&Path) -> bool,
     /// How to build it.
     plan: fn(&Project) -> Result<Plan>,
+    /// The project is what the guest reads when it starts.
+    pub is_interpreted: bool,
 }
 
 /// The first that fits is taken: what names its own toolchain comes before what may belong to any.
 pub const LANGUAGES: [Language; 8] = [
     Language {
         name: "Rust",
+        is_interpreted: false,
         is_here: |folder| folder.join("Cargo.toml").is_file(),
         plan: |project| {
             Ok(Plan::Command(Command {
@@ -43,6 +46,7 @@ pub const LANGUAGES: [Language; 8] = [
     },
     Language {
         name: "Go",
+        is_interpreted: false,
         is_here: |folder| folder.join("go.mod").is_file(),
         plan: |project| {
             let output = project.out()?.join("app.wasm");
@@ -58,6 +62,7 @@ pub const LANGUAGES: [Language; 8] = [
     },
     Language {
         name: "AssemblyScript",
+        is_interpreted: false,
         is_here: |folder| folder.join("asconfig.json").is_file(),
         plan: |project| {
             let output = project.out()?.join("app.wasm");
@@ -77,6 +82,7 @@ pub const LANGUAGES: [Language; 8] = [
     },
     Language {
         name: "Zig",
+        is_interpreted: false,
         is_here: |folder| folder.join("build.zig").is_file(),
         plan: |project| {
             let out = project.out()?;
@@ -92,16 +98,19 @@ pub const LANGUAGES: [Language; 8] = [
     },
     Language {
         name: "Node.js",
+        is_interpreted: true,
         is_here: nodejs::is_here,
         plan: |project| nodejs::Plan::of(project).map(Plan::Nodejs),
     },
     Language {
         name: "Python",
+        is_interpreted: true,
         is_here: python::is_here,
         plan: |project| python::Plan::of(project).map(Plan::Python),
     },
     Language {
         name: "make",
+        is_interpreted: false,
         is_here: |folder| {
             ["Makefile", "makefile", "GNUmakefile"]
                 .iter()
@@ -120,6 +129,7 @@ pub const LANGUAGES: [Language; 8] = [
     },
     Language {
         name: "C",
+        is_interpreted: false,
         // A folder that has its .wasm beside the source was built by other means.
         is_here: |folder| !with_extension(folder, "c").is_empty() && with_extension(folder, "wasm").is_empty(),
         plan: c,

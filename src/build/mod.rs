@@ -14,7 +14,7 @@ use crate::cli::Language;
 use crate::config::File;
 use crate::failure::{Failure, Result};
 use crate::settings::Directory;
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use std::path::{Path, PathBuf};
 
 /// How to build a project.
@@ -91,6 +91,9 @@ impl Plan {
         };
         let Some(language) = language else { return Ok(None) };
         tracing::debug!("build: {}", language.name);
+        if language.is_interpreted {
+            refuse_home(&folder)?;
+        }
         let project = Project {
             folder,
             script,
@@ -151,6 +154,16 @@ impl Plan {
             Plan::Nodejs(plan) => plan.run().await,
         }
     }
+}
+
+/// The guest of an interpreter reads the whole folder, and what is in a home folder is nothing for it.
+fn refuse_home(folder: &Path) -> Result<()> {
+    let home = dirs::home_dir().and_then(|home| home.canonicalize().ok());
+    if folder == Path::new("/") || home.is_some_and(|home| home.starts_with(folder)) {
+        let message = anyhow!("the program would be shown all of {}", folder.display());
+        return Err(Failure::usage(message).hint("put it into a folder of its own"));
+    }
+    Ok(())
 }
 
 /// Where a program is on PATH.

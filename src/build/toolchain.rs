@@ -67,14 +67,18 @@ impl Making {
         self.folder.path()
     }
 
-    /// Puts it in its place. Where another has done the same meanwhile, the other's stays.
-    pub fn finish(self) -> Result<PathBuf> {
+    /// Puts it in its place. Where another has done the same meanwhile, the other's stays; what is there and is not whole
+    /// (any more) goes.
+    pub fn finish(self, is_whole: impl Fn(&Path) -> bool) -> Result<PathBuf> {
+        if self.place.exists() && !is_whole(&self.place) {
+            let _ = std::fs::remove_dir_all(&self.place);
+        }
         match std::fs::rename(self.folder.path(), &self.place) {
             Ok(()) => {
                 // It has another name now, so there is nothing to remove.
                 let _ = self.folder.keep();
             }
-            Err(_) if self.place.exists() => {}
+            Err(_) if is_whole(&self.place) => {}
             Err(error) => {
                 return Err(anyhow::Error::new(error)
                     .context(format!("cannot make {}", self.place.display()))
@@ -189,8 +193,8 @@ mod tests {
         let second = Making::begin(&folder.path().join("place")).unwrap();
         std::fs::write(second.path().join("whole"), "two").unwrap();
         // The first that is finished stays.
-        let place = first.finish().unwrap();
-        assert_eq!(second.finish().unwrap(), place);
+        let place = first.finish(Path::exists).unwrap();
+        assert_eq!(second.finish(Path::exists).unwrap(), place);
         assert_eq!(std::fs::read_to_string(place.join("whole")).unwrap(), "one");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }

@@ -116,7 +116,8 @@ fn show(bind: &Bind, point: &Path) -> Result<(), RootError> {
     let (host, is_read_only) = match bind {
         Bind::Host { path, read_only } => (path.as_path(), *read_only),
         Bind::Scratch { size } => {
-            let options = format!("size={size},mode=1777");
+            // Files that are empty take memory, too.
+            let options = format!("size={size},nr_inodes={},mode=1777", size / 4096);
             return mount(Some("tmpfs"), point, Some("tmpfs"), HARMLESS, Some(options.as_str()))
                 .map_err(failed("mount a tmpfs for"));
         }

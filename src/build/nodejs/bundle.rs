@@ -33,14 +33,17 @@ pub fn is_needed(folder: &Path, script: &Path) -> Result<bool> {
     Ok(manifest.get("type").is_some_and(|kind| kind == "module"))
 }
 
-/// Makes it; returns its name in the guest.
+/// Makes it; returns the folder, and its name in the guest.
 pub async fn make(
     engine: &Component,
     folder: &Path,
     script: &Path,
     packages: Option<&Path>,
     out: &Path,
-) -> Result<String> {
+) -> Result<(PathBuf, String)> {
+    // Two scripts of one folder may run side by side, and one may start while another is made.
+    let place = blake3::hash(script.as_os_str().as_encoded_bytes()).to_hex();
+    let out = &out.join(&place[..16]);
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
     let parent = script.parent().unwrap_or(folder).to_string_lossy();
     let json = |text: &str| serde_json::Value::from(text).to_string();
@@ -69,7 +72,12 @@ pub async fn make(
     ] {
         command.push(format!("--define:{what}={}", json(&is)).into());
     }
-    command.push(format!("--outfile={}", out.join(NAME).display()).into());
+    let made = tempfile::Builder::new()
+        .suffix(".cjs")
+        .tempfile_in(out)
+        .with_context(|| format!("cannot write to {}", out.display()))?
+        .into_temp_path();
+    command.push(format!("--outfile={}", made.display()).into());
     let mut whole: Vec<OsString> = vec!["env".into()];
     if let Some(packages) = packages {
         let mut variable = OsString::from("NODE_PATH=");
@@ -86,7 +94,9 @@ pub async fn make(
     if !status.success() {
         return Err(Failure::usage(anyhow!("the build failed ({})", step::describe(status))));
     }
-    Ok(format!("{PLACE}/{NAME}"))
+    made.persist(out.join(NAME))
+        .with_context(|| format!("cannot write to {}", out.display()))?;
+    Ok((out.clone(), format!("{PLACE}/{NAME}")))
 }
 
 /// The program itself: the one in `.bin` is Node's and takes a start of that.

@@ -29,7 +29,7 @@ pub async fn find_or_make(offline: bool) -> Result<Component> {
     npm(&work, &["install", "--ignore-scripts"], &making).await?;
     npm(&work, &["run", "build"], &making).await?;
     Component::seal(making.path())?;
-    let place = making.finish()?;
+    let place = making.finish(|place| Component::open(place).is_some())?;
     work.done();
     Component::of(&place)
 }
@@ -40,7 +40,15 @@ pub async fn npm(work: &Work, arguments: &[&str], making: &Making) -> Result<()>
         let message = anyhow!("Node projects are built with npm, which is not installed");
         return Err(Failure::usage(message).hint("sudo apt-get install nodejs npm"));
     }
-    let quiet = ["npm", "--no-audit", "--no-fund", "--no-progress", "--loglevel=error"];
+    // A project's .npmrc may name another program for this.
+    let quiet = [
+        "npm",
+        "--git=git",
+        "--no-audit",
+        "--no-fund",
+        "--no-progress",
+        "--loglevel=error",
+    ];
     let command: Vec<OsString> = quiet.iter().chain(arguments).map(OsString::from).collect();
     work.step(&command, &[], making.path()).await.map(drop)
 }

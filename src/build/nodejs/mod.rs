@@ -64,7 +64,7 @@ impl Plan {
         // Where Node looks last, coming from any file.
         directories.extend(packages.as_deref().map(|packages| directory(packages, "/node_modules")));
         let main = if bundle::is_needed(&self.folder, &self.entry.script)? {
-            let made = bundle::make(
+            let (folder, name) = bundle::make(
                 &engine,
                 &self.folder,
                 &self.entry.script,
@@ -72,8 +72,8 @@ impl Plan {
                 &self.out,
             )
             .await?;
-            directories.push(directory(&self.out, bundle::PLACE));
-            made
+            directories.push(directory(&folder, bundle::PLACE));
+            name
         } else {
             self.entry.script.to_string_lossy().into_owned()
         };

@@ -59,7 +59,7 @@ pub async fn find_or_install(folder: &Path, offline: bool) -> Result<Option<Path
             }
             None => npm(&work, &["install", "--omit=dev", "--ignore-scripts"], &making).await?,
         }
-        making.finish()?;
+        making.finish(Path::is_dir)?;
         work.done();
     }
     Ok(Some(place.join("node_modules")))

@@ -41,7 +41,7 @@ pub async fn find_or_make(project: &Path, requirements: &Requirements, offline: 
     let packages = Packages::read(&making.path().join(SITE))?;
     componentize(&work, &toolchain, project, &packages, making.path()).await?;
     warn(making.path(), &packages);
-    let folder = making.finish()?;
+    let folder = making.finish(|place| Component::open(place).is_some())?;
     work.done();
     Component::of(&folder)
 }
@@ -67,6 +67,7 @@ async fn install(
     folder: &Path,
     offline: bool,
 ) -> Result<()> {
+    let builds = requirements.may_build;
     let site = folder.join(SITE);
     std::fs::create_dir(&site).with_context(|| format!("cannot make {}", site.display()))?;
     if requirements.is_empty() {
@@ -90,11 +91,23 @@ async fn install(
     if offline {
         command.push("--offline".into());
     }
+    // To build a package is to run its code, here and not in a guest.
+    if !builds {
+        command.extend(["--only-binary", ":all:"].map(OsString::from));
+    }
     for file in &requirements.files {
         command.extend(["-r".into(), file.clone().into_os_string()]);
     }
     command.extend(requirements.packages.iter().map(OsString::from));
-    let said = work.step(&command, &[], project).await?;
+    let said = work.step(&command, &[], project).await.map_err(|failure| {
+        let text = failure.error.to_string();
+        if builds || !(text.contains("wheel") || text.contains("building")) {
+            return failure;
+        }
+        failure.hint(
+            "to build a package runs its code on this machine, not in a guest: `build-packages = true` under `[python]` allows it",
+        )
+    })?;
     tracing::debug!("{}", said.trim_end());
     Ok(())
 }

@@ -29,6 +29,7 @@ pub struct Plan {
     entry: Entry,
     requirements: Requirements,
     offline: bool,
+    may_build: bool,
 }
 
 /// Whether a folder is a Python project. One that has its .wasm beside the source was built by other means.
@@ -52,6 +53,7 @@ impl Plan {
             entry: Entry::find(project, config)?,
             requirements: Requirements::find(&project.folder)?,
             offline: project.offline,
+            may_build: config.is_some_and(|config| config.build_packages),
         })
     }
 
@@ -62,7 +64,8 @@ impl Plan {
     pub async fn run(&self) -> Result<Built> {
         // They may be others than when the plan was made.
         let requirements = Requirements::find(&self.folder)?;
-        let needs = requirements.and_servers(&self.entry);
+        let mut needs = requirements.and_servers(&self.entry);
+        needs.may_build = self.may_build;
         let environment = environment::find_or_make(&self.folder, &needs, self.offline).await?;
         let directory = |host: &Path, guest: &str| Directory {
             host: host.to_owned(),

@@ -16,6 +16,8 @@ pub struct Requirements {
     /// Files as `uv pip install -r` takes them.
     pub files: Vec<PathBuf>,
     pub packages: Vec<String>,
+    /// Packages without a wheel may be built, on this machine.
+    pub may_build: bool,
     /// Everything that the files say, by which they are told apart.
     pub text: String,
 }
@@ -27,9 +29,15 @@ impl Requirements {
         if file.is_file() {
             let mut text = String::new();
             read(&file, &mut text, NESTED)?;
+            // The same words mean other files in another project.
+            let is_local = |line: &str| line.trim_start().starts_with(['.', '/', '-']) || line.contains("file:");
+            if text.lines().any(is_local) {
+                text += &folder.to_string_lossy();
+            }
             return Ok(Requirements {
                 files: vec![file],
                 packages: Vec::new(),
+                may_build: false,
                 text,
             });
         }
@@ -53,6 +61,7 @@ impl Requirements {
             .collect();
         Ok(Requirements {
             files: Vec::new(),
+            may_build: false,
             text: packages.join("\n"),
             packages,
         })
@@ -117,7 +126,8 @@ mod tests {
         write(folder.path(), "more.txt", "bottle\n");
         write(folder.path(), "limits.txt", "flask<4\n");
         let text = Requirements::find(folder.path()).unwrap().text;
-        assert_eq!(text, "flask\n-r more.txt\n  -c limits.txt\n\nbottle\n\nflask<4\n\n");
+        let expected = "flask\n-r more.txt\n  -c limits.txt\n\nbottle\n\nflask<4\n\n";
+        assert_eq!(text, format!("{expected}{}", folder.path().display()));
     }
 
     #[test]

@@ -60,7 +60,7 @@ impl Toolchain {
                 .collect();
             let fetched = work.step(&pip, &[], &folder).await;
             fetched.map_err(|failure| failure.hint("PyPI has to be reachable for this once"))?;
-            making.finish()?;
+            making.finish(|place| place.join("bin").join("python").is_file())?;
             work.done();
         }
         Ok(Toolchain { python })

@@ -13,6 +13,7 @@ import words
 
 jobs = queue.Queue()
 done = []
+one_at_a_time = threading.Semaphore(1)
 count = 0
 
 
@@ -30,6 +31,11 @@ class Handler(BaseHTTPRequestHandler):
         count += 1
         if self.path == "/slow":
             time.sleep(2)
+        if self.path == "/exit":
+            sys.exit(3)
+        if self.path == "/guarded":
+            with one_at_a_time:
+                time.sleep(0.2)
         if self.path == "/crash":
             raise ValueError("crashed on purpose")
         self.answer(

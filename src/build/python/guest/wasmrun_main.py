@@ -9,6 +9,7 @@ from wasmrun_guest import servers, loops, stdlib, packages, start
 
 servers.install()
 loops.install()
+start.remember()
 stdlib.remember()
 packages.preload()
 

@@ -507,7 +507,12 @@ class Connection {
       this.socket.end();
       return true;
     }
-    this.buf = this.buf && this.buf.length ? Buffer.concat([this.buf, chunk]) : chunk;
+    const begins = !this.buf?.length;
+    this.buf = begins ? chunk : Buffer.concat([this.buf, chunk]);
+    if (begins && this.state === HEAD) {
+      clearTimeout(this.idle);
+      this.idle = setTimeout(() => this.late(), this.server.headersTimeout).unref();
+    }
     try {
       this.parse();
     } catch (e) {
@@ -547,6 +552,12 @@ class Connection {
         case HEAD: {
           let skip = 0;
           while (skip < buf.length && (buf[skip] === 13 || buf[skip] === 10)) skip++;
+          // Blank lines before a request are passed over (RFC 9112, 2.2), and not kept.
+          if (skip > 1024) throw new Refusal(400, 'HPE_INVALID_METHOD', 'Parse Error: Invalid method encountered');
+          if (skip === buf.length) {
+            this.buf = null;
+            return;
+          }
           const text = latin1(buf, skip, Math.min(buf.length, skip + maxHeaderSize + 4));
           const end = text.indexOf('\r\n\r\n');
           if (end < 0) {
@@ -669,6 +680,7 @@ class Connection {
     res._onDone = () => this.answeredOne(req, res);
 
     const hasBody = coding !== null || length > 0;
+    if (hasBody && server.requestTimeout > 0) this.idle = setTimeout(() => this.refuse({ status: 408 }), server.requestTimeout).unref();
     if (hasBody) {
       this.left = length ?? 0;
       this.state = coding !== null ? SIZE : FIXED;
@@ -701,6 +713,7 @@ class Connection {
   }
 
   finishBody() {
+    clearTimeout(this.idle);
     this.req.complete = true;
     this.full = false;
     this.req.push(null);

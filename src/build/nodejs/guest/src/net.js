@@ -280,7 +280,13 @@ function received(socket, bytes) {
   // What was read sits in the 64 KiB that were offered, which the engine's collector does not count: small ones are copied out.
   const chunk = Object.setPrototypeOf(bytes.length < CHUNK / 2 ? bytes.slice() : bytes, Buffer.prototype);
   if (socket._sink) {
-    if (socket._sink(chunk) !== false) socket._read();
+    // What a program throws in there does not stop the connection: its end would never be seen.
+    let goesOn = true;
+    try {
+      goesOn = socket._sink(chunk) !== false;
+    } finally {
+      if (goesOn) socket._read();
+    }
   } else if (socket.push(chunk)) {
     socket._read();
   }

@@ -14,6 +14,8 @@ READ = select.POLLIN
 WRITE = select.POLLOUT
 # Waits within waits. Each costs a piece of the only stack.
 DEPTH = 24
+# Longest wait of the one on top of as many, in seconds.
+ALONE = 30
 
 
 class Scheduler:
@@ -56,7 +58,11 @@ class Scheduler:
         `anyway`: also while a lock is held, because it is what is waited for.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        if self.depth >= DEPTH or (self.held and not anyway):
+        if self.depth >= DEPTH:
+            # Somebody else's client must not stop everybody for as long as it likes.
+            limit = time.monotonic() + ALONE
+            return self.wait_alone(done, min(deadline or limit, limit), fd, events)
+        if self.held and not anyway:
             return self.wait_alone(done, deadline, fd, events)
         fired = False
         before = None

@@ -9,9 +9,10 @@ import io
 import re
 import selectors
 import socketserver
+import threading
 
 from . import sockets
-from .scheduler import READ, WRITE, in_context, scheduler
+from .scheduler import DEPTH, READ, WRITE, in_context, scheduler
 from .threads import as_thread, logical_thread
 
 # Requests with longer bodies are handed over before they are whole, in bytes.
@@ -20,8 +21,12 @@ WHOLE = 1 << 20
 UNSENT = 4 << 20
 # Connections that are accepted at a time.
 ACCEPTS = 64
-_LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*(\d+)[ \t]*\r?$", re.I | re.M)
-_WAITS_FOR_US = re.compile(rb"^(expect|transfer-encoding)[ \t]*:", re.I | re.M)
+# A client that stops in the middle of a body that is handed over before it is whole, in seconds.
+PATIENCE = 30
+_LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*(\d{1,15})[ \t]*\r?$", re.I | re.M)
+_CHUNKED = re.compile(rb"^transfer-encoding[ \t]*:", re.I | re.M)
+_EXPECTS = re.compile(rb"^expect[ \t]*:", re.I | re.M)
+_LAST_CHUNK = re.compile(rb"(?:^|\r\n)0[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n")
 
 
 class Source(io.RawIOBase):
@@ -33,6 +38,8 @@ class Source(io.RawIOBase):
         # Whether to wait for more when that is used up.
         self.waits = True
         self.ended = False
+        # Whether the client was told to go on with its body.
+        self.told = False
         # What the request of now has yet to send, in bytes; none where that is not known.
         self.missing = None
 
@@ -49,7 +56,11 @@ class Source(io.RawIOBase):
             return 0
         if not self.waits:
             return None
-        size = self.sock.recv_into(buffer)
+        self.sock.settimeout(PATIENCE)
+        try:
+            size = self.sock.recv_into(buffer)
+        finally:
+            self.sock.settimeout(None)
         if self.missing is not None:
             self.missing = max(0, self.missing - size)
         self.ended = size == 0
@@ -79,13 +90,19 @@ class Source(io.RawIOBase):
             self.missing = None
             return len(come) > 1 << 16
         head = bytes(come[:end])
-        if _WAITS_FOR_US.search(head):
-            self.missing = None
-            return True
         length = _LENGTH.search(head)
         length = int(length[1]) if length else 0
-        self.missing = max(0, end + size + length - len(come))
-        return self.missing == 0 or length > WHOLE
+        if _CHUNKED.search(head):
+            whole = _LAST_CHUNK.search(come, end + size) is not None
+            self.missing = 0 if whole else None
+        else:
+            self.missing = max(0, end + size + length - len(come))
+            whole = self.missing == 0
+        if not whole and not self.told and _EXPECTS.search(head):
+            # Nobody handles it before its body is here (RFC 9110, 10.1.1).
+            self.told = True
+            sockets._base.send(self.sock, b"HTTP/1.1 100 Continue\r\n\r\n")
+        return whole or length > WHOLE or len(come) > WHOLE
 
 
 class Sink(io.BufferedIOBase):
@@ -93,6 +110,7 @@ class Sink(io.BufferedIOBase):
 
     def __init__(self, sock):
         self.sock = sock
+        self.fd = sock.fileno()
         self.unsent = bytearray()
         self.error = None
 
@@ -112,7 +130,7 @@ class Sink(io.BufferedIOBase):
                     pass
             if sent < size:
                 if not self.unsent:
-                    scheduler.watch(self.sock.fileno(), WRITE, self.flush_some)
+                    scheduler.watch(self.fd, WRITE, self.flush_some)
                 self.unsent += view.cast("B")[sent:] if sent else view
                 if len(self.unsent) > UNSENT:
                     scheduler.wait(lambda: len(self.unsent) < UNSENT // 2 or self.error is not None)
@@ -128,7 +146,7 @@ class Sink(io.BufferedIOBase):
             self.error = error
             self.unsent.clear()
         if not self.unsent:
-            scheduler.unwatch(self.sock.fileno())
+            scheduler.unwatch(self.fd)
             if self.then is not None:
                 then, self.then = self.then, None
                 then()
@@ -151,6 +169,7 @@ class Connection:
     def __init__(self, handler, request, address, server):
         self.handler = handler
         self.sock = request
+        self.fd = request.fileno()
         self.address = address
         self.server = server
         self.thread = logical_thread()
@@ -162,21 +181,35 @@ class Connection:
 
     def park(self):
         """Waits for a request."""
-        scheduler.watch(self.sock.fileno(), READ, self.come)
+        scheduler.watch(self.fd, READ, self.come)
 
     def come(self):
-        more = self.source.fill()
-        if self.source.has_request() or (not more and self.source.come):
-            self.handle()
-        elif not more:
+        try:
+            more = self.source.fill()
+            if self.source.has_request() or (not more and self.source.come):
+                self.handle()
+            elif not more:
+                self.close()
+        except Exception:
+            # Whatever one client sends is no reason to end the others.
+            self.server.handle_error(self.sock, self.address)
             self.close()
 
     def handle(self):
-        scheduler.unwatch(self.sock.fileno())
+        scheduler.unwatch(self.fd)
+        if self.source.missing != 0 and not self.source.ended and scheduler.depth > DEPTH // 2:
+            # Every one that has to wait for its client lies on the stack.
+            self.sink.write(b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+            self.sink.after(self.close)
+            return
+        self.source.told = False
         before, Connection.handled = Connection.handled, self
         try:
             with as_thread(self.thread):
                 goes_on = in_context(self.handle_once)
+        except SystemExit:
+            # It ends the thread that it is in, and that is all there is of one here.
+            goes_on = False
         except Exception:
             goes_on = False
             self.server.handle_error(self.sock, self.address)
@@ -185,6 +218,9 @@ class Connection:
             raise
         finally:
             Connection.handled = before
+        if self.sock.fileno() < 0:
+            # The handler has closed it.
+            goes_on = False
         self.sink.after(self.next if goes_on else self.close)
 
     def handle_once(self):
@@ -222,7 +258,7 @@ class Connection:
             self.park()
 
     def close(self):
-        scheduler.unwatch(self.sock.fileno())
+        scheduler.unwatch(self.fd)
         try:
             self.handler.finish()
         except OSError:
@@ -314,9 +350,26 @@ def _serve_forever(self, poll_interval=0.5):
         shut_down.set()
 
 
+def _aside(self, thread):
+    """serve_forever as what a thread does: no thread is needed for it."""
+    self._wasmrun_thread = thread
+    self._BaseServer__shutdown_request = False
+    self._BaseServer__is_shut_down.clear()
+    self._wasmrun_serve_aside()
+
+
+_serve_forever.aside = _aside
+
+
 def _shutdown(self):
-    self._BaseServer__shutdown_request = True
     scheduler.unwatch(self.fileno())
+    thread = getattr(self, "_wasmrun_thread", None)
+    if thread is None:
+        self._BaseServer__shutdown_request = True
+        return
+    self._wasmrun_thread = None
+    thread._wasmrun_end()
+    self._BaseServer__is_shut_down.set()
 
 
 def _select(original):
@@ -351,10 +404,16 @@ def _select(original):
     return select
 
 
+def _end(self):
+    self._done = True
+    threading._active.pop(self._ident, None)
+
+
 def install():
     socketserver.BaseRequestHandler.__init__ = _handler_init
     socketserver.ThreadingMixIn.process_request = _process_request
     socketserver.ThreadingMixIn._wasmrun_serve_aside = _serve_aside
     socketserver.BaseServer.serve_forever = _serve_forever
     socketserver.BaseServer.shutdown = _shutdown
+    threading.Thread._wasmrun_end = _end
     selectors.DefaultSelector.select = _select(selectors.DefaultSelector.select)

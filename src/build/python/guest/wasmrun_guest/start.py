@@ -18,6 +18,32 @@ from . import packages, scheduler
 # What the command says to the program: how it is run, and what.
 PLAN = "WASMRUN_PYTHON"
 _listened = False
+# Modules without which nothing here runs: a project's own of the same name cannot take their place.
+_needed = set()
+
+
+def remember():
+    """Called while the snapshot is made, before it has more than that."""
+    _needed.update(sys.modules)
+
+
+def find_first(folder):
+    """Modules of a folder come before what the snapshot has of the same name, as with `sys.path`."""
+    sys.path.insert(0, folder)
+    own = set()
+    for name in os.listdir(folder):
+        if name.endswith(".py"):
+            own.add(name.removesuffix(".py"))
+        elif os.path.isfile(f"{folder}/{name}/__init__.py"):
+            own.add(name)
+    for name in list(sys.modules):
+        if name.partition(".")[0] in own and name not in _needed and is_from_elsewhere(sys.modules[name], folder):
+            del sys.modules[name]
+
+
+def is_from_elsewhere(module, folder):
+    file = getattr(module, "__file__", None) or ""
+    return module.__name__ != "__main__" and not file.startswith(f"{folder}/")
 
 
 def run():
@@ -90,7 +116,7 @@ def status_of(end):
 
 
 def run_script(script, folder):
-    sys.path.insert(0, os.path.dirname(script))
+    find_first(os.path.dirname(script))
     sys.argv[0] = script
     module = types.ModuleType("__main__")
     module.__file__ = script
@@ -123,14 +149,14 @@ def hint(module, script):
 
 
 def run_module(module, folder):
-    sys.path.insert(0, folder)
+    find_first(folder)
     sys.argv[0] = module
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 def load(name, folder):
     """`package.module:attribute`, or `package.module:factory()`."""
-    sys.path.insert(0, folder)
+    find_first(folder)
     module, _, attribute = name.partition(":")
     value = importlib.import_module(module)
     factory = attribute.endswith("()")

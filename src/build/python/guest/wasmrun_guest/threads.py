@@ -156,11 +156,12 @@ def _start(self):
     self._ident = _identities()
     self._done = False
     target = getattr(self, "_target", None)
-    register = getattr(getattr(target, "__self__", None), "_wasmrun_serve_aside", None)
-    if register is not None and target.__name__ == "serve_forever":
+    aside = getattr(getattr(target, "__func__", None), "aside", None)
+    if aside is not None and hasattr(target.__self__, "_wasmrun_serve_aside"):
         # A server that serves in a thread of its own needs none.
-        register()
         self._done = None
+        threading._active[self._ident] = self
+        aside(target.__self__, self)
         return
     scheduler.begin(lambda: _run(self))
 
@@ -202,6 +203,20 @@ def _wait(self, timeout=None):
                 self._waiters.remove(waiter)
             except ValueError:
                 pass
+
+
+def _hold(self):
+    """Semaphore.__enter__: while nobody else could pass, nobody else is let on top."""
+    passed = self.acquire()
+    if self._value == 0:
+        self._wasmrun_among = scheduler.held
+        scheduler.held.add(self)
+    return passed
+
+
+def _let_go(self, *_):
+    self.release()
+    getattr(self, "_wasmrun_among", set()).discard(self)
 
 
 def _is_worker_without_work(caller):
@@ -246,6 +261,8 @@ def install():
     threading.Thread.join = _join
     threading.Thread.is_alive = _is_alive
     threading.Condition.wait = _wait
+    threading.Semaphore.__enter__ = _hold
+    threading.Semaphore.__exit__ = _let_go
     time.sleep = cooperative_sleep
     import logging
 

@@ -1,12 +1,12 @@
 //! Programs in languages with an interpreter, run from their folders.
 
-use super::{Run, connect, folder, guests};
+use super::{PATIENCE, Run, connect, folder, guests};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A toolchain, packages and a compile, on a machine that does other things.
@@ -102,4 +102,24 @@ pub fn json(address: SocketAddr, path: &str) -> serde_json::Value {
     let (status, body) = get(address, path);
     assert_eq!(status, 200, "{body}");
     serde_json::from_str(&body).unwrap()
+}
+
+/// Saves five edits of a word; each is served soon, and nothing is refused meanwhile.
+#[track_caller]
+pub fn edits_are_live(file: &Path, word: &str, serves: impl Fn(&str) -> bool) {
+    let original = std::fs::read_to_string(file).unwrap();
+    let mut times = Vec::new();
+    for round in 0..5 {
+        let edit = format!("edit {round}");
+        let started = Instant::now();
+        std::fs::write(file, original.replace(word, &edit)).unwrap();
+        while !serves(&edit) {
+            assert!(started.elapsed() < PATIENCE, "{edit} is not served");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        times.push(started.elapsed());
+    }
+    times.sort_unstable();
+    println!("edit to live: {times:?}");
+    assert!(times[2] < Duration::from_millis(1500), "{times:?}");
 }

@@ -85,7 +85,8 @@ async fn install(
         "x86_64-unknown-linux-gnu",
     ];
     command.extend(options.map(OsString::from));
-    command.extend(["--link-mode", "copy", "--no-progress", "--python"].map(OsString::from));
+    // As pip does: a company may have a certificate of its own between here and PyPI.
+    command.extend(["--system-certs", "--link-mode", "copy", "--no-progress", "--python"].map(OsString::from));
     command.push(toolchain.python().into());
     command.extend(["--target".into(), site.into_os_string()]);
     if offline {

@@ -142,7 +142,27 @@ impl Connection {
         }
     }
 
+    /// The connection counts before it is made: a guest that has a successor ends when it has none, and between the look at
+    /// the forward's target and the end of connect(2) it could get one.
     fn attempt_from(&mut self, target: Arc<Target>, first: usize, now: Instant) -> Attempt {
+        target.opened();
+        // Where this is still so, the count was there before the successor was.
+        if self
+            .forward
+            .target()
+            .is_some_and(|newest| Arc::ptr_eq(&newest, &target))
+        {
+            let attempt = self.attempt_at(&target, first, now);
+            if !matches!(attempt, Attempt::Connected | Attempt::UnderWay) {
+                target.closed();
+            }
+            return attempt;
+        }
+        target.closed();
+        self.attempt(now)
+    }
+
+    fn attempt_at(&mut self, target: &Arc<Target>, first: usize, now: Instant) -> Attempt {
         let port = self.forward.guest_port();
         let mut tried = first > 0;
         for (candidate, ip) in target
@@ -153,12 +173,12 @@ impl Connection {
         {
             let Some(ip) = ip else { continue };
             tried = true;
-            match connect(&target, SocketAddr::new(ip, port), self.peer) {
+            match connect(target, SocketAddr::new(ip, port), self.peer) {
                 Ok((socket, connected)) => {
                     self.round = self.round.wrapping_add(1);
                     let mut guest = End::new(socket);
                     guest.writable = connected;
-                    target.opened();
+                    let target = target.clone();
                     if connected {
                         self.phase = Phase::Open { guest, target };
                         return Attempt::Connected;

@@ -4,11 +4,11 @@ use crate::cli::Tiered;
 use crate::compiler::Compiler;
 use crate::failure::{Failure, Result};
 use crate::protocol::memory_file;
+use crate::spinner;
 use anyhow::{Context, anyhow};
-use indicatif::{ProgressBar, ProgressStyle};
 use runtime::{Cache, Key, Source, Tier, Traits};
 use std::fs::File;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -196,9 +196,13 @@ impl Binary<'_> {
         let done = match tokio::time::timeout(PATIENCE, &mut finished).await {
             Ok(done) => done,
             Err(_) => {
-                let spinner = spinner(self.shown, compiler);
+                // Nobody waits for what is done in the background.
+                let spinner =
+                    (!compiler.is_background()).then(|| spinner::start(format!("compiling {}", self.shown.display())));
                 let done = finished.await;
-                spinner.finish_and_clear();
+                if let Some(spinner) = spinner {
+                    spinner.finish_and_clear();
+                }
                 done
             }
         };
@@ -240,16 +244,4 @@ fn open_cache() -> Option<Cache> {
             None
         }
     }
-}
-
-fn spinner(artifact: &Path, compiler: &Compiler) -> ProgressBar {
-    if compiler.is_background() || !std::io::stderr().is_terminal() || !tracing::enabled!(tracing::Level::INFO) {
-        return ProgressBar::hidden();
-    }
-    let spinner = ProgressBar::new_spinner().with_message(format!("compiling {}", artifact.display()));
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
-        spinner.set_style(style);
-    }
-    spinner.enable_steady_tick(Duration::from_millis(100));
-    spinner
 }

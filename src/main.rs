@@ -32,6 +32,7 @@ mod report;
 mod session;
 mod settings;
 mod signals;
+mod spinner;
 mod watch;
 
 use clap::{CommandFactory, Parser};

@@ -79,6 +79,17 @@ pub struct Directory {
     pub read_only: bool,
 }
 
+impl Directory {
+    /// One that a guest is shown without being asked for.
+    pub fn read_only(host: &Path, guest: &str) -> Directory {
+        Directory {
+            host: host.to_owned(),
+            guest: guest.to_owned(),
+            read_only: true,
+        }
+    }
+}
+
 /// Resolves an `os` command with the file that applies to it.
 pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
     let defaults = crate::config::Config::default();

@@ -116,9 +116,14 @@ impl Command {
         {
             std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         }
+        let variables: Vec<_> = self
+            .variables
+            .iter()
+            .map(|(name, value)| (*name, OsStr::new(value)))
+            .collect();
         let step = Step {
             command: &self.command,
-            variables: &self.variables,
+            variables: &variables,
             folder: &self.folder,
         };
         let mut process = step.start(self.output == Output::CargoMessages)?;

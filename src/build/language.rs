@@ -1,6 +1,7 @@
 //! What a project is built with, told by the files that it has. A language is added here and nowhere else.
 
 use super::command::{Command, Output, Tool};
+use super::digest::Digest;
 use super::{Plan, Project, nodejs, python};
 use crate::artifact;
 use crate::cli;
@@ -16,15 +17,12 @@ pub struct Language {
     is_here: fn(&Path) -> bool,
     /// How to build it.
     plan: fn(&Project) -> Result<Plan>,
-    /// The project is what the guest reads when it starts.
-    pub is_interpreted: bool,
 }
 
 /// The first that fits is taken: what names its own toolchain comes before what may belong to any.
 pub const LANGUAGES: [Language; 8] = [
     Language {
         name: "Rust",
-        is_interpreted: false,
         is_here: |folder| folder.join("Cargo.toml").is_file(),
         plan: |project| {
             Ok(Plan::Command(Command {
@@ -46,7 +44,6 @@ pub const LANGUAGES: [Language; 8] = [
     },
     Language {
         name: "Go",
-        is_interpreted: false,
         is_here: |folder| folder.join("go.mod").is_file(),
         plan: |project| {
             let output = project.out()?.join("app.wasm");
@@ -62,7 +59,6 @@ pub const LANGUAGES: [Language; 8] = [
     },
     Language {
         name: "AssemblyScript",
-        is_interpreted: false,
         is_here: |folder| folder.join("asconfig.json").is_file(),
         plan: |project| {
             let output = project.out()?.join("app.wasm");
@@ -82,7 +78,6 @@ pub const LANGUAGES: [Language; 8] = [
     },
     Language {
         name: "Zig",
-        is_interpreted: false,
         is_here: |folder| folder.join("build.zig").is_file(),
         plan: |project| {
             let out = project.out()?;
@@ -98,19 +93,16 @@ pub const LANGUAGES: [Language; 8] = [
     },
     Language {
         name: "Node.js",
-        is_interpreted: true,
         is_here: nodejs::is_here,
         plan: |project| nodejs::Plan::of(project).map(Plan::Nodejs),
     },
     Language {
         name: "Python",
-        is_interpreted: true,
         is_here: python::is_here,
         plan: |project| python::Plan::of(project).map(Plan::Python),
     },
     Language {
         name: "make",
-        is_interpreted: false,
         is_here: |folder| {
             ["Makefile", "makefile", "GNUmakefile"]
                 .iter()
@@ -129,7 +121,6 @@ pub const LANGUAGES: [Language; 8] = [
     },
     Language {
         name: "C",
-        is_interpreted: false,
         // A folder that has its .wasm beside the source was built by other means.
         is_here: |folder| !with_extension(folder, "c").is_empty() && with_extension(folder, "wasm").is_empty(),
         plan: c,
@@ -196,8 +187,8 @@ impl Language {
 impl Project<'_> {
     /// A folder for what the build writes, outside the project.
     pub(super) fn out(&self) -> Result<PathBuf> {
-        let name = blake3::hash(self.folder.as_os_str().as_encoded_bytes()).to_hex();
-        Ok(crate::code::cache_folder_or_say()?.join("build").join(&name[..16]))
+        let name = Digest::default().add(self.folder.as_os_str().as_encoded_bytes()).name();
+        Ok(crate::code::cache_folder_or_say()?.join("build").join(name))
     }
 }
 

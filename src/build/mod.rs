@@ -2,11 +2,14 @@
 
 mod command;
 mod component;
+mod digest;
 mod language;
+mod making;
 mod nodejs;
 mod python;
 mod step;
 mod toolchain;
+mod work;
 
 pub use step::{BUILD, become_command};
 
@@ -91,16 +94,17 @@ impl Plan {
         };
         let Some(language) = language else { return Ok(None) };
         tracing::debug!("build: {}", language.name);
-        if language.is_interpreted {
-            refuse_home(&folder)?;
-        }
         let project = Project {
             folder,
             script,
             file,
             offline,
         };
-        Ok(Some(match language.plan(&project)? {
+        let plan = language.plan(&project)?;
+        if plan.is_interpreted() {
+            refuse_home(plan.folder())?;
+        }
+        Ok(Some(match plan {
             Plan::Command(command) => Plan::Command(command.offline(offline)),
             other => other,
         }))
@@ -123,12 +127,7 @@ impl Plan {
         }
     }
 
-    /// Whether the build may write into the project.
-    pub fn writes(&self) -> bool {
-        matches!(self, Plan::Command(_))
-    }
-
-    /// Whether the guest's file stays the same when the project changes.
+    /// Whether the guest's file stays the same when the project changes, and nothing is written into the project.
     pub fn is_interpreted(&self) -> bool {
         !matches!(self, Plan::Command(_))
     }

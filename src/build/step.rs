@@ -4,7 +4,7 @@ use crate::failure::Result;
 use anyhow::Context;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -18,7 +18,7 @@ pub const BUILD: &str = "__build";
 /// A process to be.
 pub struct Step<'a> {
     pub command: &'a [OsString],
-    pub variables: &'a [(&'static str, &'static str)],
+    pub variables: &'a [(&'a str, &'a OsStr)],
     pub folder: &'a Path,
 }
 

@@ -2,7 +2,6 @@
 
 use super::Session;
 use super::start::SETTLE;
-use crate::build::Plan;
 use crate::config::{self, File};
 use crate::failure::Result;
 use crate::live::Live;
@@ -114,7 +113,7 @@ impl Session {
     /// Whether a change is a build's own: a file that first came while something was built, and changes with builds.
     pub(super) fn is_product(&mut self, change: &Change, since: std::time::Instant) -> bool {
         let building = self.making.is_some() || self.build_ended.is_some_and(|ended| since <= ended + NOTICE);
-        let writes = self.settings.build.as_ref().is_some_and(Plan::writes);
+        let writes = self.settings.build.as_ref().is_some_and(|plan| !plan.is_interpreted());
         let product = writes && building && (change.is_new || self.products.contains(&change.path));
         if product {
             tracing::debug!("built: {}", change.path.display());

@@ -1,9 +1,12 @@
 //! ES modules and TypeScript become one CommonJS file, by esbuild.
 
+use super::manifest;
 use crate::build::component::Component;
+use crate::build::digest::Digest;
 use crate::build::step::{self, Step};
 use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
+use serde_json::Value;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -23,13 +26,10 @@ pub fn is_needed(folder: &Path, script: &Path) -> Result<bool> {
         .ancestors()
         .skip(1)
         .take_while(|parent| parent.starts_with(folder))
-        .map(|parent| parent.join("package.json"))
+        .map(|parent| parent.join(manifest::NAME))
         .find(|path| path.is_file());
-    let Some(manifest) = nearest else { return Ok(false) };
-    let text = std::fs::read(&manifest).with_context(|| format!("cannot read {}", manifest.display()))?;
-    let manifest: serde_json::Value = serde_json::from_slice(&text)
-        .with_context(|| format!("{} is not valid", manifest.display()))
-        .map_err(Failure::usage)?;
+    let Some(nearest) = nearest else { return Ok(false) };
+    let manifest: Value = manifest::read(&nearest)?;
     Ok(manifest.get("type").is_some_and(|kind| kind == "module"))
 }
 
@@ -42,11 +42,10 @@ pub async fn make(
     out: &Path,
 ) -> Result<(PathBuf, String)> {
     // Two scripts of one folder may run side by side, and one may start while another is made.
-    let place = blake3::hash(script.as_os_str().as_encoded_bytes()).to_hex();
-    let out = &out.join(&place[..16]);
+    let out = &out.join(Digest::default().add(script.as_os_str().as_encoded_bytes()).name());
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
     let parent = script.parent().unwrap_or(folder).to_string_lossy();
-    let json = |text: &str| serde_json::Value::from(text).to_string();
+    let json = |text: &str| Value::from(text).to_string();
     let name = script.to_string_lossy();
     // The engine cannot see what becomes of its own async functions; of generators that do the same it can.
     let plain = ["async-await", "for-await", "async-generator"].map(|feature| format!("--supported:{feature}=false"));
@@ -78,16 +77,13 @@ pub async fn make(
         .with_context(|| format!("cannot write to {}", out.display()))?
         .into_temp_path();
     command.push(format!("--outfile={}", made.display()).into());
-    let mut whole: Vec<OsString> = vec!["env".into()];
-    if let Some(packages) = packages {
-        let mut variable = OsString::from("NODE_PATH=");
-        variable.push(packages);
-        whole.push(variable);
-    }
-    whole.extend(command);
+    let variables: Vec<_> = packages
+        .map(|packages| ("NODE_PATH", packages.as_os_str()))
+        .into_iter()
+        .collect();
     let step = Step {
-        command: &whole,
-        variables: &[],
+        command: &command,
+        variables: &variables,
         folder,
     };
     let status = step.start(false)?.ended().await?;

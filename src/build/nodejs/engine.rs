@@ -2,7 +2,10 @@
 //! projects, because it has none of their code.
 
 use crate::build::component::Component;
-use crate::build::toolchain::{self, Making, Work};
+use crate::build::digest::Digest;
+use crate::build::making::Making;
+use crate::build::toolchain;
+use crate::build::work::Work;
 use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
 use include_dir::{Dir, include_dir};
@@ -12,7 +15,9 @@ static GUEST: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/build/nodejs/guest
 
 /// The engine that is there, or a new one with packages from npm.
 pub async fn find_or_make(offline: bool) -> Result<Component> {
-    let place = toolchain::folder()?.join(format!("nodejs-{}", &digest()[..16]));
+    // By everything that it is made of.
+    let name = Digest::default().add_folder(&GUEST).name();
+    let place = toolchain::folder()?.join(format!("nodejs-{name}"));
     if let Some(engine) = Component::open(&place) {
         return Ok(engine);
     }
@@ -51,11 +56,4 @@ pub async fn npm(work: &Work, arguments: &[&str], making: &Making) -> Result<()>
     ];
     let command: Vec<OsString> = quiet.iter().chain(arguments).map(OsString::from).collect();
     work.step(&command, &[], making.path()).await.map(drop)
-}
-
-/// Of everything that the engine is made of.
-fn digest() -> String {
-    let mut hasher = blake3::Hasher::new();
-    toolchain::digest(&GUEST, &mut hasher);
-    hasher.finalize().to_hex().to_string()
 }

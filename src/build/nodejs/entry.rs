@@ -1,9 +1,10 @@
 //! What of a Node project is run: what `npm start` would, or the file that is usual.
 
+use super::manifest;
 use crate::build::Project;
 use crate::config;
 use crate::failure::{Failure, Result};
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -20,7 +21,7 @@ pub struct Entry {
     pub variables: Vec<(String, String)>,
 }
 
-/// The part of package.json that matters here (<https://docs.npmjs.com/cli/configuring-npm/package-json>).
+/// The part of package.json that matters here.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Manifest {
@@ -51,7 +52,12 @@ impl Entry {
             }
             return Ok(plain(script));
         }
-        let manifest = Entry::manifest(&project.folder)?;
+        let manifest = project.folder.join(manifest::NAME);
+        let manifest = if manifest.is_file() {
+            manifest::read(&manifest)?
+        } else {
+            Manifest::default()
+        };
         if let Some(start) = &manifest.scripts.start {
             return Entry::of_command(&project.folder, start).ok_or_else(|| {
                 let message = anyhow!("package.json starts with `{start}`, which is not `node FILE`");
@@ -68,17 +74,6 @@ impl Entry {
             );
             Failure::usage(message).hint(format!("name the file: `script` under `[nodejs]` in {}", config::NAME))
         })
-    }
-
-    fn manifest(folder: &Path) -> Result<Manifest> {
-        let path = folder.join("package.json");
-        if !path.is_file() {
-            return Ok(Manifest::default());
-        }
-        let text = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        serde_json::from_slice(&text)
-            .with_context(|| format!("{} is not valid", path.display()))
-            .map_err(Failure::usage)
     }
 
     /// `NAME=VALUE… node [OPTION…] FILE`.

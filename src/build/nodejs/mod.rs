@@ -6,6 +6,7 @@
 mod bundle;
 mod engine;
 mod entry;
+mod manifest;
 mod packages;
 
 use super::{Built, Program, Project};
@@ -30,7 +31,7 @@ pub struct Plan {
 
 /// Whether a folder is a Node project.
 pub fn is_here(folder: &Path) -> bool {
-    folder.join("package.json").is_file()
+    folder.join(manifest::NAME).is_file()
 }
 
 impl Plan {
@@ -54,15 +55,14 @@ impl Plan {
     pub async fn run(&self) -> Result<Built> {
         let engine = engine::find_or_make(self.offline).await?;
         let packages = packages::find_or_install(&self.folder, self.offline).await?;
-        let directory = |host: &Path, guest: &str| Directory {
-            host: host.to_owned(),
-            guest: guest.to_owned(),
-            read_only: true,
-        };
         let folder = self.folder.to_string_lossy().into_owned();
-        let mut directories = vec![directory(&self.folder, &folder)];
+        let mut directories = vec![Directory::read_only(&self.folder, &folder)];
         // Where Node looks last, coming from any file.
-        directories.extend(packages.as_deref().map(|packages| directory(packages, "/node_modules")));
+        directories.extend(
+            packages
+                .as_deref()
+                .map(|packages| Directory::read_only(packages, "/node_modules")),
+        );
         let main = if bundle::is_needed(&self.folder, &self.entry.script)? {
             let (folder, name) = bundle::make(
                 &engine,
@@ -72,7 +72,7 @@ impl Plan {
                 &self.out,
             )
             .await?;
-            directories.push(directory(&folder, bundle::PLACE));
+            directories.push(Directory::read_only(&folder, bundle::PLACE));
             name
         } else {
             self.entry.script.to_string_lossy().into_owned()

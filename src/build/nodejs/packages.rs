@@ -1,7 +1,10 @@
 //! A project's dependencies: its own node_modules, else installed once for each set into a folder of the cache.
 
 use super::engine::npm;
-use crate::build::toolchain::{Making, Work};
+use super::manifest;
+use crate::build::digest::Digest;
+use crate::build::making::Making;
+use crate::build::work::Work;
 use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
 use serde_json::Value;
@@ -11,14 +14,11 @@ const LOCK: &str = "package-lock.json";
 
 /// The folder of packages that the project does not have itself; none where it has, or needs none.
 pub async fn find_or_install(folder: &Path, offline: bool) -> Result<Option<PathBuf>> {
-    let manifest = folder.join("package.json");
+    let manifest = folder.join(manifest::NAME);
     if folder.join("node_modules").is_dir() || !manifest.is_file() {
         return Ok(None);
     }
-    let text = std::fs::read(&manifest).with_context(|| format!("cannot read {}", manifest.display()))?;
-    let whole: Value = serde_json::from_slice(&text)
-        .with_context(|| format!("{} is not valid", manifest.display()))
-        .map_err(Failure::usage)?;
+    let whole: Value = manifest::read(&manifest)?;
     let dependencies = whole.get("dependencies").and_then(Value::as_object);
     let Some(dependencies) = dependencies.filter(|dependencies| !dependencies.is_empty()) else {
         return Ok(None);
@@ -31,13 +31,12 @@ pub async fn find_or_install(folder: &Path, offline: bool) -> Result<Option<Path
         None => serde_json::json!({ "private": true, "dependencies": dependencies }),
     };
     let wanted = wanted.to_string();
-    let mut hasher = blake3::Hasher::new();
-    for part in [&wanted, lock.as_deref().unwrap_or_default(), &registry] {
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part.as_bytes());
-    }
-    let name = hasher.finalize().to_hex();
-    let place = crate::code::cache_folder_or_say()?.join("nodejs").join(&name[..16]);
+    let name = Digest::default()
+        .add(&wanted)
+        .add(lock.as_deref().unwrap_or_default())
+        .add(&registry)
+        .name();
+    let place = crate::code::cache_folder_or_say()?.join("nodejs").join(name);
     if !place.is_dir() {
         if offline {
             let message = anyhow!("the project's packages are not installed, and nothing may be fetched");
@@ -49,7 +48,7 @@ pub async fn find_or_install(folder: &Path, offline: bool) -> Result<Option<Path
             let path = making.path().join(name);
             std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
         };
-        write("package.json", &wanted)?;
+        write(manifest::NAME, &wanted)?;
         write(".npmrc", &registry)?;
         // No script of a package runs here: what they would build is native.
         match &lock {

@@ -5,13 +5,15 @@ use super::packages::{self, Packages};
 use super::requirements::Requirements;
 use super::toolchain::{COMPONENTIZE_PY, PYTHON, Toolchain, UV};
 use crate::build::component::{self, Component};
-use crate::build::toolchain::{self, Making, Work};
+use crate::build::digest::Digest;
+use crate::build::making::Making;
+use crate::build::work::Work;
 use crate::failure::Result;
 use anyhow::{Context, anyhow};
 use include_dir::{Dir, include_dir};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 /// The part of a guest in Python.
@@ -28,16 +30,24 @@ struct Told<'a> {
     native: &'a BTreeMap<String, String>,
 }
 
+/// What may be done on this machine to make one.
+#[derive(Clone, Copy)]
+pub struct May {
+    pub fetch: bool,
+    /// Build packages without a wheel, which runs their code.
+    pub build: bool,
+}
+
 /// The environment for a project's requirements.
-pub async fn find_or_make(project: &Path, requirements: &Requirements, offline: bool) -> Result<Component> {
+pub async fn find_or_make(project: &Path, requirements: &Requirements, may: May) -> Result<Component> {
     let folder = place(requirements)?;
     if let Some(environment) = Component::open(&folder) {
         return Ok(environment);
     }
-    let toolchain = Toolchain::find_or_install(offline).await?;
+    let toolchain = Toolchain::find_or_install(!may.fetch).await?;
     let making = Making::begin(&folder)?;
     let work = Work::begin("preparing Python and the project's packages".to_owned());
-    install(&work, &toolchain, project, requirements, making.path(), offline).await?;
+    install(&work, &toolchain, project, requirements, making.path(), may).await?;
     let packages = Packages::read(&making.path().join(SITE))?;
     componentize(&work, &toolchain, project, &packages, making.path()).await?;
     warn(making.path(), &packages);
@@ -48,15 +58,14 @@ pub async fn find_or_make(project: &Path, requirements: &Requirements, offline: 
 
 /// By everything that it depends on.
 fn place(requirements: &Requirements) -> Result<PathBuf> {
-    let mut hasher = blake3::Hasher::new();
-    let parts = [COMPONENTIZE_PY, UV, PYTHON, &requirements.text];
-    for part in parts {
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part.as_bytes());
-    }
-    toolchain::digest(&GUEST, &mut hasher);
-    let name = hasher.finalize().to_hex();
-    Ok(crate::code::cache_folder_or_say()?.join("python").join(&name[..16]))
+    let name = Digest::default()
+        .add(COMPONENTIZE_PY)
+        .add(UV)
+        .add(PYTHON)
+        .add(&requirements.text)
+        .add_folder(&GUEST)
+        .name();
+    Ok(crate::code::cache_folder_or_say()?.join("python").join(name))
 }
 
 async fn install(
@@ -65,9 +74,8 @@ async fn install(
     project: &Path,
     requirements: &Requirements,
     folder: &Path,
-    offline: bool,
+    may: May,
 ) -> Result<()> {
-    let builds = requirements.may_build;
     let site = folder.join(SITE);
     std::fs::create_dir(&site).with_context(|| format!("cannot make {}", site.display()))?;
     if requirements.is_empty() {
@@ -89,11 +97,11 @@ async fn install(
     command.extend(["--system-certs", "--link-mode", "copy", "--no-progress", "--python"].map(OsString::from));
     command.push(toolchain.python().into());
     command.extend(["--target".into(), site.into_os_string()]);
-    if offline {
+    if !may.fetch {
         command.push("--offline".into());
     }
     // To build a package is to run its code, here and not in a guest.
-    if !builds {
+    if !may.build {
         command.extend(["--only-binary", ":all:"].map(OsString::from));
     }
     for file in &requirements.files {
@@ -102,7 +110,7 @@ async fn install(
     command.extend(requirements.packages.iter().map(OsString::from));
     let said = work.step(&command, &[], project).await.map_err(|failure| {
         let text = failure.error.to_string();
-        if builds || !(text.contains("wheel") || text.contains("building")) {
+        if may.build || !(text.contains("wheel") || text.contains("building")) {
             return failure;
         }
         failure.hint(
@@ -152,7 +160,7 @@ async fn componentize(
     command.extend(words.map(OsString::from));
     command.push(component::NAME.into());
     // Otherwise it takes in what is installed for the Python of this machine.
-    let none = [("VIRTUAL_ENV", "/nonexistent")];
+    let none = [("VIRTUAL_ENV", OsStr::new("/nonexistent"))];
     work.step(&command, &none, folder).await.map_err(|mut failure| {
         // It adds the stack of its own code.
         let text = failure.error.to_string();

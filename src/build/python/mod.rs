@@ -13,6 +13,7 @@ use super::{Built, Program, Project};
 use crate::failure::Result;
 use crate::settings::Directory;
 use entry::Entry;
+use environment::May;
 use requirements::Requirements;
 use std::path::{Path, PathBuf};
 
@@ -27,7 +28,6 @@ pub struct Plan {
     /// The project; the guest sees it by the same name, so that tracebacks have the user's own paths.
     pub folder: PathBuf,
     entry: Entry,
-    requirements: Requirements,
     offline: bool,
     may_build: bool,
 }
@@ -48,10 +48,11 @@ pub fn says_so(folder: &Path) -> bool {
 impl Plan {
     pub fn of(project: &Project) -> Result<Plan> {
         let config = project.file.map(|file| &file.config.python);
+        // That they can be read; what they are is asked at each build.
+        Requirements::find(&project.folder)?;
         Ok(Plan {
             folder: project.folder.clone(),
             entry: Entry::find(project, config)?,
-            requirements: Requirements::find(&project.folder)?,
             offline: project.offline,
             may_build: config.is_some_and(|config| config.build_packages),
         })
@@ -62,24 +63,20 @@ impl Plan {
     }
 
     pub async fn run(&self) -> Result<Built> {
-        // They may be others than when the plan was made.
-        let requirements = Requirements::find(&self.folder)?;
-        let mut needs = requirements.and_servers(&self.entry);
-        needs.may_build = self.may_build;
-        let environment = environment::find_or_make(&self.folder, &needs, self.offline).await?;
-        let directory = |host: &Path, guest: &str| Directory {
-            host: host.to_owned(),
-            guest: guest.to_owned(),
-            read_only: true,
+        let requirements = Requirements::find(&self.folder)?.and_servers(&self.entry);
+        let may = May {
+            fetch: !self.offline,
+            build: self.may_build,
         };
+        let environment = environment::find_or_make(&self.folder, &requirements, may).await?;
         let folder = self.folder.to_string_lossy();
         Ok(Built {
             artifact: environment.path(),
             digest: Some(environment.digest),
             program: Some(Program {
                 directories: vec![
-                    directory(&environment.folder, ENVIRONMENT),
-                    directory(&self.folder, &folder),
+                    Directory::read_only(&environment.folder, ENVIRONMENT),
+                    Directory::read_only(&self.folder, &folder),
                 ],
                 variables: vec![(PLAN.to_owned(), self.entry.told(&folder))],
             }),

@@ -16,8 +16,6 @@ pub struct Requirements {
     /// Files as `uv pip install -r` takes them.
     pub files: Vec<PathBuf>,
     pub packages: Vec<String>,
-    /// Packages without a wheel may be built, on this machine.
-    pub may_build: bool,
     /// Everything that the files say, by which they are told apart.
     pub text: String,
 }
@@ -37,7 +35,6 @@ impl Requirements {
             return Ok(Requirements {
                 files: vec![file],
                 packages: Vec::new(),
-                may_build: false,
                 text,
             });
         }
@@ -61,7 +58,6 @@ impl Requirements {
             .collect();
         Ok(Requirements {
             files: Vec::new(),
-            may_build: false,
             text: packages.join("\n"),
             packages,
         })

@@ -1,6 +1,8 @@
 //! What makes components of Python: componentize-py, and uv for the dependencies. Both are pinned.
 
-use crate::build::toolchain::{self, Making, Work};
+use crate::build::making::Making;
+use crate::build::toolchain;
+use crate::build::work::Work;
 use crate::failure::{Failure, Result};
 use anyhow::anyhow;
 use std::ffi::OsString;

@@ -1,0 +1,32 @@
+//! Names for folders of the cache, by everything that is in them.
+
+use include_dir::Dir;
+
+/// What a name is made of, part by part.
+#[derive(Default)]
+pub struct Digest(blake3::Hasher);
+
+impl Digest {
+    /// With its length, so that two parts are not one.
+    pub fn add(mut self, part: impl AsRef<[u8]>) -> Digest {
+        let part = part.as_ref();
+        self.0.update(&(part.len() as u64).to_le_bytes());
+        self.0.update(part);
+        self
+    }
+
+    /// Every file of a folder, with its name.
+    pub fn add_folder(self, folder: &Dir<'_>) -> Digest {
+        let named = folder.files().fold(self, |digest, file| {
+            digest
+                .add(file.path().as_os_str().as_encoded_bytes())
+                .add(file.contents())
+        });
+        folder.dirs().fold(named, Digest::add_folder)
+    }
+
+    /// Short enough for a path, and long enough that two are never the same by chance.
+    pub fn name(&self) -> String {
+        self.0.finalize().to_hex()[..16].to_owned()
+    }
+}

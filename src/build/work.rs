@@ -1,0 +1,70 @@
+//! Steps that take a while and say little.
+
+use super::step::{self, Step};
+use crate::failure::{Failure, Result};
+use crate::spinner;
+use anyhow::anyhow;
+use indicatif::{HumanDuration, ProgressBar};
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Runs them: a spinner on a terminal, one line at the end, and all that
+/// was said when it fails.
+pub struct Work {
+    what: String,
+    spinner: ProgressBar,
+    started: Instant,
+}
+
+impl Work {
+    pub fn begin(what: String) -> Work {
+        let spinner = spinner::start(what.clone());
+        Work {
+            what,
+            spinner,
+            started: Instant::now(),
+        }
+    }
+
+    /// One step; returns what it wrote.
+    pub async fn step(&self, command: &[OsString], variables: &[(&str, &OsStr)], folder: &Path) -> Result<String> {
+        tracing::debug!("runs: {}", command.join(OsStr::new(" ")).display());
+        // Both streams into one pipe, in order.
+        let mut whole: Vec<OsString> = ["sh", "-c", "exec \"$@\" 2>&1", "sh"].map(OsString::from).to_vec();
+        whole.extend_from_slice(command);
+        let step = Step {
+            command: &whole,
+            variables,
+            folder,
+        };
+        let (text, status) = step.start(true)?.output().await?;
+        if status.success() {
+            return Ok(text);
+        }
+        Err(Failure::usage(anyhow!(
+            "{} failed ({}):\n{}",
+            self.what,
+            step::describe(status),
+            text.trim_end()
+        )))
+    }
+
+    /// Says that it is done.
+    pub fn done(self) {
+        self.spinner.finish_and_clear();
+        let time = self.started.elapsed();
+        let shown = if time < Duration::from_secs(60) {
+            format!("{:.1} s", time.as_secs_f64())
+        } else {
+            HumanDuration(time).to_string()
+        };
+        tracing::info!("{}: done in {shown}", self.what);
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        self.spinner.finish_and_clear();
+    }
+}

@@ -81,19 +81,7 @@ fn a_program_has_what_it_expects() {
         let (run, address) = start(&path, 8000, &["--env", "GREETING=hello", "--", "one", "two"]);
         let mut answer = json(address, "/");
         numbers.push(answer["random"].take());
-        assert_eq!(
-            answer,
-            serde_json::json!({
-                "count": 1,
-                "arguments": ["one", "two"],
-                "script": path.join("app.py"),
-                "variable": "hello",
-                "folder": path,
-                "file": "some data",
-                "word": "own module",
-                "random": null,
-            })
-        );
+        assert_eq!(answer, program::world(&path, "app.py"));
         assert_eq!(json(address, "/")["count"], 2, "its state is kept");
         // A thread of its own that waits for work, and a body that comes in pieces.
         for count in 1..=3 {
@@ -125,21 +113,7 @@ fn a_module_is_run() {
 fn a_slow_request_does_not_stop_the_others() {
     let folder = project("plain");
     let (run, address) = start(folder.path(), 8000, &[]);
-    let started = Instant::now();
-    let slow: Vec<_> = (0..3)
-        .map(|_| std::thread::spawn(move || get(address, "/slow").0))
-        .collect();
-    std::thread::sleep(Duration::from_millis(300));
-    for _ in 0..20 {
-        assert_eq!(get(address, "/").0, 200);
-    }
-    let quick = started.elapsed();
-    assert!(quick < Duration::from_secs(2), "{quick:?}");
-    for slow in slow {
-        assert_eq!(slow.join().unwrap(), 200);
-    }
-    // They slept at the same time.
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    program::slow_requests_stop_nobody(address, Duration::from_secs(5));
     run.stop();
 }
 

@@ -123,3 +123,36 @@ pub fn edits_are_live(file: &Path, word: &str, serves: impl Fn(&str) -> bool) {
     println!("edit to live: {times:?}");
     assert!(times[2] < Duration::from_millis(1500), "{times:?}");
 }
+
+/// What both languages' programs answer to their first request, and to `one two` as arguments; random numbers apart.
+pub fn world(folder: &Path, script: &str) -> serde_json::Value {
+    serde_json::json!({
+        "count": 1,
+        "arguments": ["one", "two"],
+        "script": folder.join(script),
+        "variable": "hello",
+        "folder": folder,
+        "file": "some data",
+        "word": "own module",
+        "random": null,
+    })
+}
+
+/// While three requests sleep for two seconds, others are answered; and they sleep at the same time.
+#[track_caller]
+pub fn slow_requests_stop_nobody(address: SocketAddr, all: Duration) {
+    let started = Instant::now();
+    let slow: Vec<_> = (0..3)
+        .map(|_| std::thread::spawn(move || get(address, "/slow").0))
+        .collect();
+    std::thread::sleep(Duration::from_millis(300));
+    for _ in 0..20 {
+        assert_eq!(get(address, "/").0, 200);
+    }
+    let quick = started.elapsed();
+    assert!(quick < Duration::from_secs(2), "{quick:?}");
+    for slow in slow {
+        assert_eq!(slow.join().unwrap(), 200);
+    }
+    assert!(started.elapsed() < all, "{:?}", started.elapsed());
+}

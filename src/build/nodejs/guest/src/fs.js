@@ -333,6 +333,26 @@ class FileHandle extends EventEmitter {
 promises.open = async (path, flags) => new FileHandle(sync.open(path, flags));
 fs.promises = promises;
 
+// Opens a stream's file, unless it has one, in a turn of its own.
+function openLater(stream, done, check) {
+  if (stream.fd !== null) return done();
+  setImmediate(() => {
+    try {
+      stream.fd = sync.open(stream.path, stream.flags);
+      check(stream.fd);
+    } catch (e) {
+      return done(e);
+    }
+    done();
+    stream.emit('open', stream.fd);
+    stream.emit('ready');
+  });
+}
+function letGo(stream) {
+  if (stream.fd !== null) swallow(() => sync.close(stream.fd));
+  stream.fd = null;
+}
+
 export class ReadStream extends Readable {
   constructor(path, options = {}) {
     if (typeof options === 'string') options = { encoding: options };
@@ -346,17 +366,8 @@ export class ReadStream extends Readable {
     this.flags = options.flags ?? 'r';
   }
   _construct(done) {
-    if (this.fd !== null) return done();
-    setImmediate(() => {
-      try {
-        this.fd = sync.open(this.path, this.flags);
-        if (sync.fstat(this.fd).isDirectory()) throw failure('is-directory', 'read');
-      } catch (e) {
-        return done(e);
-      }
-      done();
-      this.emit('open', this.fd);
-      this.emit('ready');
+    openLater(this, done, (fd) => {
+      if (sync.fstat(fd).isDirectory()) throw failure('is-directory', 'read');
     });
   }
   _read(n) {
@@ -377,8 +388,7 @@ export class ReadStream extends Readable {
     });
   }
   _destroy(e, done) {
-    if (this.fd !== null) swallow(() => sync.close(this.fd));
-    this.fd = null;
+    letGo(this);
     done(e);
   }
   close(done) {
@@ -396,17 +406,7 @@ export class WriteStream extends Writable {
     this.bytesWritten = 0;
   }
   _construct(done) {
-    if (this.fd !== null) return done();
-    setImmediate(() => {
-      try {
-        this.fd = sync.open(this.path, this.flags);
-      } catch (e) {
-        return done(e);
-      }
-      done();
-      this.emit('open', this.fd);
-      this.emit('ready');
-    });
+    openLater(this, done, () => {});
   }
   _write(chunk, encoding, done) {
     try {
@@ -417,8 +417,7 @@ export class WriteStream extends Writable {
     done();
   }
   _destroy(e, done) {
-    if (this.fd !== null) swallow(() => sync.close(this.fd));
-    this.fd = null;
+    letGo(this);
     done(e);
   }
   close(done) {

@@ -447,7 +447,7 @@ class Connection {
     this.held = false;
     this.gone = false;
     this.answered = 0;
-    this.idle = setTimeout(() => this.late(), server.headersTimeout || 60000).unref();
+    this.limit(server.headersTimeout || 60000);
     socket._sink = (chunk) => this.data(chunk);
     socket.on('error', (e) => {
       if (!this.server.emit('clientError', e, socket)) socket.destroy(e);
@@ -501,6 +501,12 @@ class Connection {
     }
   }
 
+  // How long the client may take from now for what is next.
+  limit(ms, late = () => this.late()) {
+    clearTimeout(this.idle);
+    this.idle = setTimeout(late, ms).unref();
+  }
+
   data(chunk) {
     if (chunk === null) {
       if (this.res && !this.res.writableFinished) this.abort();
@@ -510,8 +516,7 @@ class Connection {
     const begins = !this.buf?.length;
     this.buf = begins ? chunk : Buffer.concat([this.buf, chunk]);
     if (begins && this.state === HEAD) {
-      clearTimeout(this.idle);
-      this.idle = setTimeout(() => this.late(), this.server.headersTimeout).unref();
+      this.limit(this.server.headersTimeout);
     }
     try {
       this.parse();
@@ -680,7 +685,7 @@ class Connection {
     res._onDone = () => this.answeredOne(req, res);
 
     const hasBody = coding !== null || length > 0;
-    if (hasBody && server.requestTimeout > 0) this.idle = setTimeout(() => this.refuse({ status: 408 }), server.requestTimeout).unref();
+    if (hasBody && server.requestTimeout > 0) this.limit(server.requestTimeout, () => this.refuse({ status: 408 }));
     if (hasBody) {
       this.left = length ?? 0;
       this.state = coding !== null ? SIZE : FIXED;
@@ -744,7 +749,7 @@ class Connection {
   next() {
     this.req = this.res = null;
     this.state = HEAD;
-    this.idle = setTimeout(() => this.late(), this.buf?.length ? this.server.headersTimeout : this.server.keepAliveTimeout || 60000).unref();
+    this.limit(this.buf?.length ? this.server.headersTimeout : this.server.keepAliveTimeout || 60000);
     if (!this.server.listening) return this.socket.destroySoon();
     if (this.buf?.length) {
       try {

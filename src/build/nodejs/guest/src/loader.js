@@ -4,7 +4,6 @@ import { isGiven, sync as files } from './fs.js';
 import { builtin, builtins } from './builtins.js';
 import { claim } from './stack.js';
 import process from './process.js';
-import { hrtimeNs } from './loop.js';
 
 const cache = Object.create(null);
 const packages = new Map(); // directory -> its package.json, or null
@@ -181,9 +180,7 @@ export class Module {
 function load(name, parent) {
   const own = builtin(name);
   if (own !== undefined) return own;
-  const t = hrtimeNs();
   const file = resolve(name, parent.path);
-  spent.find += hrtimeNs() - t;
   const inner = builtin(file);
   if (inner !== undefined) return inner;
   const had = cache[file];
@@ -213,10 +210,7 @@ export function makeRequire(module) {
 }
 
 function run(module, file) {
-  const t0 = hrtimeNs();
   let source = files.readFile(file, 'utf8');
-  spent.read += hrtimeNs() - t0;
-  spent.files++;
   if (source.charCodeAt(0) === 0xfeff) source = source.slice(1);
   if (file.endsWith('.json')) {
     try {
@@ -229,7 +223,6 @@ function run(module, file) {
     if (source.startsWith('#!')) source = '//' + source;
     if (file.endsWith('.mjs') || (!file.endsWith('.cjs') && scope(module.path)?.type === 'module')) throw Object.assign(new Error(`${file} is an ES module: it has to be bundled first (esbuild --bundle --format=cjs --platform=node)`), { code: 'ERR_REQUIRE_ESM' });
     let wrapper;
-    const t1 = hrtimeNs();
     const pad = claim(file, source);
     try {
       wrapper = new Function('exports', 'require', 'module', '__filename', '__dirname', pad + source);
@@ -237,14 +230,12 @@ function run(module, file) {
       if (e instanceof SyntaxError) e.message += ` (in ${file})`;
       throw e;
     }
-    spent.compile += hrtimeNs() - t1;
     wrapper.call(module.exports, module.exports, makeRequire(module), module, file, module.path);
   }
   module.loaded = true;
 }
 
 let main;
-export const spent = { find: 0, read: 0, compile: 0, files: 0 };
 export function runMain(file) {
   const at = asFile(file) ?? asDirectory(file);
   if (!at) throw Object.assign(new Error(`Cannot find module '${file}'`), { code: 'MODULE_NOT_FOUND' });

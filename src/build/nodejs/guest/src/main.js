@@ -9,10 +9,10 @@ import stream from 'readable-stream';
 import console from './console.js';
 import process, { boot as bootProcess, fatal, writeOut, writeErr } from './process.js';
 import { boot as bootBuiltins } from './builtins.js';
-import { enter, settle, onUncaught, hrtimeNs } from './loop.js';
+import { enter, settle, onUncaught } from './loop.js';
 import { install } from './stack.js';
 import { install as installPromise } from './promise.js';
-import { runMain, spent } from './loader.js';
+import { runMain } from './loader.js';
 import { normal } from './fs.js';
 
 const { Writable, Readable } = stream;
@@ -43,8 +43,6 @@ function reseed() {
   };
 }
 
-const ms = (ns) => `${(ns / 1e6).toFixed(1)} ms`;
-
 export const run = {
   async run() {
     onUncaught(fatal);
@@ -61,9 +59,7 @@ export const run = {
     process.argv = ['/usr/bin/node', entry && normal(entry), ...args.slice(1)];
     enter(() => {
       if (!entry) throw new Error('no program: WASMRUN_MAIN is its path');
-      const t = hrtimeNs();
       runMain(normal(entry));
-      if (process.env.WASMRUN_TRACE) writeErr(`loaded in ${ms(hrtimeNs() - t)}: ${spent.files} files, find ${ms(spent.find)}, read ${ms(spent.read)}, compile ${ms(spent.compile)}\n`);
     });
     settle();
     await new Promise(() => {}); // process.exit ends the guest

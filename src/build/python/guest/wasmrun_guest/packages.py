@@ -19,7 +19,6 @@ _WITH = {
     "werkzeug": ("werkzeug.serving",),
     "anyio": ("anyio._backends._asyncio", "anyio.to_thread"),
     "uvicorn": ("uvicorn.loops.asyncio", "uvicorn.protocols.http.h11_impl", "uvicorn.lifespan.on", "uvicorn.logging", "uvicorn.protocols.websockets.auto"),
-    "bottle": ("bottle",),
     "jinja2": ("jinja2.ext", "jinja2.debug"),
 }
 

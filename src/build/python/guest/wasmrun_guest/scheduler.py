@@ -108,8 +108,8 @@ class Scheduler:
                         return True
                     if deadline is not None and time.monotonic() >= deadline:
                         break
-                if left == 0 and not fired:
-                    return bool(done is not None and done())
+                if left == 0:
+                    return is_over()
         finally:
             self.depth -= 1
             self.held = held

@@ -9,11 +9,10 @@ import io
 import re
 import selectors
 import socketserver
-import threading
 
 from . import sockets
 from .scheduler import DEPTH, READ, WRITE, in_context, scheduler
-from .threads import as_thread, logical_thread
+from .threads import as_thread, end, logical_thread
 
 # Requests with longer bodies are handed over before they are whole, in bytes.
 WHOLE = 1 << 20
@@ -368,7 +367,7 @@ def _shutdown(self):
         self._BaseServer__shutdown_request = True
         return
     self._wasmrun_thread = None
-    thread._wasmrun_end()
+    end(thread)
     self._BaseServer__is_shut_down.set()
 
 
@@ -404,16 +403,10 @@ def _select(original):
     return select
 
 
-def _end(self):
-    self._done = True
-    threading._active.pop(self._ident, None)
-
-
 def install():
     socketserver.BaseRequestHandler.__init__ = _handler_init
     socketserver.ThreadingMixIn.process_request = _process_request
     socketserver.ThreadingMixIn._wasmrun_serve_aside = _serve_aside
     socketserver.BaseServer.serve_forever = _serve_forever
     socketserver.BaseServer.shutdown = _shutdown
-    threading.Thread._wasmrun_end = _end
     selectors.DefaultSelector.select = _select(selectors.DefaultSelector.select)

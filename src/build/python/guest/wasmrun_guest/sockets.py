@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import os
 import socket
 import _socket
 
@@ -134,8 +135,6 @@ def _getaddrinfo(host, port, family=0, type=0, proto=0, flags=0):
 def _connect(self, address):
     error = _connect_ex(self, address)
     if error:
-        import os
-
         raise OSError(error, os.strerror(error))
 
 

@@ -1,5 +1,6 @@
 """What every start does: it makes the snapshot a process of its own, and runs the program."""
 
+import atexit
 import builtins
 import importlib
 import io
@@ -8,6 +9,7 @@ import random
 import runpy
 import sys
 import threading
+import time
 import traceback
 import types
 
@@ -80,8 +82,6 @@ def fresh(folder):
     for stream in (sys.stdout, sys.stderr):
         # A line shows when it is written.
         stream.reconfigure(line_buffering=True)
-    import time
-
     if "TZ" in os.environ:
         time.tzset()
 
@@ -203,6 +203,4 @@ def end_threads():
             thread.join()
     while scheduler.scheduler.ready:
         scheduler.scheduler.ready.popleft()()
-    import atexit
-
     atexit._run_exitfuncs()

@@ -143,8 +143,13 @@ def _run(thread):
             threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), thread)))
         finally:
             if thread._done is None:
-                threading._active.pop(thread._ident, None)
-                thread._done = True
+                end(thread)
+
+
+def end(thread):
+    """Marks it as over."""
+    thread._done = True
+    threading._active.pop(thread._ident, None)
 
 
 def _start(self):

@@ -363,6 +363,52 @@ fn the_settings_are_applied_while_it_runs() {
 }
 
 #[test]
+fn limits_are_applied_while_it_runs() {
+    let project = Project::new(Kind::Http);
+    let file = project.folder.path().join(".wasmrun.toml");
+    let limits = |connections: usize| {
+        std::fs::write(&file, format!("[network]\nmax-connections = {connections}\n")).unwrap();
+    };
+    limits(1);
+    let (mut run, address) = project.watch(&[]);
+    let mut kept = KeepAlive::open(address);
+    assert_eq!(kept.get(), Ok(1));
+    let waiting = std::thread::spawn(move || version(address));
+    run.wait_for("1 connections are open, which is the limit");
+    limits(2);
+    assert_eq!(waiting.join().unwrap(), Ok(1));
+    assert_eq!(kept.get(), Ok(1));
+    drop(kept);
+    run.stop();
+}
+
+#[test]
+fn who_waits_for_a_guest_does_so_as_long_as_the_settings_say_now() {
+    let project = Project::new(Kind::Tcp);
+    let file = project.folder.path().join(".wasmrun.toml");
+    let (mut run, _) = project.watch(&[]);
+    let free = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let text = format!(
+        "[network]\nconnect-timeout = \"1s\"\nforwards = [\"{}:9090\"]\n",
+        free.port()
+    );
+    std::fs::write(&file, text).unwrap();
+    eventually("the forward is there", || std::net::TcpStream::connect(free).is_ok());
+    let began = std::time::Instant::now();
+    assert!(version(free).is_err());
+    let waited = began.elapsed();
+    assert!(
+        (Duration::from_millis(900)..Duration::from_secs(15)).contains(&waited),
+        "{waited:?}"
+    );
+    run.wait_for("a connection waited 1s for guest:9090 and was closed: nothing listens there");
+    run.stop();
+}
+
+#[test]
 fn a_guest_of_another_name_takes_over_when_the_settings_name_it() {
     let project = Project::new(Kind::Http);
     let file = project.folder.path().join(".wasmrun.toml");

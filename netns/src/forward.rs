@@ -243,6 +243,11 @@ impl Forwarder {
         self.ask(|done| Command::Accept(forward.id, true, done));
     }
 
+    /// Sets other bounds from here on; who waits already does so as long as was said then. The number of workers stays.
+    pub fn limit(&self, limits: Limits) {
+        self.tell(|| Command::Limit(limits));
+    }
+
     /// Sends new connections, and those that wait, to `target`. Connections already made stay where they are.
     pub fn retarget(&self, forward: &Forward, target: Option<Arc<Target>>) {
         *forward.target.lock().unwrap_or_else(PoisonError::into_inner) = target;

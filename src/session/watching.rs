@@ -145,9 +145,9 @@ impl Session {
         tracing::info!("the settings have changed");
         let limits = |settings: &Settings| (settings.connect_timeout, settings.udp_idle, settings.max_connections);
         if limits(&old) != limits(new) {
-            tracing::warn!(
-                "`connect-timeout`, `udp-idle` and `max-connections` are taken in at the next start of wasmrun"
-            );
+            let limits = super::limits(new, new.mappings.len());
+            self.connections = limits.connections;
+            self.forwards.limit(limits);
         }
         let old_ports = self.forwards.guest_ports_in_order();
         self.forwards.change(&self.settings.mappings);
@@ -186,7 +186,7 @@ fn what_a_guest_gets(settings: &Settings) -> impl PartialEq {
         settings.memory,
         settings.stdin,
         settings.listeners,
-        settings.adopts(),
+        settings.adopts().then_some(settings.max_connections),
     )
 }
 

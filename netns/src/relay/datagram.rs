@@ -93,7 +93,8 @@ pub(super) struct Datagrams {
     outers: Slab<Outer>,
     flows: Slab<Flow>,
     known: HashMap<Key, usize>,
-    idle: Duration,
+    /// How long a flow may be quiet.
+    pub(super) idle: Duration,
     /// Made for the first forward.
     buffers: Vec<Vec<u8>>,
     next_sweep: Option<Instant>,

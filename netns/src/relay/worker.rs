@@ -46,6 +46,7 @@ pub(crate) enum Command {
     /// Accept, or leave that to who has been lent the listeners.
     Accept(u64, bool, Sender<()>),
     Wake(u64),
+    Limit(Limits),
     Abort(Arc<Target>, Sender<()>),
     Stop,
 }
@@ -313,6 +314,13 @@ impl Worker {
                 self.watch_flows();
                 let waiting = self.keys(|c| c.forward.id() == id && matches!(c.phase, Phase::Waiting { .. }));
                 waiting.into_iter().for_each(|key| self.attempt(key));
+            }
+            Command::Limit(limits) => {
+                // Which worker accepts for whom follows from their number.
+                let workers = self.settings.limits.workers;
+                self.settings.limits = Limits { workers, ..limits };
+                self.datagrams.idle = limits.udp_idle;
+                self.limit_told = false;
             }
             Command::Abort(target, _done) => {
                 self.datagrams.abort(&target);

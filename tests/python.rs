@@ -210,7 +210,9 @@ fn hostile_clients_end_nothing() {
 }
 
 fn a_server_in_a_thread_leaves_the_main_program() {
+    // It looks like an application that something else is to serve.
     let text = "import threading, time\nfrom http.server import *\n\
+        app = type('App', (), {'wsgi_app': None, '__call__': None})()\n\
         server = ThreadingHTTPServer(('', 8000), SimpleHTTPRequestHandler)\n\
         thread = threading.Thread(target=server.serve_forever)\nthread.start()\ntime.sleep(0.1)\n\
         print('on', thread.is_alive())\nserver.shutdown()\nthread.join()\nprint('off', thread.is_alive())\n";
@@ -222,6 +224,7 @@ fn a_server_in_a_thread_leaves_the_main_program() {
         "{}",
         said.stderr
     );
+    assert!(!said.stderr.contains("ended without serving"), "{}", said.stderr);
 }
 
 fn modules_of_the_project_come_first() {
@@ -337,6 +340,15 @@ fn what_is_wrong_with_a_program_is_said() {
     );
     assert_eq!(run("import sys\nsys.exit(3)\n"), (Some(3), String::new()));
     assert_eq!(run("raise SystemExit('no more')\n"), (Some(1), "no more\n".to_owned()));
+    assert_eq!(
+        run("class App:\n    wsgi_app = __call__ = print\n\napp = App()\n"),
+        (
+            Some(0),
+            "app.py ended without serving; to have `app` served, write `wsgi = \"app:app\"` under [python] in \
+             .wasmrun.toml\n"
+                .to_owned()
+        )
+    );
     let folder = support::folder();
     for name in ["one.py", "two.py"] {
         std::fs::write(folder.path().join(name), "").unwrap();

@@ -13,6 +13,8 @@ _base = _socket.socket
 _timeouts = {}
 # Connections that wait to be accepted.
 _BACKLOG = 1024
+# Whether this program has served, or tried to.
+listened = False
 _AGAIN = (BlockingIOError, InterruptedError)
 _PENDING = (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY)
 
@@ -114,6 +116,8 @@ def _setsockopt(self, level, name, *value):
 
 def _listen(self, backlog=_BACKLOG):
     # socketserver asks for 5. Whoever comes while the queue is full tries again after a whole second.
+    global listened
+    listened = True
     _base.listen(self, max(backlog, _BACKLOG))
 
 

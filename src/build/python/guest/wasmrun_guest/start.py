@@ -15,11 +15,10 @@ import types
 
 from wit_world.imports import exit
 
-from . import packages, scheduler
+from . import packages, scheduler, sockets
 
 # What the command says to the program: how it is run, and what.
 PLAN = "WASMRUN_PYTHON"
-_listened = False
 # Modules without which nothing here runs: a project's own of the same name cannot take their place.
 _needed = set()
 
@@ -125,12 +124,8 @@ def run_script(script, folder):
     with io.open_code(script) as file:
         code = compile(file.read(), script, "exec", dont_inherit=True)
     exec(code, module.__dict__)
-    if not is_service():
+    if not sockets.listened:
         hint(module, script)
-
-
-def is_service():
-    return _listened
 
 
 def hint(module, script):

@@ -237,7 +237,7 @@ impl Language {
 pub enum ForwardPath {
     /// adopt, but with --watch splice
     Auto,
-    /// The guest accepts them itself, where it can: wasip1 modules, and wasi:http without wasi:sockets
+    /// The guest accepts them itself, where it can: wasip1, wasi:http without sockets, wasi:sockets 0.2
     Adopt,
     /// Through a relay
     Splice,

@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, Result};
 use crate::output::{Ends, Output};
-use crate::protocol::{self, Bind, GUEST, Launch, Message, Order, Task};
+use crate::protocol::{self, Adopts, Bind, GUEST, Launch, Message, Order, Task};
 use anyhow::Context;
 use netns::{SocketFactory, Target, passing};
 use rustix::net::RecvFlags;
@@ -40,8 +40,8 @@ pub struct Start {
     /// None: no isolation.
     pub binds: Option<Vec<Bind>>,
     pub stdin: bool,
-    /// It accepts from listeners of the host, so many connections at once.
-    pub adopts: Option<usize>,
+    /// It accepts from listeners of the host.
+    pub adopts: Option<Adopts>,
 }
 
 impl Generation {

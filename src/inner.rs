@@ -3,9 +3,9 @@
 //! Both are this binary again, told apart by a hidden first argument, and single-threaded until the jail stands.
 
 use crate::failure::{FAILED, TRAPPED};
-use crate::protocol::{self, Bind, Inside, Job, JobDone, Launch, Message, Order, Task};
+use crate::protocol::{self, Adopts, Bind, Inside, Job, JobDone, Launch, Message, Order, Task};
 use anyhow::{Context, Result, anyhow};
-use netns::jail::{self, JailError};
+use netns::jail::{self, JailError, Sockets};
 use runtime::{Adoption, Attempt, Compiler, Counts, Events, Guest, Outcome, Stop};
 use rustix::net::RecvFlags;
 use rustix::process::{Signal, set_parent_process_death_signal};
@@ -108,13 +108,15 @@ fn enter(launch: &Launch, factory: Option<OwnedFd>) -> Result<Vec<OwnedFd>, Jail
         set_parent_process_death_signal(Some(Signal::KILL)).map_err(|errno| JailError::Process(errno.into()))?;
         return Ok(Vec::new());
     };
-    let listens = match &launch.task {
-        Task::Run(guest) if launch.adopts.is_some() => Some(guest.ports.clone()),
-        _ => None,
+    let (sockets, listens) = match (&launch.task, launch.adopts) {
+        (_, Some(adopts)) if adopts.makes_sockets => (Sockets::Brokered, Vec::new()),
+        (Task::Run(guest), Some(_)) => (Sockets::Given, guest.ports.clone()),
+        _ => (Sockets::Own, Vec::new()),
     };
     let plan = jail::Plan {
         supervisor: launch.supervisor,
         binds: binds.iter().map(Bind::to_jail).collect(),
+        sockets,
         listens,
     };
     jail::enter(&plan, factory)
@@ -132,7 +134,7 @@ impl Bind {
     }
 }
 
-fn run_guest(guest: Guest, adopts: Option<usize>, listeners: Vec<OwnedFd>, channel: Arc<OwnedFd>) -> Result<u8> {
+fn run_guest(guest: Guest, adopts: Option<Adopts>, listeners: Vec<OwnedFd>, channel: Arc<OwnedFd>) -> Result<u8> {
     let stop = Stop::default();
     let events: Events = {
         let channel = channel.clone();
@@ -149,7 +151,7 @@ fn run_guest(guest: Guest, adopts: Option<usize>, listeners: Vec<OwnedFd>, chann
         })
     };
     let listeners = guest.ports.iter().copied().zip(listeners).collect();
-    let adoption = Adoption::new(adopts.unwrap_or(0), listeners, events.clone());
+    let adoption = Adoption::new(adopts.map_or(0, |adopts| adopts.connections), listeners, events.clone());
     let orders = {
         let (channel, stop, adoption) = (channel.clone(), stop.clone(), adoption.clone());
         move || obey(&channel, &stop, &adoption)

@@ -27,11 +27,20 @@ const TEXT: usize = 8 * 1024;
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Launch {
     pub supervisor: i32,
-    /// The process accepts from listeners of the host, so many connections at once. None: it never gets any.
-    pub adopts: Option<usize>,
+    /// The process accepts from listeners of the host. None: it never gets any.
+    pub adopts: Option<Adopts>,
     /// None: no isolation.
     pub binds: Option<Vec<Bind>>,
     pub task: Task,
+}
+
+/// How a guest accepts from listeners of the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adopts {
+    /// At most so many at once.
+    pub connections: usize,
+    /// It makes sockets of its own, with init's help; otherwise its listeners are made for it.
+    pub makes_sockets: bool,
 }
 
 /// A file or directory that is shown in the jail.

@@ -60,6 +60,11 @@ fn path(name: &str) -> String {
     guest(name).to_str().unwrap().to_owned()
 }
 
+/// A guest with sockets of its own.
+fn echo() -> String {
+    support::guests::root().join("examples/echo").display().to_string()
+}
+
 fn hello() -> String {
     support::guests::root().join("examples/hello").display().to_string()
 }
@@ -73,15 +78,15 @@ fn echoes(client: &mut TcpStream, bytes: usize) {
 }
 
 #[test]
-fn guests_that_can_make_no_sockets_accept_themselves_and_others_are_relayed_to() {
-    let own_sockets = support::guests::root().join("examples/echo").display().to_string();
+fn guests_accept_themselves_and_are_relayed_to_where_that_is_said() {
     for (guest, port, more, adopts) in [
         (hello(), 8080, None, true),
         (path("hello_p3"), 8080, None, true),
         (path("p1_echo"), 3000, None, true),
-        (own_sockets, 3000, None, false),
+        (echo(), 3000, None, true),
         (hello(), 8080, Some("--forward-path=splice"), false),
         (path("p1_echo"), 3000, Some("--forward-path=splice"), false),
+        (echo(), 3000, Some("--forward-path=splice"), false),
         (hello(), 8080, Some("--watch"), false),
     ] {
         let rule = format!("0:{port}");
@@ -106,7 +111,7 @@ fn guests_that_can_make_no_sockets_accept_themselves_and_others_are_relayed_to()
 }
 
 #[test]
-fn the_guests_process_has_the_listener_only_where_it_can_do_nothing_else_with_it() {
+fn the_guests_process_has_the_listener_only_where_it_accepts() {
     let listening = |run: &Run, address: SocketAddr| {
         // The namespace of a socket is that of who looks at /proc/net, so what is asked is the socket's number there.
         let wanted = format!("0100007F:{:04X} 00000000:0000 0A", address.port());
@@ -118,11 +123,16 @@ fn the_guests_process_has_the_listener_only_where_it_can_do_nothing_else_with_it
         links.filter(|link| link.to_string_lossy() == inode).count()
     };
     for (more, count) in [("--forward-path=adopt", 1), ("--forward-path=splice", 0)] {
-        let mut run = Run::start(&["os", &hello(), "-f", "127.0.0.1:0:80", more]);
-        let address = run.ready(80);
-        assert_eq!(get(address).0, 200);
-        assert_eq!(listening(&run, address), count, "{more}");
-        run.stop();
+        for guest in [hello(), echo()] {
+            let mut run = Run::start(&["os", &guest, "-f", "127.0.0.1:0:3000", more]);
+            let address = run.ready(3000);
+            let mut client = connect(address);
+            client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+            assert!(client.read(&mut [0; 512]).unwrap() > 0);
+            assert_eq!(listening(&run, address), count, "{guest} {more}");
+            drop(client);
+            run.stop();
+        }
     }
 }
 
@@ -157,17 +167,19 @@ fn a_forward_that_is_added_is_adopted_and_one_that_is_removed_refuses_at_once() 
 #[test]
 fn no_request_fails_while_guests_that_accept_themselves_are_replaced() {
     let rounds = std::env::var("TEST_RELOADS").map_or(15, |text| text.parse().unwrap());
-    let project = Project::new(Kind::Http);
-    let (mut run, address) = project.watch(&["--forward-path=adopt"]);
-    let load = Load::start(address, 2, 3);
-    for number in 2..=rounds {
-        project.save(number);
-        run.reloaded(number);
-        load.sees(number);
+    for (kind, lasting) in [(Kind::Http, 2), (Kind::Tcp, 0)] {
+        let project = Project::new(kind);
+        let (mut run, address) = project.watch(&["--forward-path=adopt"]);
+        let load = Load::start(address, lasting, 3);
+        for number in 2..=rounds {
+            project.save(number);
+            run.reloaded(number);
+            load.sees(number);
+        }
+        load.ends_well(1);
+        assert_eq!(version(address), Ok(rounds));
+        run.stop();
     }
-    load.ends_well(1);
-    assert_eq!(version(address), Ok(rounds));
-    run.stop();
 }
 
 #[test]
@@ -187,17 +199,19 @@ fn a_kept_connection_is_sent_on_and_a_long_one_is_drained() {
 
 #[test]
 fn a_candidate_that_fails_leaves_the_listeners_with_the_old_one() {
-    let project = Project::new(Kind::Http);
-    let (mut run, address) = project.watch(&["--forward-path=adopt"]);
-    let load = Load::start(address, 1, 2);
-    for _ in 0..3 {
-        project.put(b"\0asm nonsense");
-        run.wait_for("#1 serves on");
-        project.save(1);
-        load.sees(1);
+    for (kind, lasting) in [(Kind::Http, 1), (Kind::Tcp, 0)] {
+        let project = Project::new(kind);
+        let (mut run, address) = project.watch(&["--forward-path=adopt"]);
+        let load = Load::start(address, lasting, 2);
+        for _ in 0..3 {
+            project.put(b"\0asm nonsense");
+            run.wait_for("#1 serves on");
+            project.save(1);
+            load.sees(1);
+        }
+        load.ends_well(1);
+        run.stop();
     }
-    load.ends_well(1);
-    run.stop();
 }
 
 /// A takeover that is under way when the next begins.
@@ -272,11 +286,10 @@ fn connections_wait_while_a_guest_that_was_killed_comes_again() {
 
 #[test]
 fn the_limit_holds_and_more_wait_in_the_queue() {
-    for guest in ["p1_echo", "hello_p3"] {
-        let port = if guest == "p1_echo" { 3000 } else { 8080 };
+    for (guest, port) in [(path("p1_echo"), 3000), (path("hello_p3"), 8080), (echo(), 3000)] {
         let rule = format!("0:{port}");
         let more = ["-f", &rule, "--max-connections", "2", "--forward-path=adopt"];
-        let mut run = Named::start(&path(guest), &more);
+        let mut run = Named::start(&guest, &more);
         let address = run.run.ready(port);
         let ask = |client: &mut TcpStream| client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
         let mut clients: Vec<TcpStream> = (0..3).map(|_| connect(address)).collect();
@@ -340,7 +353,13 @@ fn a_stop_gives_open_connections_the_grace_and_then_ends_them() {
 
 #[test]
 fn thousands_of_connections_come_and_go_and_leave_nothing() {
-    let mut run = Named::start(&path("p1_echo"), &["-f", "0:3000", "--forward-path=adopt"]);
+    for guest in [path("p1_echo"), echo()] {
+        come_and_go(&guest);
+    }
+}
+
+fn come_and_go(guest: &str) {
+    let mut run = Named::start(guest, &["-f", "0:3000", "--forward-path=adopt"]);
     let address = run.run.ready(3000);
     let mut client = connect(address);
     echoes(&mut client, 1);

@@ -1,11 +1,12 @@
 //! Entering and leaving namespaces: the only file that says unshare(2) or setns(2).
 
 use nix::errno::Errno;
+use nix::libc;
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::unistd::{getgid, getuid};
 use std::fs;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 /// Moves the calling thread into the network namespace that `namespace` refers to.
 pub(crate) fn enter_network(namespace: impl AsFd) -> Result<(), Errno> {
@@ -20,6 +21,29 @@ pub fn enter_network_of(pid: u32) -> io::Result<()> {
     setns(user, CloneFlags::CLONE_NEWUSER)?;
     setns(network, CloneFlags::CLONE_NEWNET)?;
     Ok(())
+}
+
+/// What tells a socket's network namespace from every other: its cookie (`SO_NETNS_COOKIE`, Linux 5.14), which no other
+/// has had since the machine started.
+pub(crate) fn of_socket(socket: BorrowedFd<'_>) -> rustix::io::Result<u64> {
+    let mut cookie = 0u64;
+    let mut length = size_of::<u64>() as libc::socklen_t;
+    #[expect(unsafe_code, reason = "no library has this option")]
+    // SAFETY: the kernel writes at most `length` bytes, which is the number's size; both outlive the call.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_NETNS_COOKIE,
+            (&raw mut cookie).cast(),
+            &raw mut length,
+        )
+    };
+    if result == 0 {
+        Ok(cookie)
+    } else {
+        Err(rustix::io::Errno::from_raw_os_error(Errno::last_raw()))
+    }
 }
 
 /// A step into namespaces of one's own that failed.

@@ -2,21 +2,54 @@
 
 mod support;
 
-use netns::jail::Sockets;
+use netns::jail::{Broker, Sockets};
 use nix::errno::Errno;
 use nix::sched::CloneFlags;
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
+use rustix::event::{PollFd, PollFlags};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::sync::mpsc::channel;
 use support::namespaced;
 
 /// Runs `test` on a thread that is limited as a guest's process is.
 fn limited<T: Send + 'static>(sockets: Sockets, test: impl FnOnce() -> T + Send + 'static) -> T {
     let limited = move || {
-        netns::jail::limit_system_calls(sockets).unwrap();
+        assert!(netns::jail::limit_system_calls(sockets).unwrap().is_none());
         test()
     };
     std::thread::spawn(limited).join().unwrap()
+}
+
+/// The same in a network namespace of its own, with another thread that is what init is to it.
+fn brokered<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
+    let inside = || {
+        nix::sched::unshare(CloneFlags::CLONE_NEWNET).unwrap();
+        support::run("ip", &["link", "set", "lo", "up"]);
+        let (sender, receiver) = channel();
+        // It is in the namespace that its parent is in.
+        let init = std::thread::spawn(move || {
+            let broker = Broker::new(receiver.recv().unwrap(), nix::unistd::getpid()).unwrap();
+            loop {
+                let mut ready = [PollFd::new(&broker, PollFlags::IN)];
+                rustix::event::poll(&mut ready, None).unwrap();
+                if !ready[0].revents().contains(PollFlags::IN) {
+                    return;
+                }
+                broker.turn();
+            }
+        });
+        let limited = move || {
+            sender
+                .send(netns::jail::limit_system_calls(Sockets::Brokered).unwrap().unwrap())
+                .unwrap();
+            test()
+        };
+        let result = std::thread::spawn(limited).join().unwrap();
+        init.join().unwrap();
+        result
+    };
+    std::thread::spawn(inside).join().unwrap()
 }
 
 fn opens(family: AddressFamily, kind: SockType) -> Result<(), Errno> {
@@ -138,6 +171,110 @@ fn a_socket_that_was_given_cannot_be_taken_anywhere_else() {
         elsewhere.set_nonblocking(true).unwrap();
         assert_eq!(elsewhere.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
     });
+}
+
+#[test]
+fn brokered_sockets_are_used_where_they_were_made() {
+    namespaced("brokered_sockets_are_used_where_they_were_made", || {
+        brokered(|| {
+            for address in ["127.0.0.1:0", "[::1]:0"] {
+                let listener = TcpListener::bind(address).unwrap();
+                let target = listener.local_addr().unwrap();
+                let client = unconnected(target);
+                assert!(matches!(
+                    rustix::net::connect(&client, &target),
+                    Ok(()) | Err(rustix::io::Errno::INPROGRESS)
+                ));
+                let (mut server, peer) = listener.accept().unwrap();
+                rustix::net::sockopt::set_tcp_keepidle(&server, std::time::Duration::from_secs(77)).unwrap();
+                let set = rustix::net::sockopt::tcp_keepidle(&server).unwrap();
+                assert_eq!(set, std::time::Duration::from_secs(77));
+                server.write_all(b"x").unwrap();
+                let mut client = TcpStream::from(client);
+                assert_eq!(client.local_addr().unwrap(), peer);
+                client.read_exact(&mut [0]).unwrap();
+                // Errors are the kernel's own.
+                assert_eq!(
+                    TcpListener::bind(target).unwrap_err().kind(),
+                    std::io::ErrorKind::AddrInUse
+                );
+                drop(listener);
+                let late = unconnected(target);
+                assert_eq!(rustix::net::connect(&late, &target), Err(rustix::io::Errno::INPROGRESS));
+                let error = rustix::net::sockopt::socket_error(&late).unwrap();
+                assert_eq!(error, Err(rustix::io::Errno::CONNREFUSED));
+                let (one, other) = (UdpSocket::bind(address).unwrap(), UdpSocket::bind(address).unwrap());
+                one.connect(other.local_addr().unwrap()).unwrap();
+                one.send(b"x").unwrap();
+                assert_eq!(other.recv_from(&mut [0]).unwrap(), (1, one.local_addr().unwrap()));
+            }
+            let outside = unconnected("127.0.0.1:1".parse().unwrap());
+            let foreign = "192.0.2.1:1".parse::<std::net::SocketAddr>().unwrap();
+            assert_eq!(
+                rustix::net::connect(&outside, &foreign),
+                Err(rustix::io::Errno::NETUNREACH)
+            );
+            // One that would wait would have init wait.
+            let waits = rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None);
+            assert_eq!(
+                rustix::net::connect(&waits.unwrap(), &foreign),
+                Err(rustix::io::Errno::INVAL)
+            );
+            let file = std::fs::File::open("/").unwrap();
+            assert_eq!(rustix::net::listen(&file, 1), Err(rustix::io::Errno::NOTSOCK));
+        });
+    });
+}
+
+/// The host's sockets in such a process lead nowhere but where they did.
+#[test]
+fn a_broker_leaves_sockets_of_other_namespaces_as_they_are() {
+    namespaced("a_broker_leaves_sockets_of_other_namespaces_as_they_are", || {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+        let target = elsewhere.local_addr().unwrap();
+        let mut client = TcpStream::connect(address).unwrap();
+        let fresh = unconnected(address);
+        brokered(move || {
+            let refused = Err(rustix::io::Errno::PERM);
+            let (mut given, _) = listener.accept().unwrap();
+            given.write_all(b"x").unwrap();
+            client.read_exact(&mut [0]).unwrap();
+            // Options of a connection are its own business, those of a listener are not.
+            assert_eq!(rustix::net::sockopt::set_tcp_nodelay(&given, true), Ok(()));
+            assert_eq!(rustix::net::sockopt::set_tcp_nodelay(&listener, true), refused);
+            assert_eq!(rustix::net::sockopt::set_ip_ttl(&listener, 1), refused);
+            assert_eq!(rustix::net::sockopt::set_tcp_cork(&given, true), refused);
+            let any = "127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap();
+            for socket in [given.into(), listener.into(), fresh] {
+                rustix::io::ioctl_fionbio(&socket, true).unwrap_err();
+                rustix::fs::fcntl_setfl(&socket, rustix::fs::OFlags::NONBLOCK).unwrap();
+                assert_eq!(rustix::net::connect_unspec(&socket), refused);
+                let _ = rustix::net::shutdown(&socket, rustix::net::Shutdown::Both);
+                assert_eq!(rustix::net::connect(&socket, &target), refused);
+                assert_eq!(rustix::net::bind(&socket, &any), refused);
+                assert_eq!(rustix::net::listen(&socket, 1), refused);
+                assert_eq!(sends_to(&socket, target), Err(Errno::ENOSYS));
+                assert_eq!(
+                    rustix::fs::fcntl_setfl(&socket, rustix::fs::OFlags::empty()),
+                    Err(rustix::io::Errno::NOSYS)
+                );
+            }
+        });
+        elsewhere.set_nonblocking(true).unwrap();
+        assert_eq!(elsewhere.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    });
+}
+
+fn unconnected(target: std::net::SocketAddr) -> std::os::fd::OwnedFd {
+    let family = if target.is_ipv4() {
+        rustix::net::AddressFamily::INET
+    } else {
+        rustix::net::AddressFamily::INET6
+    };
+    let flags = rustix::net::SocketFlags::CLOEXEC | rustix::net::SocketFlags::NONBLOCK;
+    rustix::net::socket_with(family, rustix::net::SocketType::STREAM, flags, None).unwrap()
 }
 
 /// Connects and sends at once (TCP Fast Open).

@@ -10,10 +10,11 @@
 //! process accepts from any of them.
 
 use crate::event::{Event, Events};
+use bytes::BufMut;
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -62,8 +63,11 @@ struct State {
     fresh: Vec<(u64, u16, OwnedFd)>,
     listening: Vec<Listening>,
     tallies: BTreeMap<u64, Arc<Tally>>,
-    /// Who waits for a listener of a port, or for a connection's end: the last that asked.
-    waiting: HashMap<u16, Waker>,
+    /// Acceptors that are there, by their numbers, with their ports.
+    acceptors: BTreeMap<u64, u16>,
+    /// Who waits for a listener of a port, or for a connection's end: of each acceptor the last that asked.
+    waiting: HashMap<u64, Waker>,
+    next_acceptor: u64,
     released: bool,
     /// When it was said that the limit is reached.
     limit_told: Option<Instant>,
@@ -141,17 +145,30 @@ impl Adoption {
             Some(listener) => TcpListener::from_std(listener.into())?,
             None => listen(port)?,
         };
+        self.acceptor_of(own)
+    }
+
+    /// What accepts on the port of a listener that the guest has made. There may be several of a port, each for another
+    /// address.
+    pub(crate) fn acceptor_of(&self, own: TcpListener) -> io::Result<Acceptor> {
+        let port = own.local_addr()?.port();
+        let mut state = self.0.state();
+        let number = state.next_acceptor;
+        state.next_acceptor += 1;
+        state.acceptors.insert(number, port);
+        drop(state);
         Ok(Acceptor {
             own,
             port,
+            number,
             adoption: self.clone(),
             own_is_next: true,
         })
     }
 
-    fn poll_accept(&self, port: u16, context: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
+    fn poll_accept(&self, port: u16, number: u64, context: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
         let mut state = self.0.state();
-        state.waits(port, context);
+        state.waits(number, context);
         state.watch_fresh(&self.0.events);
         if self.0.live.load(Relaxed) >= self.0.limit {
             if !state.listening.is_empty() && state.limit_told.is_none_or(|told| told.elapsed() >= REPEAT) {
@@ -168,13 +185,13 @@ impl Adoption {
             }
             match listening.listener.poll_accept(context) {
                 Poll::Pending => at += 1,
-                Poll::Ready(Ok((stream, _))) => {
+                Poll::Ready(Ok((stream, peer))) => {
                     let forward = listening.forward;
                     // The next of several listeners is asked first.
                     let turn = state.listening.remove(at);
                     state.listening.push(turn);
                     let tally = state.tallies.entry(forward).or_default().clone();
-                    return Poll::Ready(Ok(self.accepted(stream, forward, tally)));
+                    return Poll::Ready(Ok(self.accepted((stream, peer), forward, tally)));
                 }
                 // Shut down by its owner: the forward is no more.
                 Poll::Ready(Err(error)) if error.kind() == ErrorKind::InvalidInput => {
@@ -187,12 +204,13 @@ impl Adoption {
         Poll::Pending
     }
 
-    fn accepted(&self, stream: TcpStream, forward: u64, tally: Arc<Tally>) -> Accepted {
+    fn accepted(&self, (stream, peer): (TcpStream, SocketAddr), forward: u64, tally: Arc<Tally>) -> Accepted {
         self.0.live.fetch_add(1, Relaxed);
         tally.live.fetch_add(1, Relaxed);
         tally.accepted.fetch_add(1, Relaxed);
         Accepted {
             stream,
+            peer,
             adopted: Some(Adopted {
                 forward,
                 tally,
@@ -227,8 +245,8 @@ impl Shared {
 }
 
 impl State {
-    fn waits(&mut self, port: u16, context: &Context<'_>) {
-        let waker = self.waiting.entry(port).or_insert_with(|| context.waker().clone());
+    fn waits(&mut self, number: u64, context: &Context<'_>) {
+        let waker = self.waiting.entry(number).or_insert_with(|| context.waker().clone());
         waker.clone_from(context.waker());
     }
 
@@ -260,6 +278,7 @@ impl State {
 pub(crate) struct Acceptor {
     own: TcpListener,
     port: u16,
+    number: u64,
     adoption: Adoption,
     own_is_next: bool,
 }
@@ -267,10 +286,16 @@ pub(crate) struct Acceptor {
 impl Drop for Acceptor {
     fn drop(&mut self) {
         let mut state = self.adoption.0.state();
+        state.acceptors.remove(&self.number);
+        state.waiting.remove(&self.number);
+        if state.acceptors.values().any(|port| *port == self.port) {
+            // A connection that this one would have been woken for is another's now.
+            state.wake();
+            return;
+        }
         let before = state.fresh.len() + state.listening.len();
         state.fresh.retain(|(_, port, _)| *port != self.port);
         state.listening.retain(|listening| listening.port != self.port);
-        state.waiting.remove(&self.port);
         if state.fresh.len() + state.listening.len() < before {
             (self.adoption.0.events)(Event::Closed(self.port));
         }
@@ -278,6 +303,7 @@ impl Drop for Acceptor {
 }
 
 impl Acceptor {
+    /// The guest's own listener's.
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
         self.own.local_addr()
     }
@@ -290,10 +316,10 @@ impl Acceptor {
         for _ in 0..2 {
             self.own_is_next = !self.own_is_next;
             let accepted = if self.own_is_next {
-                self.adoption.poll_accept(self.port, context)
+                self.adoption.poll_accept(self.port, self.number, context)
             } else {
                 let accepted = self.own.poll_accept(context);
-                accepted.map_ok(|(stream, _)| Accepted { stream, adopted: None })
+                accepted.map_ok(|(stream, peer)| Accepted::own(stream, peer))
             };
             if accepted.is_ready() {
                 return accepted;
@@ -303,9 +329,17 @@ impl Acceptor {
     }
 }
 
+impl AsFd for Acceptor {
+    /// The guest's own listener.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.own.as_fd()
+    }
+}
+
 /// A connection that was accepted, wherever it came from.
 pub(crate) struct Accepted {
     stream: TcpStream,
+    peer: SocketAddr,
     adopted: Option<Adopted>,
 }
 
@@ -331,6 +365,20 @@ impl Drop for Adopted {
 }
 
 impl Accepted {
+    /// A connection of the guest's namespace.
+    pub(crate) fn own(stream: TcpStream, peer: SocketAddr) -> Accepted {
+        Accepted {
+            stream,
+            peer,
+            adopted: None,
+        }
+    }
+
+    /// Who is on the other end.
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
     /// Whether it came by a listener of the host: there is no relay that could move it to another guest.
     pub(crate) fn is_adopted(&self) -> bool {
         self.adopted.is_some()
@@ -343,6 +391,12 @@ impl Accepted {
 
     pub(crate) fn try_read(&self, bytes: &mut [u8]) -> io::Result<usize> {
         let length = self.stream.try_read(bytes)?;
+        self.counts(|tally| &tally.to_guest, length);
+        Ok(length)
+    }
+
+    pub(crate) fn try_read_into(&self, bytes: &mut impl BufMut) -> io::Result<usize> {
+        let length = self.stream.try_read_buf(bytes)?;
         self.counts(|tally| &tally.to_guest, length);
         Ok(length)
     }

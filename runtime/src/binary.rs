@@ -103,8 +103,20 @@ pub struct Traits {
     /// It gets a new instance for each request (`wasi:http` 0.2, and nothing newer), so it has nothing in memory that
     /// another process of the same code would not have.
     pub is_made_anew: bool,
-    /// It is a wasip1 module or a `wasi:http` handler, whose listeners are made for it, and has no way to make a socket.
-    pub can_adopt: bool,
+    /// Whose sockets it uses.
+    pub sockets: Sockets,
+}
+
+/// Where a guest has its sockets from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sockets {
+    /// Listeners are made for it (a wasip1 module, a `wasi:http` handler), and it has no way to make a socket.
+    Given,
+    /// It makes them by `wasi:sockets` 0.2, and its listeners can accept from the host's, too.
+    Own,
+    /// It makes them by ways that only wasmtime-wasi knows.
+    #[default]
+    Foreign,
 }
 
 impl Traits {
@@ -112,7 +124,8 @@ impl Traits {
     /// exports. What is damaged has none.
     pub fn of(wasm: &[u8]) -> Traits {
         let mut traits = Traits::default();
-        let (mut depth, mut is_newer, mut is_module, mut makes_sockets) = (0, false, false, false);
+        let (mut depth, mut is_newer, mut is_module) = (0, false, false);
+        let (mut makes_sockets, mut makes_newer) = (false, false);
         for payload in Parser::new(0).parse_all(wasm).map_while(Result::ok) {
             match payload {
                 Payload::Version { encoding, .. } if depth == 0 => is_module = encoding == Encoding::Module,
@@ -122,6 +135,7 @@ impl Traits {
                 Payload::ComponentImportSection(imports) if depth == 0 => {
                     for import in imports.into_iter().map_while(Result::ok) {
                         makes_sockets |= import.name.name.starts_with("wasi:sockets/");
+                        makes_newer |= import.name.name.starts_with("wasi:sockets/types@0.3");
                     }
                 }
                 Payload::ComponentExportSection(exports) if depth == 0 => {
@@ -133,7 +147,12 @@ impl Traits {
                 _ => {}
             }
         }
-        traits.can_adopt = is_module || (traits.is_made_anew || is_newer) && !makes_sockets;
+        traits.sockets = match () {
+            () if is_module || (traits.is_made_anew || is_newer) && !makes_sockets => Sockets::Given,
+            // Where both are at home, a server for HTTP and the guest itself would listen on one port.
+            () if makes_newer || traits.is_made_anew || is_newer => Sockets::Foreign,
+            () => Sockets::Own,
+        };
         traits.is_made_anew &= !is_newer;
         traits
     }

@@ -1,6 +1,7 @@
 //! Components that export `wasi:cli/run`.
 
 use crate::host::{Host, Stores};
+use crate::sockets;
 use wasmtime::Result;
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime_wasi::{p2, p3};
@@ -10,6 +11,7 @@ pub(crate) fn linker(component: &Component) -> Result<InstancePre<Host>> {
     let mut linker = Linker::new(component.engine());
     p2::add_to_linker_async(&mut linker)?;
     p3::add_to_linker(&mut linker)?;
+    sockets::add_to_linker(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
     linker.instantiate_pre(component)

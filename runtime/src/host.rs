@@ -3,6 +3,7 @@
 use crate::event::{Attempt, Event, Events};
 use crate::guest::Guest;
 use crate::memory::{Budget, Share};
+use crate::sockets::{Network, View};
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -43,7 +44,8 @@ impl Gate {
         (self.events)(Event::Listening(address));
     }
 
-    fn check(&self, address: SocketAddr, reason: SocketAddrUse) -> bool {
+    /// Whether an address may be used for this; tells what others act on.
+    pub(crate) fn allows(&self, address: SocketAddr, reason: SocketAddrUse) -> bool {
         match reason {
             SocketAddrUse::TcpListen => {
                 self.listening(address);
@@ -120,7 +122,7 @@ pub(crate) fn wasi(guest: &Guest, gate: &Arc<Gate>) -> Result<WasiCtxBuilder> {
     }
     let gate = gate.clone();
     builder.socket_addr_check(move |address, reason| {
-        let allowed = gate.check(address, reason);
+        let allowed = gate.allows(address, reason);
         Box::pin(std::future::ready(allowed))
     });
     Ok(builder)
@@ -145,32 +147,44 @@ pub(crate) struct Host {
     wasi: WasiCtx,
     http: WasiHttpCtx,
     hooks: Hooks,
+    network: Network,
     share: Share,
 }
 
 /// Makes stores for one guest.
 pub(crate) struct Stores {
     pub(crate) guest: Guest,
-    pub(crate) gate: Arc<Gate>,
+    pub(crate) network: Network,
     pub(crate) budget: Arc<Budget>,
 }
 
 impl Stores {
     /// A store with a fresh context.
     pub(crate) fn make(&self, engine: &Engine) -> Result<Store<Host>> {
-        let mut builder = wasi(&self.guest, &self.gate)?;
+        let mut builder = wasi(&self.guest, &self.network.gate)?;
         add_directories(&mut builder, &self.guest)?;
         let host = Host {
             table: ResourceTable::new(),
             wasi: builder.build(),
             http: WasiHttpCtx::new(),
-            hooks: Hooks(self.gate.clone()),
+            hooks: Hooks(self.network.gate.clone()),
+            network: self.network.clone(),
             share: Share::new(self.budget.clone()),
         };
         let mut store = Store::new(engine, host);
         store.limiter(|host| &mut host.share);
         store.epoch_deadline_async_yield_and_update(1);
         Ok(store)
+    }
+}
+
+impl Host {
+    /// What sockets need of it.
+    pub(crate) fn sockets(&mut self) -> View<'_> {
+        View {
+            table: &mut self.table,
+            network: &self.network,
+        }
     }
 }
 

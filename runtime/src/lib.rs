@@ -24,9 +24,10 @@ mod kind;
 mod memory;
 mod preview1;
 mod run;
+mod sockets;
 
 pub use adoption::{Adoption, Counts};
-pub use binary::{BinaryError, Source, Toolchain, Traits};
+pub use binary::{BinaryError, Sockets, Source, Toolchain, Traits};
 pub use cache::{Cache, CacheError, Key};
 pub use compile::{CompileError, Compiler};
 pub use engine::Tier;

@@ -11,6 +11,7 @@ use crate::http;
 use crate::kind::Kind;
 use crate::memory::Budget;
 use crate::preview1;
+use crate::sockets::Network;
 use tokio::sync::watch;
 use wasmtime::component::Component;
 use wasmtime::{Engine, Module, Precompiled, Result, Trap};
@@ -103,7 +104,12 @@ fn start(guest: Guest, events: &Events, stop: &Stop, adoption: &Adoption) -> Res
         Code::Component(component, kind) => {
             epoch::start(component.engine())?;
             let instance = command::linker(&component)?;
-            let stores = Stores { guest, gate, budget };
+            let adopted = adoption.clone();
+            let network = Network {
+                gate,
+                adoption: adopted,
+            };
+            let stores = Stores { guest, network, budget };
             events(Event::Loaded(kind));
             match kind {
                 Kind::Http02 | Kind::Http03 => {

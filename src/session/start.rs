@@ -8,7 +8,7 @@ use crate::forwards::Port;
 use crate::generation::Start;
 use crate::live::Live;
 use crate::make::{self, Made};
-use crate::protocol::{Bind, Message, Task};
+use crate::protocol::{Adopts, Bind, Message, Task};
 use crate::report;
 use crate::settings::Directory;
 use netns::{Protocol, jail};
@@ -254,12 +254,20 @@ impl Session {
             stdin: settings.stdin,
             loopback: settings.isolation,
         };
-        let adopts = settings.adopts() && made.code.traits.can_adopt;
+        let makes_sockets = match made.code.traits.sockets {
+            runtime::Sockets::Given => Some(false),
+            runtime::Sockets::Own => self.can_be_brokered.then_some(true),
+            runtime::Sockets::Foreign => None,
+        };
+        let adopts = makes_sockets.filter(|_| settings.adopts()).map(|makes_sockets| Adopts {
+            connections: self.connections,
+            makes_sockets,
+        });
         Start {
             task: Task::Run(Box::new(guest)),
             binds: settings.isolation.then_some(binds),
             stdin: settings.stdin,
-            adopts: adopts.then_some(self.connections),
+            adopts,
         }
     }
 

@@ -307,6 +307,16 @@ pub fn connect(address: SocketAddr) -> TcpStream {
 
 /// Everything that a server says before it closes.
 #[track_caller]
+/// Whether a connection was ended for good. A relay resets it; where the guest had it itself it ends as that of any process
+/// that is killed.
+pub fn is_cut(client: &mut TcpStream) -> bool {
+    match client.read(&mut [0]) {
+        Ok(0) => std::env::var("TEST_FORWARD_PATH").as_deref() != Ok("splice"),
+        Ok(_) => false,
+        Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+    }
+}
+
 pub fn read_all(address: SocketAddr) -> String {
     let mut text = String::new();
     connect(address).read_to_string(&mut text).unwrap();

@@ -5,17 +5,22 @@
 //! reach; what is not here is the rest of the kernel: new processes and programs, other processes, mounts, modules, bpf(2),
 //! io_uring, keys, performance counters, and sockets of the families that no network namespace confines (AF_VSOCK).
 
+use super::{broker, notify};
 use nix::libc;
+use rustix::io::Errno;
 use seccompiler::{
     BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
     SeccompRule,
 };
 use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::OwnedFd;
 
 /// What a process may do with sockets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sockets {
     /// It connects, binds and listens, in the namespace that it is in.
+    #[default]
     Own,
     /// It uses those that it is given. A TCP socket stays in the namespace that it was made in, and any of them, also one
     /// that was listening or connected, can be taken back to where it began (connect(2) with AF_UNSPEC, shutdown(2)): who
@@ -23,16 +28,31 @@ pub enum Sockets {
     /// MSG_FASTOPEN, which connects (tcp(7)). What others share with it stays as it is, too: options of a socket (bound to
     /// another device a listener is lost to its owner), and O_NONBLOCK, on which its owner relies.
     Given,
+    /// Both: it makes sockets of its own, and may be given the host's. As with those that are given, but init connects,
+    /// binds, listens and sets options in its place, for sockets of the namespace that it is in ([`super::broker`]).
+    Brokered,
 }
 
 /// System calls could not be limited.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot limit the guest's system calls")]
-pub struct FilterError(#[from] seccompiler::Error);
+pub struct FilterError(#[from] io::Error);
+
+impl From<seccompiler::Error> for FilterError {
+    fn from(error: seccompiler::Error) -> FilterError {
+        FilterError(io::Error::other(error))
+    }
+}
+
+impl From<Errno> for FilterError {
+    fn from(errno: Errno) -> FilterError {
+        FilterError(errno.into())
+    }
+}
 
 impl From<BackendError> for FilterError {
     fn from(error: BackendError) -> FilterError {
-        FilterError(error.into())
+        seccompiler::Error::from(error).into()
     }
 }
 
@@ -168,13 +188,41 @@ const OLD: &[libc::c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const OLD: &[libc::c_long] = &[];
 
-/// Limits the calling thread and those that it starts. They need `no_new_privs`.
-pub(super) fn install(sockets: Sockets) -> Result<(), FilterError> {
-    let architecture = std::env::consts::ARCH.try_into().map_err(FilterError::from)?;
+/// Limits the calling thread and those that it starts. They need `no_new_privs`. What is returned is where brokered calls
+/// come in, for init.
+pub(super) fn install(sockets: Sockets) -> Result<Option<OwnedFd>, FilterError> {
+    let brokered = match sockets {
+        Sockets::Brokered => Some(notify::install(&asking()?)?),
+        Sockets::Own | Sockets::Given => None,
+    };
     let not_there = SeccompAction::Errno(libc::ENOSYS as u32);
-    let filter = SeccompFilter::new(rules(sockets)?, not_there, SeccompAction::Allow, architecture)?;
-    let program: BpfProgram = filter.try_into()?;
-    Ok(seccompiler::apply_filter(&program)?)
+    let program = compiled(rules(sockets)?, not_there, SeccompAction::Allow)?;
+    seccompiler::apply_filter(&program)?;
+    Ok(brokered)
+}
+
+fn compiled(
+    rules: BTreeMap<i64, Vec<SeccompRule>>,
+    others: SeccompAction,
+    these: SeccompAction,
+) -> Result<BpfProgram, FilterError> {
+    let architecture = std::env::consts::ARCH.try_into().map_err(FilterError::from)?;
+    Ok(SeccompFilter::new(rules, others, these, architecture)?.try_into()?)
+}
+
+/// A filter by which brokered calls wait for an answer. Of two filters the stricter answer counts (seccomp(2)), so this one
+/// says of no call that it is allowed which the other refuses.
+fn asking() -> Result<BpfProgram, FilterError> {
+    let rules = broker::CALLS.map(|call| (call, vec![])).into();
+    let mut program = compiled(rules, SeccompAction::Allow, SeccompAction::Trace(0))?;
+    // The library has no name for this action. Tracing is used for nothing else.
+    for instruction in &mut program {
+        let returns = u32::from(instruction.code) == libc::BPF_RET | libc::BPF_K;
+        if returns && instruction.k == libc::SECCOMP_RET_TRACE {
+            instruction.k = libc::SECCOMP_RET_USER_NOTIF;
+        }
+    }
+    Ok(program)
 }
 
 fn rules(sockets: Sockets) -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> {
@@ -185,7 +233,7 @@ fn rules(sockets: Sockets) -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendErr
             let all = [BEGINNING, &CHANGING, &SENDING.map(|(call, _)| call)].concat();
             rules.extend(all.into_iter().map(|call| (call, vec![])));
         }
-        Sockets::Given => {
+        Sockets::Given | Sockets::Brokered => {
             let plainly = SeccompCmpOp::MaskedEq(libc::MSG_FASTOPEN as u64);
             for (call, flags) in SENDING {
                 rules.insert(call, vec![when(flags, plainly.clone(), 0)?]);
@@ -195,6 +243,9 @@ fn rules(sockets: Sockets) -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendErr
             let stays = condition(2, SeccompCmpOp::MaskedEq(nonblocking), nonblocking)?;
             let other = when(1, SeccompCmpOp::Ne, libc::F_SETFL as u64)?;
             rules.insert(libc::SYS_fcntl, vec![other, SeccompRule::new(vec![set_flags, stays])?]);
+            if sockets == Sockets::Brokered {
+                rules.extend(broker::CALLS.map(|call| (call, vec![])));
+            }
         }
     }
     // `clone3` has its flags in memory, where a filter cannot look; libc goes back to `clone` without it.

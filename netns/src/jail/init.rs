@@ -1,10 +1,13 @@
 //! Init: the first process of a jail's pid namespace; with its end everything in there ends.
 
+use super::broker::Broker;
 use super::{JailError, exit_code_of, status, surrender};
 use crate::factory::{FactoryServer, Turn};
+use crate::passing;
 use caps::Capability;
 use nix::unistd::Pid;
 use rustix::event::{PollFd, PollFlags};
+use rustix::net::RecvFlags;
 use rustix::process::{PidfdFlags, pidfd_open};
 use std::io::{PipeWriter, Write};
 use std::os::fd::OwnedFd;
@@ -13,7 +16,7 @@ use std::os::fd::OwnedFd;
 pub(super) const READY: &str = "ready";
 
 /// Sets the network up, then serves sockets until the guest ends, and ends as it did.
-pub(super) fn run(guest: Pid, factory: OwnedFd, mut is_ready: PipeWriter) -> ! {
+pub(super) fn run(guest: Pid, factory: OwnedFd, mut is_ready: PipeWriter, asked: OwnedFd) -> ! {
     let _ = rustix::thread::set_name(c"wasmrun-init");
     let server = match set_up(factory) {
         Ok(server) => server,
@@ -25,7 +28,7 @@ pub(super) fn run(guest: Pid, factory: OwnedFd, mut is_ready: PipeWriter) -> ! {
     };
     let _ = is_ready.write_all(READY.as_bytes());
     drop(is_ready);
-    serve(&server, guest);
+    serve(&server, guest, asked);
     std::process::exit(status(guest))
 }
 
@@ -37,17 +40,24 @@ fn set_up(factory: OwnedFd) -> Result<FactoryServer, JailError> {
     Ok(server)
 }
 
-/// Returns when the guest has ended. When the supervisor has, the guest is ended.
-fn serve(server: &FactoryServer, guest: Pid) {
+/// Returns when the guest has ended. When the supervisor has, the guest is ended. Where calls are brokered, `asked` has the
+/// way that they come.
+fn serve(server: &FactoryServer, guest: Pid, asked: OwnedFd) {
     let Some(pidfd) =
         rustix::process::Pid::from_raw(guest.as_raw()).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok())
     else {
         // Without a pidfd there is no way to wait for both.
         std::process::exit(exit_code_of(nix::sys::signal::Signal::SIGKILL));
     };
+    let mut calls = Calls::Unknown(asked);
     loop {
         let channel = server.channel();
-        let mut ready = [PollFd::new(&pidfd, PollFlags::IN), PollFd::new(&channel, PollFlags::IN)];
+        let mut ready = vec![PollFd::new(&pidfd, PollFlags::IN), PollFd::new(&channel, PollFlags::IN)];
+        match &calls {
+            Calls::Unknown(asked) => ready.push(PollFd::new(asked, PollFlags::IN)),
+            Calls::Brokered(broker) => ready.push(PollFd::new(broker, PollFlags::IN)),
+            Calls::None => {}
+        }
         if rustix::event::poll(&mut ready, None).is_err() {
             continue;
         }
@@ -59,5 +69,38 @@ fn serve(server: &FactoryServer, guest: Pid) {
         {
             std::process::exit(exit_code_of(nix::sys::signal::Signal::SIGKILL));
         }
+        let comes = ready.get(2).map(PollFd::revents).unwrap_or_else(PollFlags::empty);
+        if comes.contains(PollFlags::IN)
+            && let Calls::Brokered(broker) = &calls
+        {
+            broker.turn();
+        } else if !comes.is_empty() {
+            calls = calls.next(guest);
+        }
+    }
+}
+
+/// The guest's calls that are made here.
+enum Calls {
+    /// The guest's process is not that far.
+    Unknown(OwnedFd),
+    Brokered(Broker),
+    /// It makes its calls itself, or makes no more.
+    None,
+}
+
+impl Calls {
+    /// What follows from what has come.
+    fn next(self, guest: Pid) -> Calls {
+        let Calls::Unknown(asked) = self else {
+            return Calls::None;
+        };
+        let listener = match passing::receive(&asked, &mut [0; 8], RecvFlags::empty()) {
+            Ok((_, fds)) => fds.into_iter().next(),
+            Err(_) => None,
+        };
+        // Without an answer, which is ENOSYS when the listener is closed, a guest has no sockets.
+        let broker = listener.and_then(|listener| Broker::new(listener, guest).ok());
+        broker.map_or(Calls::None, Calls::Brokered)
     }
 }

@@ -16,11 +16,14 @@
 //! the keeper (`PR_SET_PDEATHSIG`); everything in the pid namespace is killed with init, whatever it has done to its own
 //! settings. The kernel frees namespaces, mounts and sockets with the last process. Nothing has to be cleaned up.
 
+mod broker;
 mod filter;
 mod init;
+mod notify;
 mod root;
 mod surrender;
 
+pub use broker::{Broker, can_be_brokered};
 pub use filter::{FilterError, Sockets};
 pub use root::{Bind, RootError};
 pub use surrender::SurrenderError;
@@ -28,6 +31,7 @@ pub use surrender::SurrenderError;
 use crate::link::LinkError;
 use crate::listener::{self, BindError};
 use crate::namespace::{self, UnshareError};
+use crate::passing;
 use crate::rule::Protocol;
 use nix::errno::Errno;
 use nix::sys::signal::Signal as NixSignal;
@@ -36,7 +40,7 @@ use nix::unistd::{ForkResult, Pid, fork, getppid, setsid};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use std::io::{self, Read};
 use std::net::Ipv4Addr;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::PathBuf;
 
 /// What a jail is to contain.
@@ -46,9 +50,10 @@ pub struct Plan {
     pub supervisor: i32,
     /// Files and directories of the host that the guest's process may use.
     pub binds: Vec<Bind>,
-    /// TCP ports of its own loopback to listen on, and then no more: the process cannot connect, bind or listen, so that
-    /// sockets of the host can be left to it. None: it does all of this itself, and must not have any.
-    pub listens: Option<Vec<u16>>,
+    /// What it may do with sockets. Those of the host can be left to it unless it does everything itself.
+    pub sockets: Sockets,
+    /// TCP ports of its own loopback to listen on for it.
+    pub listens: Vec<u16>,
 }
 
 /// Why a jail could not be built. The process that asked for it is half way in and must exit.
@@ -107,15 +112,16 @@ pub fn enter(plan: &Plan, factory: OwnedFd) -> Result<Vec<OwnedFd>, JailError> {
     // A keeper that died before this line is noticed by the end of the factory's channel.
     die_with_parent()?;
     let (ready, is_ready) = io::pipe().map_err(JailError::Process)?;
+    let (asks, asked) = passing::channel().map_err(|errno| JailError::Process(errno.into()))?;
     match fork_here()? {
         Some(guest) => {
-            drop(ready);
+            drop((ready, asks));
             close(open, &[factory.as_raw_fd()]);
-            init::run(guest, factory, is_ready)
+            init::run(guest, factory, is_ready, asked)
         }
         None => {
-            drop((factory, is_ready));
-            become_guest(plan, ready)
+            drop((factory, is_ready, asked));
+            become_guest(plan, ready, asks)
         }
     }
 }
@@ -141,7 +147,7 @@ fn keep(init: Pid, open: Vec<i32>) -> ! {
     std::process::exit(status(init))
 }
 
-fn become_guest(plan: &Plan, mut ready: io::PipeReader) -> Result<Vec<OwnedFd>, JailError> {
+fn become_guest(plan: &Plan, mut ready: io::PipeReader, asks: OwnedFd) -> Result<Vec<OwnedFd>, JailError> {
     root::enter(&plan.binds)?;
     let mut word = String::new();
     ready.read_to_string(&mut word).map_err(JailError::Process)?;
@@ -149,28 +155,25 @@ fn become_guest(plan: &Plan, mut ready: io::PipeReader) -> Result<Vec<OwnedFd>, 
         return Err(JailError::Init(word));
     }
     let mut listeners = Vec::new();
-    let mut sockets = Sockets::Own;
-    if let Some(ports) = &plan.listens {
-        for port in ports {
-            let (_, socket) = listener::bind_one((Ipv4Addr::LOCALHOST, *port).into(), Protocol::Tcp)?;
-            listeners.push(socket);
-        }
-        sockets = Sockets::Given;
+    for port in &plan.listens {
+        let (_, socket) = listener::bind_one((Ipv4Addr::LOCALHOST, *port).into(), Protocol::Tcp)?;
+        listeners.push(socket);
     }
-    limit_system_calls(sockets)?;
+    if let Some(brokered) = limit_system_calls(plan.sockets)? {
+        passing::send(&asks, b"calls", &[brokered.as_fd()]).map_err(|errno| JailError::Process(errno.into()))?;
+    }
     Ok(listeners)
 }
 
 /// Takes every privilege from the calling thread, and all that it starts, and leaves it the system calls that a guest's
-/// process has.
+/// process has. What is returned is where brokered calls come in, for a [`Broker`] of another thread or process.
 ///
 /// # Errors
 ///
-/// The kernel has no seccomp filters.
-pub fn limit_system_calls(sockets: Sockets) -> Result<(), JailError> {
+/// The kernel has no seccomp filters, or cannot have others answer.
+pub fn limit_system_calls(sockets: Sockets) -> Result<Option<OwnedFd>, JailError> {
     surrender::everything()?;
-    filter::install(sockets)?;
-    Ok(())
+    Ok(filter::install(sockets)?)
 }
 
 /// Waits for a child's end and returns the exit code that stands for it.

@@ -60,7 +60,7 @@ pub(crate) async fn serve(
     let mut first = stores.make(&engine)?;
     proxy.instantiate_async(&mut first).await?;
     drop(first);
-    let (gate, ports) = (stores.gate.clone(), stores.guest.ports.clone());
+    let (gate, ports) = (stores.network.gate.clone(), stores.guest.ports.clone());
     let handler = ProxyHandler::new(Instances {
         engine,
         proxy,

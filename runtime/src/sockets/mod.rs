@@ -1,0 +1,47 @@
+//! `wasi:sockets` on real sockets, with one thing more: a listener accepts from the host's listeners, too
+//! ([`crate::Adoption`]).
+//!
+//! * `tcp.rs`: a socket, whatever version of WASI the guest speaks. `address.rs`: what it is told of addresses.
+//! * `stream.rs`: its two directions as streams of `wasi:io` 0.2. `p2.rs`: `wasi:sockets/tcp` 0.2.
+//!
+//! Datagrams, name lookup and `wasi:sockets` 0.3 are wasmtime-wasi's.
+
+mod address;
+mod p2;
+mod stream;
+mod tcp;
+
+use crate::adoption::Adoption;
+use crate::host::{Gate, Host};
+use std::sync::Arc;
+use wasmtime::Result;
+use wasmtime::component::{HasData, Linker, ResourceTable};
+
+/// What every socket of a guest needs.
+#[derive(Clone)]
+pub(crate) struct Network {
+    /// The one place where connect, bind and listen are decided.
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) adoption: Adoption,
+}
+
+/// The part of a store's state that is used here.
+pub(crate) struct View<'a> {
+    pub(crate) table: &'a mut ResourceTable,
+    pub(crate) network: &'a Network,
+}
+
+/// Names [`View`] to the linker.
+struct Sockets;
+
+impl HasData for Sockets {
+    type Data<'a> = View<'a>;
+}
+
+/// Puts these in the place of wasmtime-wasi's.
+pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> Result<()> {
+    linker.allow_shadowing(true);
+    p2::add_to_linker(linker)?;
+    linker.allow_shadowing(false);
+    Ok(())
+}

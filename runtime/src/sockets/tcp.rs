@@ -1,0 +1,412 @@
+//! A TCP socket of a guest, whatever version of WASI it speaks.
+
+use super::Network;
+use super::address::{Family, reached};
+use crate::adoption::{Accepted, Acceptor};
+use rustix::net::sockopt;
+use std::future::poll_fn;
+use std::io;
+use std::net::{Shutdown, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::net::{TcpSocket, TcpStream};
+use wasmtime_wasi::sockets::{ErrorCode, SocketAddrUse};
+
+/// The queue of a listener that did not ask for another.
+const BACKLOG: u32 = 4096;
+/// What the kernel takes for `TCP_KEEPIDLE`, `TCP_KEEPINTVL` and `TCP_KEEPCNT` (include/net/tcp.h).
+const KEEP_ALIVE_SECONDS: u64 = i16::MAX as u64;
+const KEEP_ALIVE_COUNT: u32 = i8::MAX as u32;
+
+pub(crate) type Result<T> = std::result::Result<T, ErrorCode>;
+
+/// One socket.
+pub(crate) struct Tcp {
+    network: Network,
+    family: Family,
+    backlog: u32,
+    state: State,
+}
+
+enum State {
+    Fresh {
+        socket: TcpSocket,
+        is_bound: bool,
+    },
+    Connecting(Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>),
+    Listening {
+        acceptor: Acceptor,
+        address: SocketAddr,
+        /// What a wait has taken from the queue, to be sure that it is there.
+        next: Option<io::Result<Accepted>>,
+    },
+    Connected(Arc<Connection>),
+    Closed(ErrorCode),
+}
+
+/// A connection that is there. It closes with the last that holds it.
+pub(crate) struct Connection {
+    pub(crate) socket: Accepted,
+    /// Remembered: asking the kernel fails once the peer is gone, which a guest does not expect of its own connection.
+    local: SocketAddr,
+    remote: SocketAddr,
+}
+
+impl Connection {
+    pub(crate) fn shutdown(&self, how: Shutdown) {
+        let how = match how {
+            Shutdown::Read => rustix::net::Shutdown::Read,
+            Shutdown::Write => rustix::net::Shutdown::Write,
+            Shutdown::Both => rustix::net::Shutdown::Both,
+        };
+        // One that is gone is shut.
+        let _ = rustix::net::shutdown(self.socket.socket(), how);
+    }
+}
+
+impl Tcp {
+    /// A socket that is neither bound nor connected.
+    pub(crate) fn new(network: &Network, family: Family) -> Result<Tcp> {
+        let socket = match family {
+            Family::V4 => TcpSocket::new_v4()?,
+            Family::V6 => {
+                let socket = TcpSocket::new_v6()?;
+                sockopt::set_ipv6_v6only(&socket, true)?;
+                socket
+            }
+        };
+        let fresh = State::Fresh {
+            socket,
+            is_bound: false,
+        };
+        Ok(Tcp::in_state(network.clone(), family, fresh))
+    }
+
+    fn in_state(network: Network, family: Family, state: State) -> Tcp {
+        Tcp {
+            network,
+            family,
+            backlog: BACKLOG,
+            state,
+        }
+    }
+
+    fn connected(network: Network, family: Family, connection: Connection) -> Tcp {
+        Tcp::in_state(network, family, State::Connected(Arc::new(connection)))
+    }
+
+    fn allowed(&self, address: SocketAddr, reason: SocketAddrUse) -> Result<()> {
+        let allowed = self.network.gate.allows(address, reason);
+        if allowed { Ok(()) } else { Err(ErrorCode::AccessDenied) }
+    }
+
+    pub(crate) fn bind(&mut self, address: SocketAddr) -> Result<()> {
+        if self.is_bound() {
+            return Err(ErrorCode::InvalidState);
+        }
+        if !self.family.takes(address.ip()) {
+            return Err(ErrorCode::InvalidArgument);
+        }
+        self.allowed(address, SocketAddrUse::TcpBind)?;
+        self.bind_to(address)
+    }
+
+    fn bind_to(&mut self, address: SocketAddr) -> Result<()> {
+        let State::Fresh { socket, is_bound } = &mut self.state else {
+            return Err(ErrorCode::InvalidState);
+        };
+        // A port whose last connections linger can be had at once (wasi:sockets).
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        *is_bound = true;
+        Ok(())
+    }
+
+    pub(crate) fn is_bound(&self) -> bool {
+        !matches!(self.state, State::Fresh { is_bound: false, .. })
+    }
+
+    /// Begins to connect; [`Tcp::poll_connected`] has the end of it.
+    pub(crate) fn connect(&mut self, address: SocketAddr) -> Result<()> {
+        if !matches!(self.state, State::Fresh { .. }) {
+            return Err(ErrorCode::InvalidState);
+        }
+        let ip = address.ip().to_canonical();
+        if !self.family.takes(address.ip()) || ip.is_unspecified() || address.port() == 0 {
+            return Err(ErrorCode::InvalidArgument);
+        }
+        let allowed = self.allowed(address, SocketAddrUse::TcpConnect);
+        if let State::Fresh { socket, .. } = self.take(ErrorCode::InvalidState) {
+            self.state = match allowed {
+                Ok(()) => State::Connecting(Box::pin(async move {
+                    socket.set_nodelay(true)?;
+                    socket.connect(address).await
+                })),
+                // It is said at the end, as of any other attempt.
+                Err(_) => State::Connecting(Box::pin(async { Err(io::ErrorKind::PermissionDenied.into()) })),
+            };
+        }
+        Ok(())
+    }
+
+    /// Ready when the attempt is over, and what came of it.
+    pub(crate) fn poll_connected(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
+        let attempt = match &mut self.state {
+            State::Connecting(attempt) => attempt,
+            State::Connected(_) => return Poll::Ready(Ok(())),
+            State::Closed(error) => return Poll::Ready(Err(*error)),
+            _ => return Poll::Ready(Err(ErrorCode::InvalidState)),
+        };
+        let connection = ready!(attempt.as_mut().poll(context)).and_then(|stream| {
+            let remote = stream.peer_addr()?;
+            Ok(Connection {
+                local: stream.local_addr()?,
+                remote,
+                socket: Accepted::own(stream, remote),
+            })
+        });
+        let result = match connection {
+            Ok(connection) => {
+                self.state = State::Connected(Arc::new(connection));
+                Ok(())
+            }
+            Err(error) => {
+                let error = ErrorCode::from(error);
+                self.state = State::Closed(error);
+                Err(error)
+            }
+        };
+        Poll::Ready(result)
+    }
+
+    /// Listens; a socket that is not bound gets a port.
+    pub(crate) fn listen(&mut self) -> Result<()> {
+        if !self.is_bound() {
+            self.allowed(self.family.any(), SocketAddrUse::TcpBind)?;
+            self.bind_to(self.family.any())?;
+        }
+        if !matches!(self.state, State::Fresh { .. }) {
+            return Err(ErrorCode::InvalidState);
+        }
+        let State::Fresh { socket, .. } = self.take(ErrorCode::InvalidState) else {
+            return Err(ErrorCode::InvalidState);
+        };
+        // What is accepted inherits it: the head of an answer must not wait for the client's word before its body goes.
+        let listener = socket.set_nodelay(true).and_then(|()| socket.listen(self.backlog));
+        let listening = listener.and_then(|listener| {
+            let address = listener.local_addr()?;
+            Ok((self.network.adoption.acceptor_of(listener)?, address))
+        });
+        match listening {
+            Ok((acceptor, address)) => {
+                // Told after it is so: who connects from here on is not refused.
+                let _ = self.network.gate.allows(address, SocketAddrUse::TcpListen);
+                self.state = State::Listening {
+                    acceptor,
+                    address,
+                    next: None,
+                };
+                Ok(())
+            }
+            Err(error) => {
+                let error = ErrorCode::from(error);
+                self.state = State::Closed(error);
+                Err(error)
+            }
+        }
+    }
+
+    pub(crate) fn is_listening(&self) -> bool {
+        matches!(self.state, State::Listening { .. })
+    }
+
+    /// Ready when there is a connection, or an error, to be accepted.
+    fn poll_acceptable(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if let State::Listening { acceptor, next, .. } = &mut self.state
+            && next.is_none()
+        {
+            *next = Some(ready!(acceptor.poll_accept(context)));
+        }
+        Poll::Ready(())
+    }
+
+    /// The next connection, as a socket of its own.
+    pub(crate) fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<Result<Tcp>> {
+        ready!(self.poll_acceptable(context));
+        let State::Listening { address, next, .. } = &mut self.state else {
+            return Poll::Ready(Err(ErrorCode::InvalidState));
+        };
+        let accepted = match next.take() {
+            Some(Ok(accepted)) => accepted,
+            Some(Err(error)) => return Poll::Ready(Err(error.into())),
+            None => return Poll::Pending,
+        };
+        let is_adopted = accepted.is_adopted();
+        let own = if is_adopted {
+            None
+        } else {
+            accepted.socket().local_addr().ok()
+        };
+        let connection = Connection {
+            local: own.unwrap_or_else(|| reached(*address)),
+            remote: self.family.shown(accepted.peer()),
+            socket: accepted,
+        };
+        let network = self.network.clone();
+        Poll::Ready(Ok(Tcp::connected(network, self.family, connection)))
+    }
+
+    /// Returns when what is under way may go on.
+    pub(crate) async fn ready(&mut self) {
+        match &self.state {
+            State::Connecting(_) => {
+                // What came of it is kept.
+                let _ = poll_fn(|context| self.poll_connected(context)).await;
+            }
+            State::Listening { .. } => poll_fn(|context| self.poll_acceptable(context)).await,
+            _ => {}
+        }
+    }
+
+    pub(crate) fn connection(&self) -> Result<&Arc<Connection>> {
+        match &self.state {
+            State::Connected(connection) => Ok(connection),
+            State::Closed(error) => Err(*error),
+            _ => Err(ErrorCode::InvalidState),
+        }
+    }
+
+    pub(crate) fn local_address(&self) -> Result<SocketAddr> {
+        match &self.state {
+            State::Fresh { socket, is_bound: true } => Ok(socket.local_addr()?),
+            State::Listening { address, .. } => Ok(*address),
+            _ => Ok(self.connection()?.local),
+        }
+    }
+
+    pub(crate) fn remote_address(&self) -> Result<SocketAddr> {
+        Ok(self.connection()?.remote)
+    }
+
+    pub(crate) fn family(&self) -> Family {
+        self.family
+    }
+
+    fn take(&mut self, error: ErrorCode) -> State {
+        std::mem::replace(&mut self.state, State::Closed(error))
+    }
+
+    fn socket(&self) -> Result<BorrowedFd<'_>> {
+        match &self.state {
+            State::Fresh { socket, .. } => Ok(socket.as_fd()),
+            State::Listening { acceptor, .. } => Ok(acceptor.as_fd()),
+            _ => Ok(self.connection()?.socket.socket().as_fd()),
+        }
+    }
+}
+
+// Options. Zero is never a value (wasi:sockets); what is more than the kernel takes becomes the most that it takes.
+impl Tcp {
+    pub(crate) fn set_backlog(&mut self, connections: u64) -> Result<()> {
+        let backlog =
+            u32::try_from(not_zero(connections)?).map_or(i32::MAX, |backlog| backlog.min(i32::MAX as u32) as i32);
+        match &self.state {
+            State::Fresh { .. } => {}
+            // Again is how it is changed (listen(2)).
+            State::Listening { acceptor, .. } => rustix::net::listen(acceptor, backlog)?,
+            State::Closed(error) => return Err(*error),
+            _ => return Err(ErrorCode::InvalidState),
+        }
+        self.backlog = backlog as u32;
+        Ok(())
+    }
+
+    pub(crate) fn keep_alive(&self) -> Result<bool> {
+        Ok(sockopt::socket_keepalive(self.socket()?)?)
+    }
+
+    pub(crate) fn set_keep_alive(&self, on: bool) -> Result<()> {
+        Ok(sockopt::set_socket_keepalive(self.socket()?, on)?)
+    }
+
+    pub(crate) fn keep_alive_idle(&self) -> Result<Duration> {
+        Ok(sockopt::tcp_keepidle(self.socket()?)?)
+    }
+
+    pub(crate) fn set_keep_alive_idle(&self, nanoseconds: u64) -> Result<()> {
+        Ok(sockopt::set_tcp_keepidle(self.socket()?, whole_seconds(nanoseconds)?)?)
+    }
+
+    pub(crate) fn keep_alive_interval(&self) -> Result<Duration> {
+        Ok(sockopt::tcp_keepintvl(self.socket()?)?)
+    }
+
+    pub(crate) fn set_keep_alive_interval(&self, nanoseconds: u64) -> Result<()> {
+        Ok(sockopt::set_tcp_keepintvl(self.socket()?, whole_seconds(nanoseconds)?)?)
+    }
+
+    pub(crate) fn keep_alive_count(&self) -> Result<u32> {
+        Ok(sockopt::tcp_keepcnt(self.socket()?)?)
+    }
+
+    pub(crate) fn set_keep_alive_count(&self, count: u32) -> Result<()> {
+        not_zero(count.into())?;
+        Ok(sockopt::set_tcp_keepcnt(self.socket()?, count.min(KEEP_ALIVE_COUNT))?)
+    }
+
+    pub(crate) fn hop_limit(&self) -> Result<u8> {
+        match self.family {
+            Family::V4 => u8::try_from(sockopt::ip_ttl(self.socket()?)?).map_err(|_| ErrorCode::NotSupported),
+            Family::V6 => Ok(sockopt::ipv6_unicast_hops(self.socket()?)?),
+        }
+    }
+
+    pub(crate) fn set_hop_limit(&self, hops: u8) -> Result<()> {
+        not_zero(hops.into())?;
+        match self.family {
+            Family::V4 => Ok(sockopt::set_ip_ttl(self.socket()?, hops.into())?),
+            Family::V6 => Ok(sockopt::set_ipv6_unicast_hops(self.socket()?, Some(hops))?),
+        }
+    }
+
+    pub(crate) fn receive_buffer(&self) -> Result<u64> {
+        Ok(asked_for(sockopt::socket_recv_buffer_size(self.socket()?)?))
+    }
+
+    pub(crate) fn set_receive_buffer(&self, bytes: u64) -> Result<()> {
+        Ok(sockopt::set_socket_recv_buffer_size(self.socket()?, buffer(bytes)?)?)
+    }
+
+    pub(crate) fn send_buffer(&self) -> Result<u64> {
+        Ok(asked_for(sockopt::socket_send_buffer_size(self.socket()?)?))
+    }
+
+    pub(crate) fn set_send_buffer(&self, bytes: u64) -> Result<()> {
+        Ok(sockopt::set_socket_send_buffer_size(self.socket()?, buffer(bytes)?)?)
+    }
+}
+
+fn not_zero(value: u64) -> Result<u64> {
+    if value == 0 {
+        Err(ErrorCode::InvalidArgument)
+    } else {
+        Ok(value)
+    }
+}
+
+fn whole_seconds(nanoseconds: u64) -> Result<Duration> {
+    let seconds = Duration::from_nanos(not_zero(nanoseconds)?).as_secs();
+    Ok(Duration::from_secs(seconds.clamp(1, KEEP_ALIVE_SECONDS)))
+}
+
+fn buffer(bytes: u64) -> Result<usize> {
+    Ok(not_zero(bytes)?.min(i32::MAX as u64) as usize)
+}
+
+/// The kernel doubles what it is asked for, and says that (socket(7)).
+fn asked_for(bytes: usize) -> u64 {
+    bytes as u64 / 2
+}

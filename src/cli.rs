@@ -237,7 +237,7 @@ impl Language {
 pub enum ForwardPath {
     /// adopt, but with --watch splice
     Auto,
-    /// The guest accepts them itself, where it can: wasip1, wasi:http without sockets, wasi:sockets 0.2
+    /// The guest accepts them itself, unless it is a compiled one or the kernel cannot
     Adopt,
     /// Through a relay
     Splice,

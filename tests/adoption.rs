@@ -111,6 +111,29 @@ fn guests_accept_themselves_and_are_relayed_to_where_that_is_said() {
 }
 
 #[test]
+fn a_handler_that_could_open_sockets_accepts_itself() {
+    let text = support::guests::root().join("examples/hello/src/hello.wat");
+    let one_more =
+        "(module\n  (import \"wasi:sockets/instance-network@0.2.0\" \"instance-network\" (func (result i32)))";
+    let bytes = support::guests::variant(&text, "http-and-sockets", "(module", one_more);
+    let folder = support::folder();
+    let file = folder.path().join("both.wasm");
+    std::fs::write(&file, bytes).unwrap();
+    let mut run = Named::start(
+        file.to_str().unwrap(),
+        &["-f", "0:80", "-f", "0:81", "--forward-path=adopt"],
+    );
+    let (one, other) = (run.run.ready(80), run.run.ready(81));
+    assert_eq!((get(one).0, get(other).0), (200, 200));
+    assert!(
+        run.forwards().iter().all(|forward| forward["adopted"] == true),
+        "{:?}",
+        run.forwards()
+    );
+    run.run.stop();
+}
+
+#[test]
 fn the_guests_process_has_the_listener_only_where_it_accepts() {
     let listening = |run: &Run, address: SocketAddr| {
         // The namespace of a socket is that of who looks at /proc/net, so what is asked is the socket's number there.

@@ -112,11 +112,11 @@ pub struct Traits {
 pub enum Sockets {
     /// Listeners are made for it (a wasip1 module, a `wasi:http` handler), and it has no way to make a socket.
     Given,
-    /// It makes them by `wasi:sockets` 0.2, and its listeners can accept from the host's, too.
+    /// It makes them itself (`wasi:sockets`), and its listeners can accept from the host's, too.
     Own,
-    /// It makes them by ways that only wasmtime-wasi knows.
+    /// The code is compiled and does not show it.
     #[default]
-    Foreign,
+    Unknown,
 }
 
 impl Traits {
@@ -125,7 +125,7 @@ impl Traits {
     pub fn of(wasm: &[u8]) -> Traits {
         let mut traits = Traits::default();
         let (mut depth, mut is_newer, mut is_module) = (0, false, false);
-        let (mut makes_sockets, mut makes_newer) = (false, false);
+        let mut makes_sockets = false;
         for payload in Parser::new(0).parse_all(wasm).map_while(Result::ok) {
             match payload {
                 Payload::Version { encoding, .. } if depth == 0 => is_module = encoding == Encoding::Module,
@@ -135,7 +135,6 @@ impl Traits {
                 Payload::ComponentImportSection(imports) if depth == 0 => {
                     for import in imports.into_iter().map_while(Result::ok) {
                         makes_sockets |= import.name.name.starts_with("wasi:sockets/");
-                        makes_newer |= import.name.name.starts_with("wasi:sockets/types@0.3");
                     }
                 }
                 Payload::ComponentExportSection(exports) if depth == 0 => {
@@ -147,11 +146,10 @@ impl Traits {
                 _ => {}
             }
         }
-        traits.sockets = match () {
-            () if is_module || (traits.is_made_anew || is_newer) && !makes_sockets => Sockets::Given,
-            // Where both are at home, a server for HTTP and the guest itself would listen on one port.
-            () if makes_newer || traits.is_made_anew || is_newer => Sockets::Foreign,
-            () => Sockets::Own,
+        let is_given_listeners = is_module || traits.is_made_anew || is_newer;
+        traits.sockets = match is_given_listeners && !makes_sockets {
+            true => Sockets::Given,
+            false => Sockets::Own,
         };
         traits.is_made_anew &= !is_newer;
         traits

@@ -184,6 +184,7 @@ impl Host {
         View {
             table: &mut self.table,
             network: &self.network,
+            datagrams: self.wasi.sockets(),
         }
     }
 }

@@ -257,7 +257,7 @@ impl Session {
         let makes_sockets = match made.code.traits.sockets {
             runtime::Sockets::Given => Some(false),
             runtime::Sockets::Own => self.can_be_brokered.then_some(true),
-            runtime::Sockets::Foreign => None,
+            runtime::Sockets::Unknown => None,
         };
         let adopts = makes_sockets.filter(|_| settings.adopts()).map(|makes_sockets| Adopts {
             connections: self.connections,

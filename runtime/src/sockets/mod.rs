@@ -2,12 +2,16 @@
 //! ([`crate::Adoption`]).
 //!
 //! * `tcp.rs`: a socket, whatever version of WASI the guest speaks. `address.rs`: what it is told of addresses.
-//! * `stream.rs`: its two directions as streams of `wasi:io` 0.2. `p2.rs`: `wasi:sockets/tcp` 0.2.
+//! * `p2.rs`: `wasi:sockets/tcp` 0.2. `stream.rs`: its two directions as streams of `wasi:io` 0.2.
+//! * `p3.rs`: TCP of `wasi:sockets/types` 0.3.
 //!
-//! Datagrams, name lookup and `wasi:sockets` 0.3 are wasmtime-wasi's.
+//! Datagrams and name lookup are wasmtime-wasi's.
 
 mod address;
+mod datagrams;
+mod options;
 mod p2;
+mod p3;
 mod stream;
 mod tcp;
 
@@ -16,6 +20,7 @@ use crate::host::{Gate, Host};
 use std::sync::Arc;
 use wasmtime::Result;
 use wasmtime::component::{HasData, Linker, ResourceTable};
+use wasmtime_wasi::sockets::WasiSocketsCtx;
 
 /// What every socket of a guest needs.
 #[derive(Clone)]
@@ -29,6 +34,8 @@ pub(crate) struct Network {
 pub(crate) struct View<'a> {
     pub(crate) table: &'a mut ResourceTable,
     pub(crate) network: &'a Network,
+    /// What wasmtime-wasi's sockets need.
+    pub(crate) datagrams: &'a mut WasiSocketsCtx,
 }
 
 /// Names [`View`] to the linker.
@@ -42,6 +49,7 @@ impl HasData for Sockets {
 pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> Result<()> {
     linker.allow_shadowing(true);
     p2::add_to_linker(linker)?;
+    p3::add_to_linker(linker)?;
     linker.allow_shadowing(false);
     Ok(())
 }

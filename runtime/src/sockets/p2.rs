@@ -6,7 +6,7 @@
 
 use super::address::Family;
 use super::stream::Streams;
-use super::tcp::Tcp;
+use super::tcp::{Tcp, lock};
 use super::{Sockets, View};
 use crate::host::Host;
 use futures::task::noop_waker_ref;
@@ -209,11 +209,8 @@ impl tcp::HostTcpSocket for View<'_> {
         &mut self,
         this: Resource<TcpSocket>,
     ) -> SocketResult<(Resource<TcpSocket>, Resource<DynInputStream>, Resource<DynOutputStream>)> {
-        let socket = self.socket(&this)?;
-        if !socket.tcp.is_listening() {
-            return Err(ErrorCode::InvalidState.into());
-        }
-        let Poll::Ready(accepted) = socket.tcp.poll_accept(&mut at_once()) else {
+        let listener = self.tcp(&this)?.listener()?;
+        let Poll::Ready(accepted) = lock(listener).poll_accept(&mut at_once()) else {
             return Err(ErrorCode::WouldBlock.into());
         };
         let accepted = self.add(accepted?)?;
@@ -253,7 +250,7 @@ impl tcp::HostTcpSocket for View<'_> {
     }
 
     fn keep_alive_idle_time(&mut self, this: Resource<TcpSocket>) -> SocketResult<u64> {
-        Ok(nanoseconds(self.tcp(&this)?.keep_alive_idle()?))
+        Ok(self.tcp(&this)?.keep_alive_idle()?)
     }
 
     fn set_keep_alive_idle_time(&mut self, this: Resource<TcpSocket>, nanoseconds: u64) -> SocketResult<()> {
@@ -261,7 +258,7 @@ impl tcp::HostTcpSocket for View<'_> {
     }
 
     fn keep_alive_interval(&mut self, this: Resource<TcpSocket>) -> SocketResult<u64> {
-        Ok(nanoseconds(self.tcp(&this)?.keep_alive_interval()?))
+        Ok(self.tcp(&this)?.keep_alive_interval()?)
     }
 
     fn set_keep_alive_interval(&mut self, this: Resource<TcpSocket>, nanoseconds: u64) -> SocketResult<()> {
@@ -318,8 +315,4 @@ impl tcp::HostTcpSocket for View<'_> {
         self.table.delete::<Socket>(Resource::new_own(this.rep()))?;
         Ok(())
     }
-}
-
-fn nanoseconds(time: std::time::Duration) -> u64 {
-    time.as_nanos().try_into().unwrap_or(u64::MAX)
 }

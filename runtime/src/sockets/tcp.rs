@@ -2,6 +2,7 @@
 
 use super::Network;
 use super::address::{Family, reached};
+use super::options::not_zero;
 use crate::adoption::{Accepted, Acceptor};
 use rustix::net::sockopt;
 use std::future::poll_fn;
@@ -9,17 +10,13 @@ use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream};
 use wasmtime_wasi::sockets::{ErrorCode, SocketAddrUse};
 
 /// The queue of a listener that did not ask for another.
 const BACKLOG: u32 = 4096;
-/// What the kernel takes for `TCP_KEEPIDLE`, `TCP_KEEPINTVL` and `TCP_KEEPCNT` (include/net/tcp.h).
-const KEEP_ALIVE_SECONDS: u64 = i16::MAX as u64;
-const KEEP_ALIVE_COUNT: u32 = i8::MAX as u32;
 
 pub(crate) type Result<T> = std::result::Result<T, ErrorCode>;
 
@@ -32,19 +29,61 @@ pub(crate) struct Tcp {
 }
 
 enum State {
-    Fresh {
-        socket: TcpSocket,
-        is_bound: bool,
-    },
+    Fresh { socket: TcpSocket, is_bound: bool },
     Connecting(Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>),
-    Listening {
-        acceptor: Acceptor,
-        address: SocketAddr,
-        /// What a wait has taken from the queue, to be sure that it is there.
-        next: Option<io::Result<Accepted>>,
-    },
+    Listening(Shared),
     Connected(Arc<Connection>),
     Closed(ErrorCode),
+}
+
+/// A listener. It closes with the last that holds it.
+pub(crate) struct Listener {
+    network: Network,
+    family: Family,
+    acceptor: Acceptor,
+    address: SocketAddr,
+    /// What a wait has taken from the queue, to be sure that it is there.
+    next: Option<io::Result<Accepted>>,
+}
+
+/// Its socket has it, and, in 0.3, the stream of its connections.
+pub(crate) type Shared = Arc<Mutex<Listener>>;
+
+/// It is consistent at every step, so a panic elsewhere does not spoil it.
+pub(crate) fn lock(listener: &Mutex<Listener>) -> MutexGuard<'_, Listener> {
+    listener.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Listener {
+    /// Ready when there is a connection, or an error, to be accepted.
+    pub(crate) fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.next.is_none() {
+            self.next = Some(ready!(self.acceptor.poll_accept(context)));
+        }
+        Poll::Ready(())
+    }
+
+    /// The next connection, as a socket of its own.
+    pub(crate) fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<Result<Tcp>> {
+        ready!(self.poll_ready(context));
+        let accepted = match self.next.take() {
+            Some(Ok(accepted)) => accepted,
+            Some(Err(error)) => return Poll::Ready(Err(error.into())),
+            None => return Poll::Pending,
+        };
+        let own = if accepted.is_adopted() {
+            None
+        } else {
+            accepted.socket().local_addr().ok()
+        };
+        let connection = Connection {
+            local: own.unwrap_or_else(|| reached(self.address)),
+            remote: self.family.shown(accepted.peer()),
+            socket: accepted,
+        };
+        let state = State::Connected(Arc::new(connection));
+        Poll::Ready(Ok(Tcp::in_state(self.network.clone(), self.family, state)))
+    }
 }
 
 /// A connection that is there. It closes with the last that holds it.
@@ -94,8 +133,9 @@ impl Tcp {
         }
     }
 
-    fn connected(network: Network, family: Family, connection: Connection) -> Tcp {
-        Tcp::in_state(network, family, State::Connected(Arc::new(connection)))
+    /// What stands for a connection that could not be accepted.
+    pub(crate) fn failed(network: &Network, family: Family, error: ErrorCode) -> Tcp {
+        Tcp::in_state(network.clone(), family, State::Closed(error))
     }
 
     fn allowed(&self, address: SocketAddr, reason: SocketAddrUse) -> Result<()> {
@@ -204,11 +244,13 @@ impl Tcp {
             Ok((acceptor, address)) => {
                 // Told after it is so: who connects from here on is not refused.
                 let _ = self.network.gate.allows(address, SocketAddrUse::TcpListen);
-                self.state = State::Listening {
+                self.state = State::Listening(Arc::new(Mutex::new(Listener {
+                    network: self.network.clone(),
+                    family: self.family,
                     acceptor,
                     address,
                     next: None,
-                };
+                })));
                 Ok(())
             }
             Err(error) => {
@@ -220,43 +262,7 @@ impl Tcp {
     }
 
     pub(crate) fn is_listening(&self) -> bool {
-        matches!(self.state, State::Listening { .. })
-    }
-
-    /// Ready when there is a connection, or an error, to be accepted.
-    fn poll_acceptable(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if let State::Listening { acceptor, next, .. } = &mut self.state
-            && next.is_none()
-        {
-            *next = Some(ready!(acceptor.poll_accept(context)));
-        }
-        Poll::Ready(())
-    }
-
-    /// The next connection, as a socket of its own.
-    pub(crate) fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<Result<Tcp>> {
-        ready!(self.poll_acceptable(context));
-        let State::Listening { address, next, .. } = &mut self.state else {
-            return Poll::Ready(Err(ErrorCode::InvalidState));
-        };
-        let accepted = match next.take() {
-            Some(Ok(accepted)) => accepted,
-            Some(Err(error)) => return Poll::Ready(Err(error.into())),
-            None => return Poll::Pending,
-        };
-        let is_adopted = accepted.is_adopted();
-        let own = if is_adopted {
-            None
-        } else {
-            accepted.socket().local_addr().ok()
-        };
-        let connection = Connection {
-            local: own.unwrap_or_else(|| reached(*address)),
-            remote: self.family.shown(accepted.peer()),
-            socket: accepted,
-        };
-        let network = self.network.clone();
-        Poll::Ready(Ok(Tcp::connected(network, self.family, connection)))
+        matches!(self.state, State::Listening(_))
     }
 
     /// Returns when what is under way may go on.
@@ -266,9 +272,24 @@ impl Tcp {
                 // What came of it is kept.
                 let _ = poll_fn(|context| self.poll_connected(context)).await;
             }
-            State::Listening { .. } => poll_fn(|context| self.poll_acceptable(context)).await,
+            State::Listening(listener) => poll_fn(|context| lock(listener).poll_ready(context)).await,
             _ => {}
         }
+    }
+
+    /// How long the queue may become.
+    pub(crate) fn set_backlog(&mut self, connections: u64) -> Result<()> {
+        let backlog =
+            u32::try_from(not_zero(connections)?).map_or(i32::MAX, |backlog| backlog.min(i32::MAX as u32) as i32);
+        match &self.state {
+            State::Fresh { .. } => {}
+            // Again is how it is changed (listen(2)).
+            State::Listening(listener) => rustix::net::listen(&lock(listener).acceptor, backlog)?,
+            State::Closed(error) => return Err(*error),
+            _ => return Err(ErrorCode::InvalidState),
+        }
+        self.backlog = backlog as u32;
+        Ok(())
     }
 
     pub(crate) fn connection(&self) -> Result<&Arc<Connection>> {
@@ -282,7 +303,7 @@ impl Tcp {
     pub(crate) fn local_address(&self) -> Result<SocketAddr> {
         match &self.state {
             State::Fresh { socket, is_bound: true } => Ok(socket.local_addr()?),
-            State::Listening { address, .. } => Ok(*address),
+            State::Listening(listener) => Ok(lock(listener).address),
             _ => Ok(self.connection()?.local),
         }
     }
@@ -299,114 +320,20 @@ impl Tcp {
         std::mem::replace(&mut self.state, State::Closed(error))
     }
 
-    fn socket(&self) -> Result<BorrowedFd<'_>> {
+    /// The listener of a socket that listens.
+    pub(crate) fn listener(&self) -> Result<&Shared> {
         match &self.state {
-            State::Fresh { socket, .. } => Ok(socket.as_fd()),
-            State::Listening { acceptor, .. } => Ok(acceptor.as_fd()),
-            _ => Ok(self.connection()?.socket.socket().as_fd()),
-        }
-    }
-}
-
-// Options. Zero is never a value (wasi:sockets); what is more than the kernel takes becomes the most that it takes.
-impl Tcp {
-    pub(crate) fn set_backlog(&mut self, connections: u64) -> Result<()> {
-        let backlog =
-            u32::try_from(not_zero(connections)?).map_or(i32::MAX, |backlog| backlog.min(i32::MAX as u32) as i32);
-        match &self.state {
-            State::Fresh { .. } => {}
-            // Again is how it is changed (listen(2)).
-            State::Listening { acceptor, .. } => rustix::net::listen(acceptor, backlog)?,
-            State::Closed(error) => return Err(*error),
-            _ => return Err(ErrorCode::InvalidState),
-        }
-        self.backlog = backlog as u32;
-        Ok(())
-    }
-
-    pub(crate) fn keep_alive(&self) -> Result<bool> {
-        Ok(sockopt::socket_keepalive(self.socket()?)?)
-    }
-
-    pub(crate) fn set_keep_alive(&self, on: bool) -> Result<()> {
-        Ok(sockopt::set_socket_keepalive(self.socket()?, on)?)
-    }
-
-    pub(crate) fn keep_alive_idle(&self) -> Result<Duration> {
-        Ok(sockopt::tcp_keepidle(self.socket()?)?)
-    }
-
-    pub(crate) fn set_keep_alive_idle(&self, nanoseconds: u64) -> Result<()> {
-        Ok(sockopt::set_tcp_keepidle(self.socket()?, whole_seconds(nanoseconds)?)?)
-    }
-
-    pub(crate) fn keep_alive_interval(&self) -> Result<Duration> {
-        Ok(sockopt::tcp_keepintvl(self.socket()?)?)
-    }
-
-    pub(crate) fn set_keep_alive_interval(&self, nanoseconds: u64) -> Result<()> {
-        Ok(sockopt::set_tcp_keepintvl(self.socket()?, whole_seconds(nanoseconds)?)?)
-    }
-
-    pub(crate) fn keep_alive_count(&self) -> Result<u32> {
-        Ok(sockopt::tcp_keepcnt(self.socket()?)?)
-    }
-
-    pub(crate) fn set_keep_alive_count(&self, count: u32) -> Result<()> {
-        not_zero(count.into())?;
-        Ok(sockopt::set_tcp_keepcnt(self.socket()?, count.min(KEEP_ALIVE_COUNT))?)
-    }
-
-    pub(crate) fn hop_limit(&self) -> Result<u8> {
-        match self.family {
-            Family::V4 => u8::try_from(sockopt::ip_ttl(self.socket()?)?).map_err(|_| ErrorCode::NotSupported),
-            Family::V6 => Ok(sockopt::ipv6_unicast_hops(self.socket()?)?),
+            State::Listening(listener) => Ok(listener),
+            _ => Err(ErrorCode::InvalidState),
         }
     }
 
-    pub(crate) fn set_hop_limit(&self, hops: u8) -> Result<()> {
-        not_zero(hops.into())?;
-        match self.family {
-            Family::V4 => Ok(sockopt::set_ip_ttl(self.socket()?, hops.into())?),
-            Family::V6 => Ok(sockopt::set_ipv6_unicast_hops(self.socket()?, Some(hops))?),
-        }
+    /// Does something with the kernel's socket.
+    pub(super) fn with<T>(&self, act: impl FnOnce(BorrowedFd<'_>) -> rustix::io::Result<T>) -> Result<T> {
+        Ok(match &self.state {
+            State::Fresh { socket, .. } => act(socket.as_fd()),
+            State::Listening(listener) => act(lock(listener).acceptor.as_fd()),
+            _ => act(self.connection()?.socket.socket().as_fd()),
+        }?)
     }
-
-    pub(crate) fn receive_buffer(&self) -> Result<u64> {
-        Ok(asked_for(sockopt::socket_recv_buffer_size(self.socket()?)?))
-    }
-
-    pub(crate) fn set_receive_buffer(&self, bytes: u64) -> Result<()> {
-        Ok(sockopt::set_socket_recv_buffer_size(self.socket()?, buffer(bytes)?)?)
-    }
-
-    pub(crate) fn send_buffer(&self) -> Result<u64> {
-        Ok(asked_for(sockopt::socket_send_buffer_size(self.socket()?)?))
-    }
-
-    pub(crate) fn set_send_buffer(&self, bytes: u64) -> Result<()> {
-        Ok(sockopt::set_socket_send_buffer_size(self.socket()?, buffer(bytes)?)?)
-    }
-}
-
-fn not_zero(value: u64) -> Result<u64> {
-    if value == 0 {
-        Err(ErrorCode::InvalidArgument)
-    } else {
-        Ok(value)
-    }
-}
-
-fn whole_seconds(nanoseconds: u64) -> Result<Duration> {
-    let seconds = Duration::from_nanos(not_zero(nanoseconds)?).as_secs();
-    Ok(Duration::from_secs(seconds.clamp(1, KEEP_ALIVE_SECONDS)))
-}
-
-fn buffer(bytes: u64) -> Result<usize> {
-    Ok(not_zero(bytes)?.min(i32::MAX as u64) as usize)
-}
-
-/// The kernel doubles what it is asked for, and says that (socket(7)).
-fn asked_for(bytes: usize) -> u64 {
-    bytes as u64 / 2
 }

@@ -1,4 +1,4 @@
-//! Programs in languages with an interpreter, run from their folders.
+//! Programs in other languages, run from their folders.
 
 use super::{PATIENCE, Run, connect, folder, guests};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -155,4 +155,17 @@ pub fn slow_requests_stop_nobody(address: SocketAddr, all: Duration) {
         assert_eq!(slow.join().unwrap(), 200);
     }
     assert!(started.elapsed() < all, "{:?}", started.elapsed());
+}
+
+/// Clients that break off after each of these beginnings, half of them with a reset.
+#[track_caller]
+pub fn break_off(address: SocketAddr, beginnings: &[&str]) {
+    for round in 0..20 {
+        for beginning in beginnings {
+            let mut stream = connect(address);
+            stream.write_all(beginning.as_bytes()).unwrap();
+            let socket = socket2::SockRef::from(&stream);
+            socket.set_linger((round % 2 == 0).then_some(Duration::ZERO)).unwrap();
+        }
+    }
 }

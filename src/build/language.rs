@@ -49,7 +49,8 @@ pub const LANGUAGES: [Language; 8] = [
             let output = project.out()?.join("app.wasm");
             Ok(Plan::Command(Command {
                 tool: Some(GO),
-                command: with(&["go", "build", "-o"], &[&output, Path::new(".")]),
+                // The commit is nothing that the guest needs, and git does not say it in a checkout of another user.
+                command: with(&["go", "build", "-buildvcs=false", "-o"], &[&output, Path::new(".")]),
                 variables: vec![("GOOS", "wasip1"), ("GOARCH", "wasm")],
                 folder: project.folder.clone(),
                 output: Output::File(output),

@@ -13,6 +13,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -20,6 +21,7 @@ os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 WASMRUN = os.path.abspath("target/release/wasmrun")
 HELLO = "examples/hello/hello.wasm"
 ECHO = "tests/guests/p1_echo.wat"
+OWN = "examples/echo/echo.wasm"
 BYTES = 128 << 20
 
 
@@ -128,8 +130,8 @@ def compare(title, guest, kinds, rounds, peer):
         silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         served = subprocess.Popen(peer[1], start_new_session=True, **silent)
         atexit.register(served.kill)
-        wait(("127.0.0.1", 18092))
-        paths[peer[0]] = lambda kind: measure(kind, ("127.0.0.1", 18092))
+        wait(("127.0.0.1", peer[2]))
+        paths[peer[0]] = lambda kind: measure(kind, ("127.0.0.1", peer[2]))
     rows = {name: [] for name in paths}
     # One kind after the other, new connections last: tens of thousands of them in TIME_WAIT are felt by what follows.
     for kind in kinds:
@@ -156,5 +158,14 @@ if sys.argv[1:2] == ["--client"]:
 else:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     serve = ["bench/.peers/wasmtime", "serve", "-Scli", "-Ccache=y", "--addr=127.0.0.1:18092", HELLO]
-    compare("`examples/hello`, wasi:http 0.2", HELLO, HTTP, rounds, ("wasmtime serve, not isolated", serve))
+    compare("`examples/hello`, wasi:http 0.2", HELLO, HTTP, rounds, ("wasmtime serve, not isolated", serve, 18092))
+    # The same guest on another port, for one that has no namespace of its own: `i32.const 3000` is there once.
+    with tempfile.NamedTemporaryFile(suffix=".wasm") as elsewhere:
+        binary = open(OWN, "rb").read()
+        assert binary.count(b"\x41\xb8\x17") == 1
+        elsewhere.write(binary.replace(b"\x41\xb8\x17", b"\x41\xb9\x17"))
+        elsewhere.flush()
+        run = ["bench/.peers/wasmtime", "run", "-Sinherit-network", "-Ccache=y", elsewhere.name]
+        peer = ("wasmtime run -S inherit-network, not isolated", run, 3001)
+        compare("`examples/echo`, wasi:sockets 0.2", OWN, TCP, 3 * rounds, peer)
     compare("`tests/guests/p1_echo.wat`, wasip1", ECHO, TCP, 3 * rounds, None)

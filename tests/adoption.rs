@@ -84,6 +84,7 @@ fn guests_accept_themselves_and_are_relayed_to_where_that_is_said() {
         (path("hello_p3"), 8080, None, true),
         (path("p1_echo"), 3000, None, true),
         (echo(), 3000, None, true),
+        (path("wasmedge"), 3000, None, true),
         (hello(), 8080, Some("--forward-path=splice"), false),
         (path("p1_echo"), 3000, Some("--forward-path=splice"), false),
         (echo(), 3000, Some("--forward-path=splice"), false),

@@ -424,3 +424,33 @@ fn a_warm_cache_compiles_nothing_and_no_cache_keeps_nothing() {
     });
     assert_eq!(files(), 1);
 }
+
+/// The samples of the crate wasmedge_wasi_socket run as well; they need its compiler.
+#[test]
+fn sockets_as_wasmedge_has_them() {
+    let mut run = Run::start(&["os", &path("wasmedge"), "-f", "0:3000"]);
+    let address = run.ready(3000);
+    let mut client = connect(address);
+    let port = client.local_addr().unwrap().port();
+    let mut peer = [0; 8];
+    client.read_exact(&mut peer).unwrap();
+    assert_eq!(peer[..6], [127, 0, 0, 1, 4, 0]);
+    assert_eq!(u16::from_le_bytes([peer[6], peer[7]]), port);
+    let sent: Vec<u8> = (0..100_000).map(|at| b'a' + (at % 10) as u8).collect();
+    let (mut writer, copy) = (client.try_clone().unwrap(), sent.clone());
+    let writing = std::thread::spawn(move || writer.write_all(&copy).unwrap());
+    let mut received = vec![0; sent.len()];
+    client.read_exact(&mut received).unwrap();
+    assert!(received == sent);
+    writing.join().unwrap();
+    drop(client);
+    // There is no way out, and it is said.
+    let mut client = connect(address);
+    client.read_exact(&mut peer).unwrap();
+    client.write_all(b"q").unwrap();
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).unwrap();
+    assert_eq!(answer, [2], "EACCES");
+    run.wait_for("192.0.2.1:1/tcp");
+    run.stop();
+}

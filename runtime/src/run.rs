@@ -92,23 +92,21 @@ enum Code {
 
 fn start(guest: Guest, events: &Events, stop: &Stop, adoption: &Adoption) -> Result<Outcome> {
     let code = load_suitably(&guest)?;
-    let gate = Gate::new(&guest, events.clone());
+    let network = Network {
+        gate: Gate::new(&guest, events.clone()),
+        adoption: adoption.clone(),
+    };
     let budget = Budget::new(guest.memory, events.clone());
     match code {
         Code::Module(module) => {
             epoch::start(module.engine())?;
             events(Event::Loaded(Kind::Module));
-            let ended = one_thread()?.block_on(unbudgeted(preview1::run(&module, &guest, gate, budget, adoption)));
+            let ended = one_thread()?.block_on(unbudgeted(preview1::run(&module, &guest, network, budget)));
             Ok(outcome(ended.map(Ok)))
         }
         Code::Component(component, kind) => {
             epoch::start(component.engine())?;
             let instance = command::linker(&component)?;
-            let adopted = adoption.clone();
-            let network = Network {
-                gate,
-                adoption: adopted,
-            };
             let stores = Stores { guest, network, budget };
             events(Event::Loaded(kind));
             match kind {

@@ -78,16 +78,20 @@ impl Context {
         self.sockets.get(fd.into())
     }
 
-    async fn accept(&mut self, fd: Fd, flags: Fdflags) -> Result<Fd, Error> {
+    pub(super) async fn accept(&mut self, fd: Fd, flags: Fdflags) -> Result<Fd, Error> {
         let socket = self.socket(fd).ok_or(Errno::Notsock)?;
         let stream = socket.kind.accept(socket.nonblocking).await.map_err(fault)?;
+        let came_by = match &socket.kind {
+            Kind::Listener { address, .. } => Some(*address),
+            _ => None,
+        };
         let descriptor = self.sockets.free();
         let nonblocking = flags.contains(Fdflags::NONBLOCK);
         self.sockets.put(
             descriptor,
             Socket {
-                kind: Kind::Stream(stream),
-                nonblocking,
+                came_by,
+                ..Socket::new(Kind::Stream(stream), nonblocking)
             },
         );
         Ok(descriptor.into())
@@ -101,6 +105,7 @@ impl Context {
         flags: Riflags,
     ) -> Result<Size, Error> {
         let socket = self.socket(fd).ok_or(Errno::Notsock)?;
+        socket.kind.settle();
         let stream = socket.kind.stream().map_err(fault)?;
         let mut received = 0;
         for buffer in buffers.iter() {
@@ -132,6 +137,7 @@ impl Context {
 
     async fn send(&mut self, memory: &mut GuestMemory<'_>, fd: Fd, buffers: CiovecArray) -> Result<Size, Error> {
         let socket = self.socket(fd).ok_or(Errno::Notsock)?;
+        socket.kind.settle();
         let stream = socket.kind.stream().map_err(fault)?;
         let mut slices = Vec::with_capacity(buffers.len() as usize);
         for buffer in buffers.iter() {
@@ -280,7 +286,11 @@ impl WasiSnapshotPreview1 for Context {
             Rights::FD_FDSTAT_SET_FLAGS | Rights::POLL_FD_READWRITE | Rights::FD_FILESTAT_GET | Rights::SOCK_SHUTDOWN;
         rights |= match socket.kind {
             Kind::Listener { .. } => Rights::SOCK_ACCEPT,
-            Kind::Stream(_) => Rights::FD_READ | Rights::FD_WRITE,
+            Kind::Stream(_) | Kind::Fresh(_) | Kind::Datagrams(_) => Rights::FD_READ | Rights::FD_WRITE,
+        };
+        let fs_filetype = match socket.kind {
+            Kind::Datagrams(_) => Filetype::SocketDgram,
+            _ => Filetype::SocketStream,
         };
         let nonblocking = if socket.nonblocking {
             Fdflags::NONBLOCK
@@ -288,7 +298,7 @@ impl WasiSnapshotPreview1 for Context {
             Fdflags::empty()
         };
         Ok(Fdstat {
-            fs_filetype: Filetype::SocketStream,
+            fs_filetype,
             fs_flags: nonblocking,
             fs_rights_base: rights,
             // What accepted connections get.
@@ -513,7 +523,7 @@ fn memory_write(memory: &mut [u8], to: u32, value: u32) -> Result<(), Error> {
     Ok(GuestMemory::Unshared(memory).write(GuestPtr::new(to), value)?)
 }
 
-fn split<'a, T: 'static>(
+pub(super) fn split<'a, T: 'static>(
     caller: &'a mut Caller<'_, T>,
     get: impl Fn(&mut T) -> &mut Context,
 ) -> Result<(&'a mut [u8], &'a mut Context)> {
@@ -525,7 +535,7 @@ fn split<'a, T: 'static>(
 }
 
 /// The raw result of a wasip1 call.
-fn code(result: Result<(), Error>) -> Result<u32> {
+pub(super) fn code(result: Result<(), Error>) -> Result<u32> {
     match result {
         Ok(()) => Ok(0),
         Err(error) => error.downcast().map(|errno| errno as u32),

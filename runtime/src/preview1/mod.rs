@@ -14,15 +14,18 @@
 //! The environment says what is there, as sd_listen_fds(3) has it: `LISTEN_FDS` is the number of listeners,
 //! `LISTEN_FDNAMES` their names joined by colons, here the ports. The first is descriptor 3 unless directories come
 //! first ([`crate::Listeners`]); `LISTEN_FDS_START` says which.
+//!
+//! A module that opens sockets itself, as WasmEdge has it, finds those calls, too ([`wasmedge`]), and gets no listeners.
 
 mod context;
 mod poll;
 mod sockets;
+mod wasmedge;
 
-use crate::adoption::Adoption;
 use crate::guest::{Guest, Listeners};
-use crate::host::{self, Gate};
+use crate::host;
 use crate::memory::{Budget, Share};
+use crate::sockets::Network;
 use context::Context;
 use sockets::{FIRST_DESCRIPTOR, Sockets};
 use std::sync::Arc;
@@ -35,15 +38,12 @@ struct State {
 }
 
 /// Runs a core module's `_start` to its end.
-pub(crate) async fn run(
-    module: &Module,
-    guest: &Guest,
-    gate: Arc<Gate>,
-    budget: Arc<Budget>,
-    adoption: &Adoption,
-) -> Result<()> {
+pub(crate) async fn run(module: &Module, guest: &Guest, network: Network, budget: Arc<Budget>) -> Result<()> {
+    // Who opens sockets itself would find its ports taken.
+    let opens = wasmedge::is_used_by(module);
+    let ports = if opens { &[] } else { guest.ports.as_slice() };
     let state = State {
-        context: context(guest, &gate, adoption)?,
+        context: context(guest, ports, &network)?,
         share: Share::new(budget),
     };
     let mut store = Store::new(module.engine(), state);
@@ -51,6 +51,9 @@ pub(crate) async fn run(
     store.epoch_deadline_async_yield_and_update(1);
     let mut linker = Linker::new(module.engine());
     context::add_to_linker(&mut linker, |state: &mut State| &mut state.context)?;
+    if opens {
+        wasmedge::add_to_linker(&mut linker, module, &network, |state: &mut State| &mut state.context)?;
+    }
     let instance = linker.instantiate_pre(module)?.instantiate_async(&mut store).await?;
     let start = instance
         .get_typed_func::<(), ()>(&mut store, "_start")
@@ -58,9 +61,9 @@ pub(crate) async fn run(
     start.call_async(&mut store, ()).await
 }
 
-fn context(guest: &Guest, gate: &Arc<Gate>, adoption: &Adoption) -> Result<Context> {
-    let count = u32::try_from(guest.ports.len())?;
-    let mut builder = host::wasi(guest, gate)?;
+fn context(guest: &Guest, ports: &[u16], network: &Network) -> Result<Context> {
+    let count = u32::try_from(ports.len())?;
+    let mut builder = host::wasi(guest, &network.gate)?;
     let placeholders = |builder: &mut wasmtime_wasi::WasiCtxBuilder| -> Result<()> {
         for _ in 0..count {
             builder.preopened_dir("/", "listener", FsPerms::ReadOnly)?;
@@ -80,12 +83,12 @@ fn context(guest: &Guest, gate: &Arc<Gate>, adoption: &Adoption) -> Result<Conte
         }
     };
     if count > 0 {
-        let names: Vec<String> = guest.ports.iter().map(u16::to_string).collect();
+        let names: Vec<String> = ports.iter().map(u16::to_string).collect();
         builder
             .env("LISTEN_FDS", count.to_string())
             .env("LISTEN_FDNAMES", names.join(":"))
             .env("LISTEN_FDS_START", first.to_string());
     }
-    let sockets = Sockets::listen(&guest.ports, first, guest.listeners, gate, adoption)?;
+    let sockets = Sockets::listen(ports, first, guest.listeners, &network.gate, &network.adoption)?;
     Ok(Context::new(builder.build_p1(), sockets))
 }

@@ -1,12 +1,15 @@
 //! The sockets of a wasip1 guest, by descriptor number.
 
+use super::wasmedge::Datagrams;
 use crate::adoption::{Accepted, Acceptor, Adoption};
 use crate::guest::Listeners;
 use crate::host::Gate;
+use crate::sockets::Tcp;
 use rustix::net::RecvFlags;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, ErrorKind};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::Interest;
@@ -22,11 +25,24 @@ pub(super) const FIRST_ACCEPTED: u32 = 512;
 pub(super) struct Socket {
     pub(super) kind: Kind,
     pub(super) nonblocking: bool,
+    /// The address of the listener that a connection was accepted from.
+    pub(super) came_by: Option<SocketAddr>,
+}
+
+impl Socket {
+    pub(super) fn new(kind: Kind, nonblocking: bool) -> Socket {
+        Socket {
+            kind,
+            nonblocking,
+            came_by: None,
+        }
+    }
 }
 
 pub(super) enum Kind {
     Listener {
         listener: Acceptor,
+        address: SocketAddr,
         /// Connections that a poll took from the queue to be sure that they are there.
         taken: VecDeque<Accepted>,
         /// Tells that the guest listens, when it first asks for a connection: the socket is older than the guest, which may
@@ -34,6 +50,9 @@ pub(super) enum Kind {
         tell: Option<Box<dyn FnOnce() + Send>>,
     },
     Stream(Accepted),
+    /// Opened by the guest ([`super::wasmedge`]), and neither of the above yet.
+    Fresh(Box<Tcp>),
+    Datagrams(Datagrams),
 }
 
 /// All of them.
@@ -56,19 +75,10 @@ impl Sockets {
         for (port, descriptor) in ports.iter().zip(first..) {
             let listener = adoption.acceptor(*port)?;
             let (gate, address) = (gate.clone(), listener.local_addr()?);
-            let kind = Kind::Listener {
-                listener,
-                taken: VecDeque::new(),
-                tell: Some(Box::new(move || gate.listening(address))),
-            };
-            open.insert(
-                descriptor,
-                Socket {
-                    kind,
-                    // Go looks at this once: a descriptor that blocks would stop all its goroutines (os/file_unix.go, newFile).
-                    nonblocking: order == Listeners::BeforeDirectories,
-                },
-            );
+            let kind = Kind::listener(listener, Some(Box::new(move || gate.listening(address))))?;
+            // Go looks at this once: a descriptor that blocks would stop all its goroutines (os/file_unix.go, newFile).
+            let nonblocking = order == Listeners::BeforeDirectories;
+            open.insert(descriptor, Socket::new(kind, nonblocking));
         }
         Ok(Sockets { open, order })
     }
@@ -103,9 +113,40 @@ impl Sockets {
 }
 
 impl Kind {
+    pub(super) fn listener(listener: Acceptor, tell: Option<Box<dyn FnOnce() + Send>>) -> io::Result<Kind> {
+        Ok(Kind::Listener {
+            address: listener.local_addr()?,
+            listener,
+            taken: VecDeque::new(),
+            tell,
+        })
+    }
+
+    /// A socket whose connection has come about is a stream from here on.
+    pub(super) fn settle(&mut self) {
+        if let Kind::Fresh(tcp) = self
+            && let Some(stream) = tcp.take_connection()
+        {
+            *self = Kind::Stream(stream);
+        }
+    }
+
+    /// What the kernel knows it by, where it knows it.
+    pub(super) fn kernel(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Kind::Listener { listener, .. } => Some(listener.as_fd()),
+            Kind::Stream(stream) => Some(stream.socket().as_fd()),
+            Kind::Datagrams(datagrams) => datagrams.socket().map(AsFd::as_fd),
+            Kind::Fresh(_) => None,
+        }
+    }
+
     /// Takes a connection, waiting for one unless `nonblocking`.
     pub(super) async fn accept(&mut self, nonblocking: bool) -> io::Result<Accepted> {
-        let Kind::Listener { listener, taken, tell } = self else {
+        let Kind::Listener {
+            listener, taken, tell, ..
+        } = self
+        else {
             return Err(ErrorKind::InvalidInput.into());
         };
         if let Some(tell) = tell.take() {
@@ -127,7 +168,7 @@ impl Kind {
     pub(super) fn stream(&self) -> io::Result<&Accepted> {
         match self {
             Kind::Stream(stream) => Ok(stream),
-            Kind::Listener { .. } => Err(ErrorKind::NotConnected.into()),
+            Kind::Listener { .. } | Kind::Fresh(_) | Kind::Datagrams(_) => Err(ErrorKind::NotConnected.into()),
         }
     }
 
@@ -135,7 +176,9 @@ impl Kind {
     /// on it. The number is of bytes that are known to be there.
     pub(super) fn poll_readable(&mut self, context: &mut Context<'_>) -> Poll<u64> {
         match self {
-            Kind::Listener { listener, taken, tell } => {
+            Kind::Listener {
+                listener, taken, tell, ..
+            } => {
                 if let Some(tell) = tell.take() {
                     tell();
                 }
@@ -157,6 +200,11 @@ impl Kind {
                     Err(_) => return Poll::Ready(0),
                 }
             },
+            Kind::Fresh(tcp) => tcp.poll_connected(context).map(|_| 0),
+            Kind::Datagrams(datagrams) => match datagrams.socket() {
+                Some(socket) => socket.poll_recv_ready(context).map(|_| 1),
+                None => Poll::Pending,
+            },
         }
     }
 
@@ -165,6 +213,12 @@ impl Kind {
         match self {
             Kind::Listener { .. } => Poll::Pending,
             Kind::Stream(stream) => stream.socket().poll_write_ready(context).map(drop),
+            // Connected, or failed: either can be asked for.
+            Kind::Fresh(tcp) => tcp.poll_connected(context).map(drop),
+            Kind::Datagrams(datagrams) => match datagrams.socket() {
+                Some(socket) => socket.poll_send_ready(context).map(drop),
+                None => Poll::Ready(()),
+            },
         }
     }
 }

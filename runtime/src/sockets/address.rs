@@ -15,6 +15,10 @@ pub(crate) enum Family {
 }
 
 impl Family {
+    pub(crate) fn of(address: SocketAddr) -> Family {
+        if address.is_ipv4() { Family::V4 } else { Family::V6 }
+    }
+
     pub(crate) fn any(self) -> SocketAddr {
         match self {
             Family::V4 => (Ipv4Addr::UNSPECIFIED, 0).into(),

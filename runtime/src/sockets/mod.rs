@@ -15,6 +15,10 @@ mod p3;
 mod stream;
 mod tcp;
 
+pub(crate) use address::{Family, reached};
+pub(crate) use tcp::Tcp;
+pub(crate) use wasmtime_wasi::sockets::ErrorCode;
+
 use crate::adoption::Adoption;
 use crate::host::{Gate, Host};
 use std::sync::Arc;

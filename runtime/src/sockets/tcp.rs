@@ -300,6 +300,31 @@ impl Tcp {
         }
     }
 
+    /// What accepts, out of a socket that listens and that nobody shares; the socket is of no use any more.
+    pub(crate) fn take_acceptor(&mut self) -> Option<Acceptor> {
+        match self.take(ErrorCode::InvalidState) {
+            State::Listening(listener) => Some(Arc::into_inner(listener)?.into_inner().ok()?.acceptor),
+            _ => None,
+        }
+    }
+
+    /// What is connected, out of a socket whose connection nobody shares; the socket is of no use any more then.
+    pub(crate) fn take_connection(&mut self) -> Option<Accepted> {
+        self.connection().ok()?;
+        match self.take(ErrorCode::InvalidState) {
+            State::Connected(connection) => Some(Arc::into_inner(connection)?.socket),
+            _ => None,
+        }
+    }
+
+    /// Why it is closed.
+    pub(crate) fn error(&self) -> Option<ErrorCode> {
+        match &self.state {
+            State::Closed(error) => Some(*error),
+            _ => None,
+        }
+    }
+
     pub(crate) fn local_address(&self) -> Result<SocketAddr> {
         match &self.state {
             State::Fresh { socket, is_bound: true } => Ok(socket.local_addr()?),

@@ -2,6 +2,7 @@
 //! cached. Needs node, npm and its registry; without them each test is listed as ignored.
 
 mod frameworks;
+mod modules;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -12,7 +13,7 @@ use support::{connect, eventually, output, wasmrun};
 
 fn main() {
     let has_node = succeeds("node", &["--version"]) && succeeds("npm", &["--version"]);
-    let tests: [(&'static str, fn()); 23] = [
+    let tests: [(&'static str, fn()); 24] = [
         ("express_says_hello", express_says_hello),
         ("express_answers_with_json", express_answers_with_json),
         ("a_program_has_what_it_expects", a_program_has_what_it_expects),
@@ -48,6 +49,10 @@ fn main() {
         ("middleware", frameworks::middleware),
         ("middleware_compresses", frameworks::middleware_compresses),
         ("socket_io", frameworks::socket_io),
+        (
+            "bundled_files_keep_their_names",
+            modules::bundled_files_keep_their_names,
+        ),
     ];
     program::main(tests.map(|(name, test)| (name, has_node, test)));
 }

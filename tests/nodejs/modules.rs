@@ -1,9 +1,10 @@
 //! Where a program's files come from, what they are called, and what is said when one fails.
 
-use crate::support::program::{get, json, project, start};
-use crate::support::connect;
+use crate::support::program::{get, json, project, script, start};
+use crate::support::{connect, output, wasmrun};
 use serde_json::json as value;
 use std::io::{Read, Write};
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 pub fn bundled_files_keep_their_names() {
@@ -35,4 +36,109 @@ pub fn bundled_files_keep_their_names() {
         said.contains(&format!("{}/deep/place.ts:11:", source.display())),
         "{said}"
     );
+}
+
+pub fn rejections_of_commonjs_end_it() {
+    let run = |text: &str| {
+        let folder = script("app.js", text);
+        let file = folder.path().join("app.js");
+        let said = output(wasmrun(&["os", file.to_str().unwrap(), "--quiet"]));
+        let path = folder.path().canonicalize().unwrap();
+        (
+            said.code,
+            said.stdout,
+            said.stderr.replace(path.to_str().unwrap(), "FOLDER"),
+        )
+    };
+    // In each shape that an async function can have.
+    for text in [
+        "(async () => {\n  await null;\n  throw new Error('left alone');\n})();\n",
+        "async function f(a, b = {}) {\n  await null;\n  throw new Error('left alone');\n}\nf(1);\n",
+        "class A {\n  static async f(a) {\n    throw new Error('left alone');\n  }\n}\nA.f();\n",
+        "const o = {\n  async f() {\n    throw new Error('left alone');\n  },\n};\no.f();\n",
+        "const fail = () => {\n\n  throw new Error('left alone'); };\nconst f = async a => await fail(a) / 2\nf();\n",
+        "setTimeout(async function () {\n  await null;\n  throw new Error('left alone');\n}, 5);\n",
+    ] {
+        let (code, _, said) = run(text);
+        assert_eq!(code, Some(1), "{text}{said}");
+        assert!(said.starts_with("Error: left alone\n"), "{text}{said}");
+        assert!(said.contains("FOLDER/app.js:3:"), "{text}{said}");
+    }
+    let (code, said, _) = run(
+        "process.on('unhandledRejection', (reason, promise) => console.log(reason.message, promise instanceof Promise));\n\
+         (async () => { throw new Error('listened for'); })();\n",
+    );
+    assert_eq!((code, said.as_str()), (Some(0), "listened for true\n"));
+    // What is handled is nobody's fault, and what looks like an async function but is not stays what it is.
+    let (code, said, errors) = run(r#"
+        const fail = async () => { throw new Error('handled'); };
+        const text = `async () => { ${'async'} }`, pattern = /async () => {/, async = (a) => a;
+        async function keeps(a) { var a = a ?? 'kept'; return [a, arguments.length, this.word]; }
+        (async () => {
+          try { await fail(); } catch (error) { console.log(error.message); }
+          await fail().catch(() => {});
+          const all = await Promise.allSettled([fail(), keeps.call({ word: 'this' })]);
+          console.log(all[1].value.join(), keeps.name, keeps.length, async(text.length), pattern.source.length);
+        })();
+    "#);
+    assert_eq!(code, Some(0), "{errors}");
+    assert_eq!(said, "handled\nkept,0,this keeps 1 21 13\n");
+}
+
+pub fn commonjs_imports() {
+    let folder = script(
+        "app.js",
+        r#"
+        import('fs').then((fs) => console.log(fs.default === require('fs'), typeof fs.readFileSync));
+        import('./other').then(({ default: other, word }) => console.log(other.word, word));
+        import('absent').catch((error) => console.log(error.code));
+        import('./module.mjs').catch((error) => console.log(error.code));
+        "#,
+    );
+    std::fs::write(folder.path().join("other.js"), "exports.word = 'other';\n").unwrap();
+    std::fs::write(folder.path().join("module.mjs"), "export const word = 'module';\n").unwrap();
+    let file = folder.path().join("app.js");
+    let said = output(wasmrun(&["os", file.to_str().unwrap(), "--quiet"]));
+    assert_eq!(
+        said.stdout, "true function\nother other\nMODULE_NOT_FOUND\nERR_REQUIRE_ESM\n",
+        "{}",
+        said.stderr
+    );
+}
+
+pub fn linked_packages_find_what_they_need() {
+    // As pnpm lays them out: each package beside what it needs, and the program's own as links to them.
+    let folder = script("package.json", "{}");
+    let store = folder.path().join("node_modules/.pnpm");
+    for (name, text) in [
+        (
+            "one",
+            "exports.words = ['one', ...require('two').words];\nexports.file = __filename;\n",
+        ),
+        ("two", "exports.words = ['two'];\n"),
+    ] {
+        let place = store.join(format!("{name}@1.0.0/node_modules")).join(name);
+        std::fs::create_dir_all(&place).unwrap();
+        std::fs::write(place.join("index.js"), text).unwrap();
+    }
+    let link = |to: &str, at: &str| symlink(to, folder.path().join("node_modules").join(at)).unwrap();
+    link(".pnpm/one@1.0.0/node_modules/one", "one");
+    link("../../two@1.0.0/node_modules/two", ".pnpm/one@1.0.0/node_modules/two");
+    link("../../elsewhere/three", "three");
+    let text = "const { words, file } = require('one');\n\
+         console.log(words.join(), file);\n\
+         console.log(require('fs').realpathSync(__dirname + '/node_modules/one/index.js'));\n\
+         require('three');\n";
+    std::fs::write(folder.path().join("index.js"), text).unwrap();
+    let said = output(wasmrun(&["os", folder.path().to_str().unwrap(), "--quiet"]));
+    let path = folder.path().canonicalize().unwrap();
+    let file = path.join("node_modules/.pnpm/one@1.0.0/node_modules/one/index.js");
+    let file = file.display();
+    assert_eq!(said.stdout, format!("one,two {file}\n{file}\n"), "{}", said.stderr);
+    let astray = path.join("node_modules/three");
+    let message = format!(
+        "Cannot find module 'three': {} is a link out of the project",
+        astray.display()
+    );
+    assert!(said.stderr.contains(&message), "{}", said.stderr);
 }

@@ -3,6 +3,9 @@ import path from 'path-browserify';
 import { isGiven, sync as files } from './fs.js';
 import { builtin, builtins } from './builtins.js';
 import { claim } from './stack.js';
+import { isOpen as isBundled } from './positions.js';
+import { adopt } from './promise.js';
+import { withoutImport, withPromises } from './rewrite.js';
 import process from './process.js';
 
 const cache = Object.create(null);
@@ -37,9 +40,33 @@ function look(file) {
     if (!e) return isGiven(file) ? 'directory' : null;
     if (e.isFile()) return 'file';
     if (e.isDirectory()) return 'directory';
+    const real = realOf(file);
+    if (real !== file) return kind(real);
   }
   const s = stat(file); // a symbolic link, or a directory that was given to the guest
   return !s ? null : s.isDirectory() ? 'directory' : 'file';
+}
+// The same file by the name that has no links in it: what a package depends on lies beside where it really is (pnpm).
+const reals = new Map();
+function realOf(file) {
+  const had = reals.get(file);
+  if (had !== undefined) return had;
+  reals.set(file, file); // where links go in circles
+  const up = path.dirname(file);
+  const at = up === file ? file : path.join(realOf(up), path.basename(file));
+  const to = link(at);
+  const real = to === null ? at : realOf(path.resolve(path.dirname(at), to));
+  reals.set(file, real);
+  return real;
+}
+const isLink = (file) => list(path.dirname(file))?.get(path.basename(file))?.isSymbolicLink() ?? false;
+function link(file) {
+  if (!isLink(file)) return null;
+  try {
+    return files.readlink(file);
+  } catch {
+    return null; // WASI does not tell where an absolute one leads
+  }
 }
 const known = new Map(); // directories that exist
 function inside(dir) {
@@ -129,10 +156,21 @@ function resolve(name, from) {
   const key = from + '\0' + name;
   const had = found.get(key);
   if (had) return had;
-  const hit = search(name, from);
-  if (!hit) throw Object.assign(new Error(`Cannot find module '${name}'\nRequired from ${from}`), { code: 'MODULE_NOT_FOUND', requireStack: [from] });
+  let hit = search(name, from);
+  if (!hit) throw Object.assign(new Error(`Cannot find module '${name}'${astray(name, from)}\nRequired from ${from}`), { code: 'MODULE_NOT_FOUND', requireStack: [from] });
+  if (hit[0] === '/') hit = realOf(hit);
   found.set(key, hit);
   return hit;
+}
+// Why a package is not found that is there to see.
+function astray(name, from) {
+  const [pkg] = /^(?:@[^/]+\/)?[^/]*/.exec(name);
+  if (!pkg || pkg[0] === '.') return '';
+  for (let dir = from; ; dir = path.dirname(dir)) {
+    const at = path.join(dir, 'node_modules', pkg);
+    if (inside(path.dirname(at)) && isLink(at)) return `: ${at} is a link out of the project`;
+    if (dir === '/') return '';
+  }
 }
 function search(name, from) {
   if (name.startsWith('file://')) name = decodeURIComponent(new URL(name).pathname);
@@ -209,6 +247,32 @@ export function makeRequire(module) {
   return require;
 }
 
+// What `rewrite.js` puts into a file.
+const guestOf = (require) => ({
+  promise: adopt,
+  load: (name) => new Promise((resolve) => resolve(namespace(require(String(name))))),
+});
+function namespace(exports) {
+  if (exports?.__esModule && Object.hasOwn(exports, 'default')) return exports;
+  return { ...(Object(exports) === exports ? exports : null), default: exports };
+}
+
+// Packages are known to work, and reading them closely would take most of a start: their rejections end in what calls them.
+const isOwn = (file) => !file.includes('/node_modules/');
+function compile(source, file) {
+  const isBundle = isBundled() && file === main.filename; // esbuild has done all this
+  const plain = isBundle ? source : withoutImport(source);
+  const written = isOwn(file) && !isBundle ? withPromises(plain) : plain;
+  const pad = claim(file, source);
+  const make = (text) => new Function('exports', 'require', 'module', '__filename', '__dirname', '__guest', pad + text);
+  try {
+    return make(written);
+  } catch (e) {
+    if (!(e instanceof SyntaxError)) throw e;
+  }
+  return make(plain); // it was misunderstood, or it is wrong as it is
+}
+
 function run(module, file) {
   let source = files.readFile(file, 'utf8');
   if (source.charCodeAt(0) === 0xfeff) source = source.slice(1);
@@ -222,23 +286,17 @@ function run(module, file) {
   } else {
     if (source.startsWith('#!')) source = '//' + source;
     if (file.endsWith('.mjs') || (!file.endsWith('.cjs') && scope(module.path)?.type === 'module')) throw Object.assign(new Error(`${file} is an ES module: it has to be bundled first (esbuild --bundle --format=cjs --platform=node)`), { code: 'ERR_REQUIRE_ESM' });
-    let wrapper;
-    const pad = claim(file, source);
-    try {
-      wrapper = new Function('exports', 'require', 'module', '__filename', '__dirname', pad + source);
-    } catch (e) {
-      if (e instanceof SyntaxError) e.message += ` (in ${file})`;
-      throw e;
-    }
-    wrapper.call(module.exports, module.exports, makeRequire(module), module, file, module.path);
+    const require = makeRequire(module);
+    compile(source, file).call(module.exports, module.exports, require, module, file, module.path, guestOf(require));
   }
   module.loaded = true;
 }
 
 let main;
 export function runMain(file) {
-  const at = asFile(file) ?? asDirectory(file);
-  if (!at) throw Object.assign(new Error(`Cannot find module '${file}'`), { code: 'MODULE_NOT_FOUND' });
+  const given = asFile(file) ?? asDirectory(file);
+  if (!given) throw Object.assign(new Error(`Cannot find module '${file}'`), { code: 'MODULE_NOT_FOUND' });
+  const at = realOf(given);
   main = new Module(at, null);
   main.id = '.';
   process.mainModule = main;

@@ -207,6 +207,7 @@ pub fn middleware() {
             value!({"joi": "\"number\" must be a number", "validator": false, "zod": false}),
         ),
         ("/lodash", value!([[1, 2], [3]])),
+        ("/ids", value!([36, 21])),
         ("/word", value!({"word": "from a file"})),
         ("/outward", value!({"code": "ERR_WASMRUN_NO_CLIENT"})),
     ] {

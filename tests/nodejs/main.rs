@@ -13,7 +13,7 @@ use support::{connect, eventually, output, wasmrun};
 
 fn main() {
     let has_node = succeeds("node", &["--version"]) && succeeds("npm", &["--version"]);
-    let tests: [(&'static str, fn()); 27] = [
+    let tests: [(&'static str, fn()); 28] = [
         ("express_says_hello", express_says_hello),
         ("express_answers_with_json", express_answers_with_json),
         ("a_program_has_what_it_expects", a_program_has_what_it_expects),
@@ -55,6 +55,7 @@ fn main() {
         ),
         ("rejections_of_commonjs_end_it", modules::rejections_of_commonjs_end_it),
         ("commonjs_imports", modules::commonjs_imports),
+        ("commonjs_loads_es_modules", modules::commonjs_loads_es_modules),
         (
             "linked_packages_find_what_they_need",
             modules::linked_packages_find_what_they_need,

@@ -92,7 +92,7 @@ pub fn commonjs_imports() {
         import('fs').then((fs) => console.log(fs.default === require('fs'), typeof fs.readFileSync));
         import('./other').then(({ default: other, word }) => console.log(other.word, word));
         import('absent').catch((error) => console.log(error.code));
-        import('./module.mjs').catch((error) => console.log(error.code));
+        import('./module.mjs').then(({ word }) => console.log(word));
         "#,
     );
     std::fs::write(folder.path().join("other.js"), "exports.word = 'other';\n").unwrap();
@@ -100,10 +100,72 @@ pub fn commonjs_imports() {
     let file = folder.path().join("app.js");
     let said = output(wasmrun(&["os", file.to_str().unwrap(), "--quiet"]));
     assert_eq!(
-        said.stdout, "true function\nother other\nMODULE_NOT_FOUND\nERR_REQUIRE_ESM\n",
+        said.stdout, "true function\nother other\nMODULE_NOT_FOUND\nmodule\n",
         "{}",
         said.stderr
     );
+}
+
+pub fn commonjs_loads_es_modules() {
+    let folder = script("package.json", "{}");
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write(
+        "node_modules/alone/package.json",
+        r#"{"type": "module", "exports": {"import": "./main.js"}}"#,
+    );
+    // Two that need each other, every way to export, and an export that changes.
+    write(
+        "node_modules/alone/main.js",
+        "import fs, { existsSync as exists } from 'node:fs';\n\
+         import * as other from './other.js';\n\
+         export { twice as double } from './other.js';\n\
+         export * from './other.js';\n\
+         export let count = 0;\n\
+         export function add() { count += 1; }\n\
+         export const { a, b: [second = 2] } = { a: 'import', b: [] }, text = `export ${other.twice(2)}`;\n\
+         export default class Named { static own = exists === fs.existsSync; }\n\
+         export const place = import.meta.url;\n\
+         export const fail = () => { throw new Error('from a module'); };\n",
+    );
+    write(
+        "node_modules/alone/other.js",
+        "import { text } from './main.js';\n\
+         export const twice = (n) => n * 2, late = () => text;\n\
+         export default async () => (await import('./main.js')).a;\n",
+    );
+    write(
+        "own.mjs",
+        "export const word = 'own';\n\
+         const later = async () => {\n  await null;\n  throw new Error('left alone');\n};\n\
+         setTimeout(later, 20);\n",
+    );
+    write(
+        "index.js",
+        "const assert = require('assert');\n\
+         const alone = require('alone');\n\
+         const { default: Named, add, double, second, text, late, place, fail } = alone;\n\
+         add();\n\
+         assert.deepStrictEqual([alone.count, double(2), second, text, late()], [1, 4, 2, 'export 4', text]);\n\
+         assert(Named.own && place.endsWith('/alone/main.js') && place.startsWith('file:///'));\n\
+         assert.strictEqual(alone.__esModule, true);\n\
+         import('alone').then((again) => assert.strictEqual(again, alone));\n\
+         import('./node_modules/alone/other.js').then(async ({ default: other }) => console.log(await other()));\n\
+         try { fail(); } catch (error) { console.log(/alone\\/main.js:10:/.test(error.stack)); }\n\
+         require('./own.mjs');\n",
+    );
+    let said = output(wasmrun(&["os", folder.path().to_str().unwrap(), "--quiet"]));
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (Some(1), "true\nimport\n"),
+        "{}",
+        said.stderr
+    );
+    assert!(said.stderr.starts_with("Error: left alone\n"), "{}", said.stderr);
+    assert!(said.stderr.contains("/own.mjs:4:"), "{}", said.stderr);
 }
 
 pub fn linked_packages_find_what_they_need() {

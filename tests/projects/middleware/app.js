@@ -83,6 +83,7 @@ app.get('/checked', query('number').isInt(), (req, res) => {
 const { rateLimit } = require('express-rate-limit');
 app.get('/limited', rateLimit({ windowMs: 60_000, limit: 1 }), (req, res) => res.send('once'));
 app.get('/lodash', (req, res) => res.json(require('lodash').chunk([1, 2, 3], 2)));
+app.get('/ids', (req, res) => res.json([require('uuid').v4().length, require('nanoid').nanoid().length]));
 app.get('/word', (req, res) => res.json({ word: process.env.WORD }));
 app.get('/outward', (req, res) => {
   require('axios').get('http://192.0.2.1/').catch((error) => res.json({ code: error.code }));

@@ -6,6 +6,8 @@ import { claim } from './stack.js';
 import { isOpen as isBundled } from './positions.js';
 import { adopt } from './promise.js';
 import { withoutImport, withPromises } from './rewrite.js';
+import { asFunction } from './modules.js';
+import { pathToFileURL } from './url.js';
 import process from './process.js';
 
 const cache = Object.create(null);
@@ -120,22 +122,23 @@ function asDirectory(dir) {
 const index = (dir) => (kind(dir) === 'directory' ? asFile(dir + '/index') : null);
 
 const CONDITIONS = new Set(['node', 'require', 'default']);
-function pick(target, star) {
+const MODULES = new Set(['node', 'import', 'default']); // of packages that have nothing else
+function pick(target, star, conditions) {
   if (typeof target === 'string') return star === null ? target : target.replaceAll('*', star);
   if (Array.isArray(target)) {
     for (const t of target) {
-      const hit = pick(t, star);
+      const hit = pick(t, star, conditions);
       if (hit) return hit;
     }
   } else if (target) for (const [c, t] of Object.entries(target)) {
-    if (!CONDITIONS.has(c)) continue;
-    const hit = pick(t, star);
+    if (!conditions.has(c)) continue;
+    const hit = pick(t, star, conditions);
     if (hit) return hit;
   }
   return null;
 }
-function match(map, key) {
-  if (Object.hasOwn(map, key)) return pick(map[key], null);
+function match(map, key, conditions) {
+  if (Object.hasOwn(map, key)) return pick(map[key], null, conditions);
   let best = null;
   for (const k of Object.keys(map)) {
     const at = k.indexOf('*');
@@ -143,12 +146,13 @@ function match(map, key) {
   }
   if (!best) return null;
   const at = best.indexOf('*');
-  return pick(map[best], key.slice(at, key.length - (best.length - at - 1)));
+  return pick(map[best], key.slice(at, key.length - (best.length - at - 1)), conditions);
 }
 function exported(p, sub) {
   let map = p.exports;
   if (typeof map === 'string' || Array.isArray(map) || !Object.keys(map).some((k) => k[0] === '.')) map = { '.': map };
-  const hit = match(map, sub ? './' + sub : '.');
+  const key = sub ? './' + sub : '.';
+  const hit = match(map, key, CONDITIONS) ?? match(map, key, MODULES);
   return hit && path.join(p._dir, hit);
 }
 
@@ -180,7 +184,7 @@ function search(name, from) {
   }
   if (name[0] === '#') {
     const p = scope(from);
-    const hit = p?.imports && match(p.imports, name);
+    const hit = p?.imports && match(p.imports, name, CONDITIONS);
     return hit ? (hit[0] === '.' ? asFile(path.join(p._dir, hit)) : builtin(hit) ? hit : search(hit, p._dir)) : null;
   }
   const [, pkg, sub = ''] = /^((?:@[^/]+\/)?[^/]+)(?:\/(.*))?$/.exec(name);
@@ -252,25 +256,55 @@ const guestOf = (require) => ({
   promise: adopt,
   load: (name) => new Promise((resolve) => resolve(namespace(require(String(name))))),
 });
+const namespaces = new WeakSet(); // of ES modules
 function namespace(exports) {
-  if (exports?.__esModule && Object.hasOwn(exports, 'default')) return exports;
+  if (namespaces.has(exports)) return exports;
   return { ...(Object(exports) === exports ? exports : null), default: exports };
 }
 
 // Packages are known to work, and reading them closely would take most of a start: their rejections end in what calls them.
 const isOwn = (file) => !file.includes('/node_modules/');
-function compile(source, file) {
-  const isBundle = isBundled() && file === main.filename; // esbuild has done all this
-  const plain = isBundle ? source : withoutImport(source);
-  const written = isOwn(file) && !isBundle ? withPromises(plain) : plain;
-  const pad = claim(file, source);
-  const make = (text) => new Function('exports', 'require', 'module', '__filename', '__dirname', '__guest', pad + text);
-  try {
-    return make(written);
-  } catch (e) {
-    if (!(e instanceof SyntaxError)) throw e;
+function made(parameters, pad, text, file) {
+  if (isOwn(file)) {
+    try {
+      return new Function(...parameters, pad + withPromises(text));
+    } catch (e) {
+      if (!(e instanceof SyntaxError)) throw e;
+    }
   }
-  return make(plain); // it was misunderstood, or it is wrong as it is
+  return new Function(...parameters, pad + text); // a package, or it was misunderstood, or it is wrong as it is
+}
+const isBundle = (file) => isBundled() && file === main.filename; // esbuild has done all this
+function compile(source, file) {
+  const pad = claim(file, source);
+  const parameters = ['exports', 'require', 'module', '__filename', '__dirname', '__guest'];
+  return isBundle(file) ? new Function(...parameters, pad + source) : made(parameters, pad, withoutImport(source), file);
+}
+
+function runModule(module, require, source) {
+  const { text, imports, passes } = asFunction(source);
+  const body = made(['__guest'], claim(module.filename, source), text, module.filename);
+  const exports = (module.exports = Object.defineProperty({}, '__esModule', { value: true }));
+  namespaces.add(exports);
+  const give = (name, get) => Object.defineProperty(exports, name, { get, enumerable: true, configurable: true });
+  const asked = new Map();
+  const member = (from, name) => (name === '*' ? asked.get(from) : asked.get(from)[name]);
+  const scope = Object.create(null);
+  for (const { from, names } of imports) for (const [own, theirs] of names) Object.defineProperty(scope, own, { get: () => member(from, theirs) });
+  body({
+    ...guestOf(require),
+    scope,
+    meta: { url: pathToFileURL(module.filename).href, filename: module.filename, dirname: module.path, resolve: (name) => pathToFileURL(require.resolve(name)).href },
+    begin(getters) {
+      for (const [name, get] of Object.entries(getters)) give(name, get);
+      for (const { from, names } of passes) for (const [theirs, name] of names ?? []) give(name, () => member(from, theirs));
+      for (const { from } of [...imports, ...passes]) asked.set(from, namespace(require(from)));
+      for (const { from, names } of passes) {
+        if (names) continue;
+        for (const name of Object.keys(asked.get(from))) if (name !== 'default' && !Object.hasOwn(exports, name)) give(name, () => member(from, name));
+      }
+    },
+  });
 }
 
 function run(module, file) {
@@ -285,9 +319,9 @@ function run(module, file) {
     }
   } else {
     if (source.startsWith('#!')) source = '//' + source;
-    if (file.endsWith('.mjs') || (!file.endsWith('.cjs') && scope(module.path)?.type === 'module')) throw Object.assign(new Error(`${file} is an ES module: it has to be bundled first (esbuild --bundle --format=cjs --platform=node)`), { code: 'ERR_REQUIRE_ESM' });
     const require = makeRequire(module);
-    compile(source, file).call(module.exports, module.exports, require, module, file, module.path, guestOf(require));
+    if (file.endsWith('.mjs') || (!file.endsWith('.cjs') && scope(module.path)?.type === 'module')) runModule(module, require, source);
+    else compile(source, file).call(module.exports, module.exports, require, module, file, module.path, guestOf(require));
   }
   module.loaded = true;
 }

@@ -72,7 +72,7 @@ const ENDS = new Set([',', ';', ')', ']', '}', ':']);
 const BINARY = new Set(['in', 'instanceof', 'of', 'as']);
 
 // The last token of an expression, also where only the line's end ends it.
-function expressionEnd(list, first) {
+export function expressionEnd(list, first) {
   let questions = 0;
   let i = first;
   for (; i < list.length; i++) {
@@ -101,7 +101,7 @@ function redeclares(list, { open, close, first, last }) {
   return false;
 }
 
-function edited(source, edits) {
+export function edited(source, edits) {
   edits.sort((a, b) => a.at - b.at || a.order - b.order);
   const parts = [];
   let at = 0;

@@ -92,6 +92,7 @@ pub fn commonjs_imports() {
         import('fs').then((fs) => console.log(fs.default === require('fs'), typeof fs.readFileSync));
         import('./other').then(({ default: other, word }) => console.log(other.word, word));
         import('absent').catch((error) => console.log(error.code));
+        console.log('import(one)', ({ import: (x) => x }).import(2));
         import('./module.mjs').then(({ word }) => console.log(word));
         "#,
     );
@@ -100,7 +101,7 @@ pub fn commonjs_imports() {
     let file = folder.path().join("app.js");
     let said = output(wasmrun(&["os", file.to_str().unwrap(), "--quiet"]));
     assert_eq!(
-        said.stdout, "true function\nother other\nMODULE_NOT_FOUND\nmodule\n",
+        said.stdout, "import(one) 2\ntrue function\nother other\nMODULE_NOT_FOUND\nmodule\n",
         "{}",
         said.stderr
     );

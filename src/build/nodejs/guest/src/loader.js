@@ -275,15 +275,15 @@ function made(parameters, pad, text, file) {
   return new Function(...parameters, pad + text); // a package, or it was misunderstood, or it is wrong as it is
 }
 const isBundle = (file) => isBundled() && file === main.filename; // esbuild has done all this
-function compile(source, file) {
-  const pad = claim(file, source);
+function compile(source, file, bytes) {
+  const pad = claim(file, bytes);
   const parameters = ['exports', 'require', 'module', '__filename', '__dirname', '__guest'];
   return isBundle(file) ? new Function(...parameters, pad + source) : made(parameters, pad, withoutImport(source), file);
 }
 
-function runModule(module, require, source) {
+function runModule(module, require, source, bytes) {
   const { text, imports, passes } = asFunction(source);
-  const body = made(['__guest'], claim(module.filename, source), text, module.filename);
+  const body = made(['__guest'], claim(module.filename, bytes), text, module.filename);
   const exports = (module.exports = Object.defineProperty({}, '__esModule', { value: true }));
   namespaces.add(exports);
   const give = (name, get) => Object.defineProperty(exports, name, { get, enumerable: true, configurable: true });
@@ -308,7 +308,8 @@ function runModule(module, require, source) {
 }
 
 function run(module, file) {
-  let source = files.readFile(file, 'utf8');
+  const bytes = files.readFile(file);
+  let source = bytes.toString();
   if (source.charCodeAt(0) === 0xfeff) source = source.slice(1);
   if (file.endsWith('.json')) {
     try {
@@ -320,8 +321,8 @@ function run(module, file) {
   } else {
     if (source.startsWith('#!')) source = '//' + source;
     const require = makeRequire(module);
-    if (file.endsWith('.mjs') || (!file.endsWith('.cjs') && scope(module.path)?.type === 'module')) runModule(module, require, source);
-    else compile(source, file).call(module.exports, module.exports, require, module, file, module.path, guestOf(require));
+    if (file.endsWith('.mjs') || (!file.endsWith('.cjs') && scope(module.path)?.type === 'module')) runModule(module, require, source, bytes);
+    else compile(source, file, bytes).call(module.exports, module.exports, require, module, file, module.path, guestOf(require));
   }
   module.loaded = true;
 }

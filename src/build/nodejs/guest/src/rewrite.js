@@ -12,8 +12,8 @@ export function withoutImport(source) {
   for (let at = source.indexOf('import'); at >= 0; at = source.indexOf('import', at + 6)) {
     let next = at + 6;
     while (source[next] === ' ' || source[next] === '\n') next++;
-    // A member that is called so has a dot before it.
-    if (source[next] === '(' && !/[\w$.]/.test(source[at - 1] ?? '')) edits.push({ at, skip: 6, text: '__guest.load', order: 0 });
+    // A member that is called so has a dot before it, and a text that begins so is no call.
+    if (source[next] === '(' && !/[\w$.'"`]/.test(source[at - 1] ?? '')) edits.push({ at, skip: 6, text: '__guest.load', order: 0 });
   }
   return edits.length ? edited(source, edits) : source;
 }

@@ -6,10 +6,12 @@ import * as positions from './positions.js';
 const files = [];
 let used = 0;
 
-export function claim(file, source) {
+// By the file's bytes, which takes a third of the time that its text does.
+const { indexOf } = Uint8Array.prototype;
+export function claim(file, bytes) {
   const start = used;
   let lines = 1;
-  for (let i = source.indexOf('\n'); i >= 0; i = source.indexOf('\n', i + 1)) lines++;
+  for (let i = indexOf.call(bytes, 10); i >= 0; i = indexOf.call(bytes, 10, i + 1)) lines++;
   files.push({ start, file });
   used += lines + 4;
   return '\n'.repeat(start);

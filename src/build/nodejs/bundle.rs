@@ -1,6 +1,6 @@
 //! ES modules and TypeScript become one CommonJS file, by esbuild.
 
-use super::manifest;
+use super::{manifest, packages, positions};
 use crate::build::component::Component;
 use crate::build::digest::Digest;
 use crate::build::step::{self, Step};
@@ -13,6 +13,16 @@ use std::path::{Path, PathBuf};
 /// Where the guest finds it.
 pub const PLACE: &str = "/bundle";
 const NAME: &str = "main.cjs";
+/// What is behind its name in that of its table (`positions`).
+const POSITIONS: &str = "positions";
+/// What only the guest knows of each file, from the place in the bundle that asks (`guest/src/origin.js`).
+const OWN: [(&str, &str); 5] = [
+    ("import.meta.url", "__origin.url"),
+    ("import.meta.filename", "__origin.filename"),
+    ("import.meta.dirname", "__origin.dirname"),
+    ("__filename", "__origin.filename"),
+    ("__dirname", "__origin.dirname"),
+];
 
 /// Whether a file is not CommonJS (<https://nodejs.org/api/packages.html#determining-module-system>).
 pub fn is_needed(folder: &Path, script: &Path) -> Result<bool> {
@@ -38,17 +48,16 @@ pub async fn make(
     engine: &Component,
     folder: &Path,
     script: &Path,
-    packages: Option<&Path>,
+    installed: Option<&Path>,
     out: &Path,
 ) -> Result<(PathBuf, String)> {
     // Two scripts of one folder may run side by side, and one may start while another is made.
     let out = &out.join(Digest::default().add(script.as_os_str().as_encoded_bytes()).name());
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
-    let parent = script.parent().unwrap_or(folder).to_string_lossy();
-    let json = |text: &str| Value::from(text).to_string();
-    let name = script.to_string_lossy();
-    // The engine cannot see what becomes of its own async functions; of generators that do the same it can.
-    let plain = ["async-await", "for-await", "async-generator"].map(|feature| format!("--supported:{feature}=false"));
+    // The engine cannot see what becomes of its own async functions; of generators that do the same it can. An `import()`
+    // that is left to it ends it.
+    let plain = ["async-await", "for-await", "async-generator", "dynamic-import"]
+        .map(|feature| format!("--supported:{feature}=false"));
     let mut command: Vec<OsString> = vec![esbuild(engine)?.into_os_string(), script.into()];
     command.extend(
         [
@@ -57,27 +66,21 @@ pub async fn make(
             "--platform=node",
             "--target=es2022",
             "--keep-names",
+            "--sourcemap=external",
+            "--sources-content=false",
         ]
         .map(OsString::from),
     );
     command.extend(["--log-level=warning", "--color=false"].map(OsString::from));
     command.extend(plain.map(OsString::from));
-    for (what, is) in [
-        ("import.meta.url", format!("file://{name}")),
-        ("import.meta.filename", name.clone().into_owned()),
-        ("import.meta.dirname", parent.clone().into_owned()),
-        ("__filename", name.clone().into_owned()),
-        ("__dirname", parent.into_owned()),
-    ] {
-        command.push(format!("--define:{what}={}", json(&is)).into());
-    }
+    command.extend(OWN.map(|(what, is)| format!("--define:{what}={is}").into()));
     let made = tempfile::Builder::new()
         .suffix(".cjs")
         .tempfile_in(out)
         .with_context(|| format!("cannot write to {}", out.display()))?
         .into_temp_path();
     command.push(format!("--outfile={}", made.display()).into());
-    let variables: Vec<_> = packages
+    let variables: Vec<_> = installed
         .map(|packages| ("NODE_PATH", packages.as_os_str()))
         .into_iter()
         .collect();
@@ -90,8 +93,20 @@ pub async fn make(
     if !status.success() {
         return Err(Failure::usage(anyhow!("the build failed ({})", step::describe(status))));
     }
-    made.persist(out.join(NAME))
-        .with_context(|| format!("cannot write to {}", out.display()))?;
+    let mut map = made.to_path_buf();
+    map.add_extension("map");
+    let table = positions::table(&map, |file| match installed.map(|folder| file.strip_prefix(folder)) {
+        Some(Ok(file)) => Path::new(packages::PLACE).join(file),
+        _ => file,
+    });
+    let _ = std::fs::remove_file(&map);
+    let place = out.join(NAME);
+    let cannot = || format!("cannot write {}", place.display());
+    let near = made.with_extension(POSITIONS);
+    std::fs::write(&near, table?).with_context(cannot)?;
+    // One that starts between the two has wrong lines in its stacks until the next is live.
+    std::fs::rename(&near, place.with_added_extension(POSITIONS)).with_context(cannot)?;
+    made.persist(&place).with_context(cannot)?;
     Ok((out.clone(), format!("{PLACE}/{NAME}")))
 }
 

@@ -8,6 +8,7 @@ mod engine;
 mod entry;
 mod manifest;
 mod packages;
+mod positions;
 
 use super::{Built, Program, Project};
 use crate::failure::Result;
@@ -57,11 +58,10 @@ impl Plan {
         let packages = packages::find_or_install(&self.folder, self.offline).await?;
         let folder = self.folder.to_string_lossy().into_owned();
         let mut directories = vec![Directory::read_only(&self.folder, &folder)];
-        // Where Node looks last, coming from any file.
         directories.extend(
             packages
                 .as_deref()
-                .map(|packages| Directory::read_only(packages, "/node_modules")),
+                .map(|folder| Directory::read_only(folder, packages::PLACE)),
         );
         let main = if bundle::is_needed(&self.folder, &self.entry.script)? {
             let (folder, name) = bundle::make(

@@ -10,6 +10,8 @@ use anyhow::{Context, anyhow};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
+/// Where the guest finds them: where Node looks last, coming from any file.
+pub const PLACE: &str = "/node_modules";
 const LOCK: &str = "package-lock.json";
 
 /// The folder of packages that the project does not have itself; none where it has, or needs none.

@@ -1,6 +1,6 @@
 // Every module of Node's that `require` finds here.
 import events from 'events';
-import stream from 'readable-stream';
+import stream from 'readable-stream/lib/stream.js'; // the package's own entry is Readable alone, not Node's Stream
 import streamPromises from 'readable-stream/lib/stream/promises.js';
 import * as bufferModule from 'buffer/';
 import path from 'path-browserify';

@@ -47,16 +47,19 @@ class Digest extends Transform {
 }
 export class Hash extends Digest {}
 export class Hmac extends Digest {}
-class SecretKey {
-  constructor(secret) { this._secret = secret; this.type = 'secret'; this.symmetricKeySize = secret.length; }
-  export() { return out(this._secret); }
+// Secret keys only. jsonwebtoken and others ask of every key whether it is one of these.
+export class KeyObject {
+  constructor(type, secret) { this.type = type; this._secret = secret; }
+  get symmetricKeySize() { return this._secret.length; }
+  export(options) { return options?.format === 'jwk' ? { kty: 'oct', k: out(this._secret, 'base64url') } : out(this._secret); }
+  equals(other) { return other?.type === this.type && timingEqual(this._secret, other._secret); }
 }
 
 export const createHash = (name) => new Hash(hashOf(name).create());
 export const createHmac = (name, key) => new Hmac(hmac.create(hashOf(name), bytes(key)));
 export const hash = (name, data, encoding = 'hex') => createHash(name).update(data).digest(encoding);
 export const getHashes = () => Object.keys(HASHES);
-export const createSecretKey = (key, encoding) => new SecretKey(bytes(key, encoding));
+export const createSecretKey = (key, encoding) => new KeyObject('secret', bytes(key, encoding).slice());
 
 // One call to the host for many small wishes.
 let pool = new Uint8Array(), used = 0;
@@ -112,7 +115,10 @@ export function timingSafeEqual(a, b) {
   a = bytes(a);
   b = bytes(b);
   if (a.length !== b.length) throw Object.assign(new RangeError('Input buffers must have the same byte length'), { code: 'ERR_CRYPTO_TIMING_SAFE_EQUAL_LENGTH' });
-  let difference = 0;
+  return timingEqual(a, b);
+}
+function timingEqual(a, b) {
+  let difference = a.length ^ b.length;
   for (let i = 0; i < a.length; i++) difference |= a[i] ^ b[i];
   return difference === 0;
 }
@@ -130,9 +136,10 @@ export const subtle = {
 for (const name of ['encrypt', 'decrypt', 'sign', 'verify', 'importKey', 'exportKey', 'generateKey', 'deriveKey', 'deriveBits']) subtle[name] = async () => absent('subtle.' + name)();
 export const getRandomValues = (target) => randomFillSync(target);
 export const webcrypto = { subtle, getRandomValues, randomUUID };
+globalThis.crypto = webcrypto;
 const missing = {};
 for (const name of ['createCipheriv', 'createDecipheriv', 'createSign', 'createVerify', 'createPublicKey', 'createPrivateKey', 'generateKeyPair', 'generateKeyPairSync', 'sign', 'verify', 'createECDH', 'createDiffieHellman', 'publicEncrypt', 'privateDecrypt']) missing[name] = absent(name);
 export default {
-  Hash, Hmac, createHash, createHmac, hash, getHashes, createSecretKey, randomBytes, pseudoRandomBytes, randomFill, randomFillSync, randomInt, randomUUID, timingSafeEqual, pbkdf2, pbkdf2Sync, scrypt, scryptSync, hkdf, hkdfSync,
+  Hash, Hmac, KeyObject, createHash, createHmac, hash, getHashes, createSecretKey, randomBytes, pseudoRandomBytes, randomFill, randomFillSync, randomInt, randomUUID, timingSafeEqual, pbkdf2, pbkdf2Sync, scrypt, scryptSync, hkdf, hkdfSync,
   subtle, getRandomValues, webcrypto, getCiphers: () => [], getCurves: () => [], constants: {}, ...missing,
 };

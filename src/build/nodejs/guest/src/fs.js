@@ -16,7 +16,7 @@ const CODES = {
   'name-too-long': ['ENAMETOOLONG', 'name too long', 36], 'cross-device': ['EXDEV', 'cross-device link not permitted', 18], busy: ['EBUSY', 'resource busy', 16], unsupported: ['ENOTSUP', 'operation not supported', 95],
 };
 function failure(e, syscall, path) {
-  const tag = e?.payload; // an enum's case
+  const tag = typeof e === 'string' ? e : e?.payload; // an enum's case
   if (!tag) return e instanceof Error ? e : new Error(String(e));
   const [code, text, errno] = CODES[tag] ?? ['EIO', tag, 5];
   return Object.assign(new Error(`${code}: ${text}, ${syscall}${path === undefined ? '' : ` '${path}'`}`), { errno: -errno, code, syscall, ...(path !== undefined && { path }) });
@@ -266,7 +266,23 @@ export const sync = {
   symlink: (target, path) => attempt('symlink', path, (dir, rest) => dir.symlinkAt(target, rest)),
   realpath(path) {
     sync.stat(path);
-    return normal(path);
+    let real = '', left = normal(path).split('/').slice(1);
+    for (let links = 0; left.length; ) {
+      const at = `${real}/${left.shift()}`;
+      let target = null;
+      try {
+        target = sync.readlink(at);
+      } catch {
+        // not a link, or above all that was given to the guest
+      }
+      if (target === null) real = at;
+      else if (++links > 40) throw failure('loop', 'realpath', path);
+      else {
+        left = [...normal(target[0] === '/' ? target : `${real}/${target}`).split('/').slice(1), ...left];
+        real = '';
+      }
+    }
+    return real || '/';
   },
   truncate(path, size = 0) {
     const d = openAt(path, {}, { write: true });

@@ -36,16 +36,22 @@ Buffer.from = function (value, encoding, length) {
 };
 Buffer.byteLength = (value, encoding) => (typeof value === 'string' && isUtf8(encoding) ? utf8Length(value) : byteLength(value, encoding));
 Buffer.prototype.toString = function (encoding, start, end) {
-  if (start === undefined && end === undefined) {
-    if (encoding === 'hex') return this.toHex();
-    if (encoding === 'base64') return this.toBase64();
-    if (encoding === 'base64url') return this.toBase64({ alphabet: 'base64url', omitPadding: true });
-  }
+  const from = start === undefined ? 0 : Math.max(0, start | 0);
   const to = end === undefined ? this.length : Math.min(end, this.length);
-  if (isUtf8(encoding)) return decode(this, Math.max(0, start | 0), to);
-  if (isLatin1(encoding)) return latin1(this, Math.max(0, start | 0), to);
+  if (encoding === 'hex') return this.subarray(from, to).toHex();
+  if (encoding === 'base64') return this.subarray(from, to).toBase64();
+  if (encoding === 'base64url') return this.subarray(from, to).toBase64({ alphabet: 'base64url', omitPadding: true });
+  if (isUtf8(encoding)) return decode(this, from, to);
+  if (isLatin1(encoding)) return latin1(this, from, to);
   return toString.call(this, encoding, start, end);
 };
+const { isEncoding } = Buffer;
+Buffer.isEncoding = (name) => isEncoding(name) || /^base64url$/i.test(name);
+// Not documented, but Node has them, and parsers such as busboy call them.
+for (const encoding of ['ascii', 'base64', 'base64url', 'hex', 'latin1', 'ucs2', 'utf8']) {
+  Buffer.prototype[`${encoding}Slice`] = function (start, end) { return this.toString(encoding, start, end); };
+  if (encoding !== 'base64url') Buffer.prototype[`${encoding}Write`] = function (text, offset = 0, length = this.length - offset) { return this.write(text, offset, length, encoding); };
+}
 for (const name of ['indexOf', 'lastIndexOf', 'includes']) {
   const plain = Buffer.prototype[name], native = Uint8Array.prototype[name];
   Buffer.prototype[name] = function (value, ...rest) {

@@ -117,7 +117,7 @@ class Outgoing extends Legacy {
     this._waiting = null; // what is written before there is a socket
     this._needDrain = false;
     this.socket = null;
-    this.headersSent = false;
+    this._headerSent = false;
     this.finished = false;
     this.writableFinished = false;
     this.destroyed = false;
@@ -143,7 +143,8 @@ class Outgoing extends Legacy {
   get writableCorked() { return 0; }
   get writableNeedDrain() { return !this.destroyed && !this.finished && this._needDrain; }
   get _header() { return this._head; }
-  get _headerSent() { return this.headersSent; }
+  // Node counts a head as sent from when it is made: middleware that wraps write and end relies on it.
+  get headersSent() { return this._head !== null; }
   get _headers() { return this.getHeaders(); }
 
   setHeader(name, value) {
@@ -199,8 +200,8 @@ class Outgoing extends Legacy {
     this._flushHead();
   }
   _flushHead() {
-    if (this.headersSent) return;
-    this.headersSent = true;
+    if (this._headerSent) return;
+    this._headerSent = true;
     this._put(this._head, 'latin1');
   }
   // What is written goes to the socket at once, or waits for one (light-my-request has its own idea of a socket).
@@ -261,8 +262,8 @@ class Outgoing extends Legacy {
 
   // One packet where it can be: the head goes along with the first of the body.
   _send(parts, done) {
-    if (!this.headersSent) {
-      this.headersSent = true;
+    if (!this._headerSent) {
+      this._headerSent = true;
       parts.unshift(Buffer.from(this._head, 'latin1'));
     }
     return this._put(parts.length === 1 ? parts[0] : Buffer.concat(parts), undefined, done);
@@ -302,7 +303,7 @@ class Outgoing extends Legacy {
       this.emit('finish');
       this._done();
     };
-    if (parts.length === 0 && this.headersSent) nextTick(finish);
+    if (parts.length === 0 && this._headerSent) nextTick(finish);
     else this._send(parts, finish);
     return this;
   }
@@ -542,7 +543,7 @@ class Connection {
       this.server.emit('clientError', e, this.socket);
       return;
     }
-    if (this.socket.writable && !this.res?.headersSent) {
+    if (this.socket.writable && !this.res?._headerSent) {
       const status = e.status ?? 400;
       this.socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n\r\n`, 'latin1');
     }

@@ -3,6 +3,11 @@ import path from 'path-browserify';
 import { isGiven, sync as files } from './fs.js';
 import { builtin, builtins } from './builtins.js';
 import { claim } from './stack.js';
+import { isOpen as isBundled } from './positions.js';
+import { adopt } from './promise.js';
+import { withoutImport, withPromises } from './rewrite.js';
+import { asFunction } from './modules.js';
+import { pathToFileURL } from './url.js';
 import process from './process.js';
 
 const cache = Object.create(null);
@@ -37,9 +42,33 @@ function look(file) {
     if (!e) return isGiven(file) ? 'directory' : null;
     if (e.isFile()) return 'file';
     if (e.isDirectory()) return 'directory';
+    const real = realOf(file);
+    if (real !== file) return kind(real);
   }
   const s = stat(file); // a symbolic link, or a directory that was given to the guest
   return !s ? null : s.isDirectory() ? 'directory' : 'file';
+}
+// The same file by the name that has no links in it: what a package depends on lies beside where it really is (pnpm).
+const reals = new Map();
+function realOf(file) {
+  const had = reals.get(file);
+  if (had !== undefined) return had;
+  reals.set(file, file); // where links go in circles
+  const up = path.dirname(file);
+  const at = up === file ? file : path.join(realOf(up), path.basename(file));
+  const to = link(at);
+  const real = to === null ? at : realOf(path.resolve(path.dirname(at), to));
+  reals.set(file, real);
+  return real;
+}
+const isLink = (file) => list(path.dirname(file))?.get(path.basename(file))?.isSymbolicLink() ?? false;
+function link(file) {
+  if (!isLink(file)) return null;
+  try {
+    return files.readlink(file);
+  } catch {
+    return null; // WASI does not tell where an absolute one leads
+  }
 }
 const known = new Map(); // directories that exist
 function inside(dir) {
@@ -93,22 +122,23 @@ function asDirectory(dir) {
 const index = (dir) => (kind(dir) === 'directory' ? asFile(dir + '/index') : null);
 
 const CONDITIONS = new Set(['node', 'require', 'default']);
-function pick(target, star) {
+const MODULES = new Set(['node', 'import', 'default']); // of packages that have nothing else
+function pick(target, star, conditions) {
   if (typeof target === 'string') return star === null ? target : target.replaceAll('*', star);
   if (Array.isArray(target)) {
     for (const t of target) {
-      const hit = pick(t, star);
+      const hit = pick(t, star, conditions);
       if (hit) return hit;
     }
   } else if (target) for (const [c, t] of Object.entries(target)) {
-    if (!CONDITIONS.has(c)) continue;
-    const hit = pick(t, star);
+    if (!conditions.has(c)) continue;
+    const hit = pick(t, star, conditions);
     if (hit) return hit;
   }
   return null;
 }
-function match(map, key) {
-  if (Object.hasOwn(map, key)) return pick(map[key], null);
+function match(map, key, conditions) {
+  if (Object.hasOwn(map, key)) return pick(map[key], null, conditions);
   let best = null;
   for (const k of Object.keys(map)) {
     const at = k.indexOf('*');
@@ -116,12 +146,13 @@ function match(map, key) {
   }
   if (!best) return null;
   const at = best.indexOf('*');
-  return pick(map[best], key.slice(at, key.length - (best.length - at - 1)));
+  return pick(map[best], key.slice(at, key.length - (best.length - at - 1)), conditions);
 }
 function exported(p, sub) {
   let map = p.exports;
   if (typeof map === 'string' || Array.isArray(map) || !Object.keys(map).some((k) => k[0] === '.')) map = { '.': map };
-  const hit = match(map, sub ? './' + sub : '.');
+  const key = sub ? './' + sub : '.';
+  const hit = match(map, key, CONDITIONS) ?? match(map, key, MODULES);
   return hit && path.join(p._dir, hit);
 }
 
@@ -129,10 +160,21 @@ function resolve(name, from) {
   const key = from + '\0' + name;
   const had = found.get(key);
   if (had) return had;
-  const hit = search(name, from);
-  if (!hit) throw Object.assign(new Error(`Cannot find module '${name}'\nRequired from ${from}`), { code: 'MODULE_NOT_FOUND', requireStack: [from] });
+  let hit = search(name, from);
+  if (!hit) throw Object.assign(new Error(`Cannot find module '${name}'${astray(name, from)}\nRequired from ${from}`), { code: 'MODULE_NOT_FOUND', requireStack: [from] });
+  if (hit[0] === '/') hit = realOf(hit);
   found.set(key, hit);
   return hit;
+}
+// Why a package is not found that is there to see.
+function astray(name, from) {
+  const [pkg] = /^(?:@[^/]+\/)?[^/]*/.exec(name);
+  if (!pkg || pkg[0] === '.') return '';
+  for (let dir = from; ; dir = path.dirname(dir)) {
+    const at = path.join(dir, 'node_modules', pkg);
+    if (inside(path.dirname(at)) && isLink(at)) return `: ${at} is a link out of the project`;
+    if (dir === '/') return '';
+  }
 }
 function search(name, from) {
   if (name.startsWith('file://')) name = decodeURIComponent(new URL(name).pathname);
@@ -142,7 +184,7 @@ function search(name, from) {
   }
   if (name[0] === '#') {
     const p = scope(from);
-    const hit = p?.imports && match(p.imports, name);
+    const hit = p?.imports && match(p.imports, name, CONDITIONS);
     return hit ? (hit[0] === '.' ? asFile(path.join(p._dir, hit)) : builtin(hit) ? hit : search(hit, p._dir)) : null;
   }
   const [, pkg, sub = ''] = /^((?:@[^/]+\/)?[^/]+)(?:\/(.*))?$/.exec(name);
@@ -209,8 +251,65 @@ export function makeRequire(module) {
   return require;
 }
 
+// What `rewrite.js` puts into a file.
+const guestOf = (require) => ({
+  promise: adopt,
+  load: (name) => new Promise((resolve) => resolve(namespace(require(String(name))))),
+});
+const namespaces = new WeakSet(); // of ES modules
+function namespace(exports) {
+  if (namespaces.has(exports)) return exports;
+  return { ...(Object(exports) === exports ? exports : null), default: exports };
+}
+
+// Packages are known to work, and reading them closely would take most of a start: their rejections end in what calls them.
+const isOwn = (file) => !file.includes('/node_modules/');
+function made(parameters, pad, text, file) {
+  if (isOwn(file)) {
+    try {
+      return new Function(...parameters, pad + withPromises(text));
+    } catch (e) {
+      if (!(e instanceof SyntaxError)) throw e;
+    }
+  }
+  return new Function(...parameters, pad + text); // a package, or it was misunderstood, or it is wrong as it is
+}
+const isBundle = (file) => isBundled() && file === main.filename; // esbuild has done all this
+function compile(source, file, bytes) {
+  const pad = claim(file, bytes);
+  const parameters = ['exports', 'require', 'module', '__filename', '__dirname', '__guest'];
+  return isBundle(file) ? new Function(...parameters, pad + source) : made(parameters, pad, withoutImport(source), file);
+}
+
+function runModule(module, require, source, bytes) {
+  const { text, imports, passes } = asFunction(source);
+  const body = made(['__guest'], claim(module.filename, bytes), text, module.filename);
+  const exports = (module.exports = Object.defineProperty({}, '__esModule', { value: true }));
+  namespaces.add(exports);
+  const give = (name, get) => Object.defineProperty(exports, name, { get, enumerable: true, configurable: true });
+  const asked = new Map();
+  const member = (from, name) => (name === '*' ? asked.get(from) : asked.get(from)[name]);
+  const scope = Object.create(null);
+  for (const { from, names } of imports) for (const [own, theirs] of names) Object.defineProperty(scope, own, { get: () => member(from, theirs) });
+  body({
+    ...guestOf(require),
+    scope,
+    meta: { url: pathToFileURL(module.filename).href, filename: module.filename, dirname: module.path, resolve: (name) => pathToFileURL(require.resolve(name)).href },
+    begin(getters) {
+      for (const [name, get] of Object.entries(getters)) give(name, get);
+      for (const { from, names } of passes) for (const [theirs, name] of names ?? []) give(name, () => member(from, theirs));
+      for (const { from } of [...imports, ...passes]) asked.set(from, namespace(require(from)));
+      for (const { from, names } of passes) {
+        if (names) continue;
+        for (const name of Object.keys(asked.get(from))) if (name !== 'default' && !Object.hasOwn(exports, name)) give(name, () => member(from, name));
+      }
+    },
+  });
+}
+
 function run(module, file) {
-  let source = files.readFile(file, 'utf8');
+  const bytes = files.readFile(file);
+  let source = bytes.toString();
   if (source.charCodeAt(0) === 0xfeff) source = source.slice(1);
   if (file.endsWith('.json')) {
     try {
@@ -221,24 +320,18 @@ function run(module, file) {
     }
   } else {
     if (source.startsWith('#!')) source = '//' + source;
-    if (file.endsWith('.mjs') || (!file.endsWith('.cjs') && scope(module.path)?.type === 'module')) throw Object.assign(new Error(`${file} is an ES module: it has to be bundled first (esbuild --bundle --format=cjs --platform=node)`), { code: 'ERR_REQUIRE_ESM' });
-    let wrapper;
-    const pad = claim(file, source);
-    try {
-      wrapper = new Function('exports', 'require', 'module', '__filename', '__dirname', pad + source);
-    } catch (e) {
-      if (e instanceof SyntaxError) e.message += ` (in ${file})`;
-      throw e;
-    }
-    wrapper.call(module.exports, module.exports, makeRequire(module), module, file, module.path);
+    const require = makeRequire(module);
+    if (file.endsWith('.mjs') || (!file.endsWith('.cjs') && scope(module.path)?.type === 'module')) runModule(module, require, source, bytes);
+    else compile(source, file, bytes).call(module.exports, module.exports, require, module, file, module.path, guestOf(require));
   }
   module.loaded = true;
 }
 
 let main;
 export function runMain(file) {
-  const at = asFile(file) ?? asDirectory(file);
-  if (!at) throw Object.assign(new Error(`Cannot find module '${file}'`), { code: 'MODULE_NOT_FOUND' });
+  const given = asFile(file) ?? asDirectory(file);
+  if (!given) throw Object.assign(new Error(`Cannot find module '${file}'`), { code: 'MODULE_NOT_FOUND' });
+  const at = realOf(given);
   main = new Module(at, null);
   main.id = '.';
   process.mainModule = main;

@@ -10,7 +10,9 @@ import console from './console.js';
 import process, { boot as bootProcess, fatal, writeOut, writeErr } from './process.js';
 import { boot as bootBuiltins } from './builtins.js';
 import { enter, settle, onUncaught } from './loop.js';
+import './origin.js';
 import { install } from './stack.js';
+import { open as openPositions } from './positions.js';
 import { install as installPromise } from './promise.js';
 import { runMain } from './loader.js';
 import { normal } from './fs.js';
@@ -59,6 +61,7 @@ export const run = {
     process.argv = ['/usr/bin/node', entry && normal(entry), ...args.slice(1)];
     enter(() => {
       if (!entry) throw new Error('no program: WASMRUN_MAIN is its path');
+      openPositions(`${normal(entry)}.positions`);
       runMain(normal(entry));
     });
     settle();

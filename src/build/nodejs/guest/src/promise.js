@@ -1,6 +1,7 @@
 // Unhandled rejections. The engine tells nobody of them, so `Promise` is one of our own that keeps count. Promises that
-// native async functions return are out of its reach; those that esbuild made of them (bundle.sh) are not.
-import { turn } from './loop.js';
+// native async functions return are out of its reach; those that esbuild (bundle.rs) or the loader (rewrite.js) made of them
+// are not.
+import { ref, turn, unref } from './loop.js';
 import process, { fatal } from './process.js';
 
 const Native = Promise;
@@ -42,6 +43,7 @@ Object.defineProperty(Tracked, 'name', { value: 'Promise' });
 
 function watch(state, reason) {
   if (pending.push([state, reason]) > 1) return;
+  ref(); // what ends for want of work ends with this first
   turn().then(() => {
     const batch = pending;
     pending = [];
@@ -50,8 +52,13 @@ function watch(state, reason) {
       if (process.listenerCount('unhandledRejection')) process.emit('unhandledRejection', e, s.promise);
       else fatal(e, 'unhandledRejection');
     }
+    unref();
   });
 }
+
+// What a native async function has returned, as one of ours.
+const { then } = Native.prototype;
+export const adopt = (native) => new Tracked((resolve, reject) => then.call(native, resolve, reject));
 
 export function install() {
   globalThis.Promise = Tracked;

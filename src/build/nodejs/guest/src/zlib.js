@@ -1,4 +1,5 @@
-// node:zlib by pako: gzip, deflate, raw deflate. No Brotli.
+// node:zlib by pako: gzip, deflate, raw deflate. Brotli's functions are not defined: packages look whether they are, and
+// do without.
 import stream from 'readable-stream';
 import * as pako from 'pako';
 import { setImmediate } from './timers.js';
@@ -63,9 +64,6 @@ for (const [name, [Engine, preset, verb]] of Object.entries(KINDS)) {
       done(null, out);
     });
   };
-}
-for (const name of ['createBrotliCompress', 'createBrotliDecompress', 'brotliCompress', 'brotliDecompress', 'brotliCompressSync', 'brotliDecompressSync']) {
-  zlib[name] = () => { throw Object.assign(new Error(`zlib.${name}: Brotli is not there under WebAssembly`), { code: 'ERR_WASMRUN_NOT_THERE' }); };
 }
 zlib.constants = { Z_NO_FLUSH: 0, Z_PARTIAL_FLUSH: 1, Z_SYNC_FLUSH: 2, Z_FULL_FLUSH: 3, Z_FINISH: 4, Z_OK: 0, Z_BEST_SPEED: 1, Z_BEST_COMPRESSION: 9, Z_DEFAULT_COMPRESSION: -1, Z_DEFAULT_STRATEGY: 0, Z_DEFAULT_WINDOWBITS: 15, Z_DEFAULT_MEMLEVEL: 8, Z_DEFAULT_CHUNK: 16384,
   BROTLI_OPERATION_PROCESS: 0, BROTLI_OPERATION_FLUSH: 1, BROTLI_OPERATION_FINISH: 2, BROTLI_PARAM_QUALITY: 1, BROTLI_DEFAULT_QUALITY: 11, BROTLI_MIN_QUALITY: 0, BROTLI_MAX_QUALITY: 11 };

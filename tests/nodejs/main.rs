@@ -1,6 +1,9 @@
 //! Node projects as they are. The first run makes the engine and compiles it, so this takes half a minute where nothing is
 //! cached. Needs node, npm and its registry; without them each test is listed as ignored.
 
+mod frameworks;
+mod modules;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::io::{Read, Write};
@@ -10,7 +13,7 @@ use support::{connect, eventually, output, wasmrun};
 
 fn main() {
     let has_node = succeeds("node", &["--version"]) && succeeds("npm", &["--version"]);
-    let tests: [(&'static str, fn()); 12] = [
+    let tests: [(&'static str, fn()); 28] = [
         ("express_says_hello", express_says_hello),
         ("express_answers_with_json", express_answers_with_json),
         ("a_program_has_what_it_expects", a_program_has_what_it_expects),
@@ -29,6 +32,34 @@ fn main() {
             what_is_wrong_with_a_program_is_said,
         ),
         ("nothing_is_fetched_offline", nothing_is_fetched_offline),
+        (
+            "nodes_modules_are_as_packages_expect",
+            nodes_modules_are_as_packages_expect,
+        ),
+        ("express", frameworks::express),
+        (
+            "express_sends_files_and_streams",
+            frameworks::express_sends_files_and_streams,
+        ),
+        ("express_has_cookies", frameworks::express_has_cookies),
+        ("koa", frameworks::koa),
+        ("hono", frameworks::hono),
+        ("fastify", frameworks::fastify),
+        ("ws", frameworks::ws),
+        ("middleware", frameworks::middleware),
+        ("middleware_compresses", frameworks::middleware_compresses),
+        ("socket_io", frameworks::socket_io),
+        (
+            "bundled_files_keep_their_names",
+            modules::bundled_files_keep_their_names,
+        ),
+        ("rejections_of_commonjs_end_it", modules::rejections_of_commonjs_end_it),
+        ("commonjs_imports", modules::commonjs_imports),
+        ("commonjs_loads_es_modules", modules::commonjs_loads_es_modules),
+        (
+            "linked_packages_find_what_they_need",
+            modules::linked_packages_find_what_they_need,
+        ),
     ];
     program::main(tests.map(|(name, test)| (name, has_node, test)));
 }
@@ -209,7 +240,7 @@ fn what_is_wrong_with_a_program_is_said() {
         assert_eq!(code, Some(1), "{said}");
         assert!(pieces.iter().all(|piece| said.contains(piece)), "{said}");
     };
-    says("let one;\nlet x = ;\n", &["SyntaxError", "FOLDER/app.js"]);
+    says("let one;\nlet x = ;\n", &["SyntaxError", "FOLDER/app.js:2:"]);
     says(
         "\nrequire('absent');\n",
         &["Error: Cannot find module 'absent'", "FOLDER/app.js:2:"],
@@ -243,4 +274,38 @@ fn nothing_is_fetched_offline() {
         "{}",
         again.stderr
     );
+}
+
+fn nodes_modules_are_as_packages_expect() {
+    let folder = script(
+        "app.js",
+        r#"
+        const assert = require('assert');
+        const fs = require('fs');
+        const stream = require('stream');
+        assert.throws(() => fs.statSync('/nowhere/at/all'), { code: 'ENOENT', syscall: 'stat' });
+        // Packages that bring streams of their own inherit from this one; it is not Readable.
+        const old = {};
+        stream.call(old);
+        assert.strictEqual(old._readableState, undefined);
+        assert(stream.Readable.prototype instanceof stream);
+        // They look whether Brotli is there, and do without.
+        assert(!('createBrotliCompress' in require('zlib')));
+        assert.strictEqual(crypto.randomUUID().length, 36);
+        const { KeyObject, createSecretKey } = require('crypto');
+        const key = createSecretKey(Buffer.from('word'));
+        assert(key instanceof KeyObject && key.equals(createSecretKey('word', 'utf8')));
+        assert(!key.equals(createSecretKey('other', 'utf8')));
+        const bytes = Buffer.from('some text');
+        assert.strictEqual(bytes.latin1Slice(5), 'text');
+        assert.strictEqual(bytes.toString('hex', 0, 2), '736f');
+        assert.strictEqual(bytes.toString('base64url', 5), 'dGV4dA');
+        assert.strictEqual(bytes.hexWrite('41', 0), 1);
+        assert.strictEqual(bytes.utf8Slice(0, 4), 'Aome');
+        console.log('all of it');
+        "#,
+    );
+    let file = folder.path().join("app.js");
+    let said = output(wasmrun(&["os", file.to_str().unwrap(), "--quiet"]));
+    assert_eq!(said.stdout, "all of it\n", "{}", said.stderr);
 }

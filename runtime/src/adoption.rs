@@ -9,6 +9,7 @@
 //! The listeners stay in here, under one lock, so that [`Adoption::release`] is exact: once it has returned nobody in this
 //! process accepts from any of them.
 
+use crate::crowd::{Crowd, Member};
 use crate::event::{Event, Events};
 use bytes::BufMut;
 use std::collections::{BTreeMap, HashMap};
@@ -50,8 +51,10 @@ struct Shared {
     /// Most connections at once.
     limit: usize,
     events: Events,
-    /// Connections open now.
+    /// Adopted connections open now.
     live: AtomicUsize,
+    /// All of them.
+    crowd: Arc<Crowd>,
     state: Mutex<State>,
 }
 
@@ -108,6 +111,7 @@ impl Adoption {
             limit: connections,
             events,
             live: AtomicUsize::new(0),
+            crowd: Arc::default(),
             state: Mutex::new(State {
                 own,
                 ..State::default()
@@ -211,6 +215,7 @@ impl Adoption {
         Accepted {
             stream,
             peer,
+            _member: Some(self.0.crowd.enter()),
             adopted: Some(Adopted {
                 forward,
                 tally,
@@ -319,7 +324,10 @@ impl Acceptor {
                 self.adoption.poll_accept(self.port, self.number, context)
             } else {
                 let accepted = self.own.poll_accept(context);
-                accepted.map_ok(|(stream, peer)| Accepted::own(stream, peer))
+                accepted.map_ok(|(stream, peer)| Accepted {
+                    _member: Some(self.adoption.0.crowd.enter()),
+                    ..Accepted::own(stream, peer)
+                })
             };
             if accepted.is_ready() {
                 return accepted;
@@ -341,6 +349,7 @@ pub(crate) struct Accepted {
     stream: TcpStream,
     peer: SocketAddr,
     adopted: Option<Adopted>,
+    _member: Option<Member>,
 }
 
 /// The part of a connection that came by a listener of the host. Its end is counted.
@@ -371,6 +380,7 @@ impl Accepted {
             stream,
             peer,
             adopted: None,
+            _member: None,
         }
     }
 

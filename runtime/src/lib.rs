@@ -13,6 +13,7 @@ mod binary;
 mod cache;
 mod command;
 mod compile;
+mod crowd;
 mod engine;
 mod epoch;
 mod event;

@@ -454,3 +454,17 @@ fn sockets_as_wasmedge_has_them() {
     run.wait_for("192.0.2.1:1/tcp");
     run.stop();
 }
+
+/// `subscribe` is how a guest waits for the second half of a call.
+#[test]
+fn a_guest_may_wait_before_it_finishes_to_listen() {
+    let text = support::guests::root().join("tests/guests/peer.wat");
+    let finish = "(call $finish-listen (local.get $listener) (i32.const 0))";
+    let wait = format!("(call $block (call $subscribe (local.get $listener)))\n{finish}");
+    let folder = support::folder();
+    let file = folder.path().join("waits.wasm");
+    std::fs::write(&file, support::guests::variant(&text, "command", finish, &wait)).unwrap();
+    let mut run = Run::start(&["os", file.to_str().unwrap(), "-f", "0:8080", "--", "8080", "0", "p"]);
+    assert!(read_all(run.ready(8080)).starts_with("p "));
+    run.stop();
+}

@@ -18,8 +18,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -80,6 +80,26 @@ struct Listening {
     forward: u64,
     port: u16,
     listener: TcpListener,
+    waker: Waker,
+}
+
+/// Wakes every acceptor of a port when one of the host's listeners has a connection. tokio remembers one waker of each
+/// listener: were it the last acceptor's that asked, another would wait for ever once that one asks no more.
+struct Bell {
+    shared: Weak<Shared>,
+    port: u16,
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Bell>) {
+        let Some(shared) = self.shared.upgrade() else { return };
+        let mut state = shared.state();
+        let State { acceptors, waiting, .. } = &mut *state;
+        let of_this_port = acceptors.iter().filter(|(_, port)| **port == self.port);
+        of_this_port
+            .filter_map(|(number, _)| waiting.remove(number))
+            .for_each(Waker::wake);
+    }
 }
 
 /// Counters of one forward.
@@ -123,6 +143,11 @@ impl Adoption {
     pub fn give(&self, forward: u64, port: u16, listener: OwnedFd) {
         let mut state = self.0.state();
         state.released = false;
+        // The guest may have closed its listener while this one was on its way.
+        if !state.accepts_on(port) {
+            drop(state);
+            return (self.0.events)(Event::Closed(port));
+        }
         state.fresh.push((forward, port, listener));
         state.wake();
     }
@@ -173,7 +198,7 @@ impl Adoption {
     fn poll_accept(&self, port: u16, number: u64, context: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
         let mut state = self.0.state();
         state.waits(number, context);
-        state.watch_fresh(&self.0.events);
+        state.watch_fresh(&self.0);
         if self.0.live.load(Relaxed) >= self.0.limit {
             if !state.listening.is_empty() && state.limit_told.is_none_or(|told| told.elapsed() >= REPEAT) {
                 state.limit_told = Some(Instant::now());
@@ -187,7 +212,10 @@ impl Adoption {
                 at += 1;
                 continue;
             }
-            match listening.listener.poll_accept(context) {
+            match listening
+                .listener
+                .poll_accept(&mut Context::from_waker(&listening.waker))
+            {
                 Poll::Pending => at += 1,
                 Poll::Ready(Ok((stream, peer))) => {
                     let forward = listening.forward;
@@ -255,20 +283,29 @@ impl State {
         waker.clone_from(context.waker());
     }
 
+    fn accepts_on(&self, port: u16) -> bool {
+        self.acceptors.values().any(|other| *other == port) || self.own.contains_key(&port)
+    }
+
     fn wake(&mut self) {
         self.waiting.drain().for_each(|(_, waker)| waker.wake());
     }
 
-    fn watch_fresh(&mut self, events: &Events) {
+    fn watch_fresh(&mut self, shared: &Arc<Shared>) {
         for (forward, port, listener) in self.fresh.drain(..) {
             match TcpListener::from_std(listener.into()) {
                 Ok(listener) => self.listening.push(Listening {
                     forward,
                     port,
                     listener,
+                    waker: Arc::new(Bell {
+                        shared: Arc::downgrade(shared),
+                        port,
+                    })
+                    .into(),
                 }),
                 // No watch is left in the kernel: others have to accept there.
-                Err(_) => events(Event::Closed(port)),
+                Err(_) => (shared.events)(Event::Closed(port)),
             }
         }
     }
@@ -293,7 +330,7 @@ impl Drop for Acceptor {
         let mut state = self.adoption.0.state();
         state.acceptors.remove(&self.number);
         state.waiting.remove(&self.number);
-        if state.acceptors.values().any(|port| *port == self.port) {
+        if state.accepts_on(self.port) {
             // A connection that this one would have been woken for is another's now.
             state.wake();
             return;
@@ -504,12 +541,12 @@ mod tests {
         let waker = waker(woken.clone());
         assert!(acceptor.poll_accept(&mut Context::from_waker(&waker)).is_pending());
         assert_eq!(adoption.0.state().waiting.len(), 1);
+        let own = acceptor.local_addr().unwrap();
         let (listeners, addresses): (Vec<_>, Vec<_>) = (0..3).map(|_| host()).unzip();
         for (listener, forward) in listeners.into_iter().zip(1..) {
-            adoption.give(forward, 0, listener);
+            adoption.give(forward, own.port(), listener);
         }
         assert_eq!(woken.0.load(Relaxed), 1);
-        let own = acceptor.local_addr().unwrap();
         let clients: Vec<_> = addresses
             .iter()
             .chain([&own])
@@ -531,5 +568,44 @@ mod tests {
         for address in addresses {
             assert!(std::net::TcpStream::connect(address).is_err());
         }
+    }
+    #[tokio::test]
+    async fn a_listener_that_comes_too_late_is_given_back() {
+        let closed = Arc::new(Mutex::new(Vec::new()));
+        let seen = closed.clone();
+        let adoption = Adoption::new(
+            10,
+            HashMap::new(),
+            Arc::new(move |event| seen.lock().unwrap().push(event)),
+        );
+        let acceptor = adoption.acceptor(0).unwrap();
+        let port = acceptor.local_addr().unwrap().port();
+        drop(acceptor);
+        assert_eq!(*closed.lock().unwrap(), []);
+        let (listener, address) = host();
+        adoption.give(1, port, listener);
+        assert_eq!(*closed.lock().unwrap(), [Event::Closed(port)]);
+        assert!(std::net::TcpStream::connect(address).is_err());
+    }
+
+    /// tokio remembers one waker of a listener.
+    #[tokio::test]
+    async fn each_of_two_listeners_on_a_port_is_woken() {
+        let adoption = Adoption::new(10, HashMap::new(), Arc::new(|_| ()));
+        let mut one = adoption.acceptor(0).unwrap();
+        let port = one.local_addr().unwrap().port();
+        let other = std::net::TcpListener::bind(("::1", port)).unwrap();
+        other.set_nonblocking(true).unwrap();
+        let mut other = adoption.acceptor_of(TcpListener::from_std(other).unwrap()).unwrap();
+        let (listener, address) = host();
+        adoption.give(1, port, listener);
+        let first = tokio::spawn(async move { one.accept().await.map(|_| ()) });
+        tokio::task::yield_now().await;
+        // The last that asks, and asks no more.
+        let idle = waker(Arc::new(Woken(AtomicUsize::new(0))));
+        assert!(other.poll_accept(&mut Context::from_waker(&idle)).is_pending());
+        let _client = std::net::TcpStream::connect(address).unwrap();
+        let accepted = tokio::time::timeout(Duration::from_secs(10), first).await;
+        accepted.expect("it is woken").unwrap().unwrap();
     }
 }

@@ -95,6 +95,7 @@ fn start(guest: Guest, events: &Events, stop: &Stop, adoption: &Adoption) -> Res
     let network = Network {
         gate: Gate::new(&guest, events.clone()),
         adoption: adoption.clone(),
+        sending: Default::default(),
     };
     let budget = Budget::new(guest.memory, events.clone());
     match code {
@@ -119,7 +120,11 @@ fn start(guest: Guest, events: &Events, stop: &Stop, adoption: &Adoption) -> Res
                     Ok(outcome(one_thread()?.block_on(unbudgeted(run))))
                 }
                 Kind::Command02 | Kind::Module => {
-                    let run = command::run_02(instance, &stores);
+                    let run = async {
+                        let ended = command::run_02(instance, &stores).await;
+                        stores.network.sent().await;
+                        ended
+                    };
                     Ok(outcome(one_thread()?.block_on(unbudgeted(run))))
                 }
             }

@@ -16,7 +16,7 @@ use rustix::net::{AddressFamily, SocketType, sockopt};
 use rustix::process::{PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 use std::io::IoSliceMut;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// Calls that are made here.
 pub(super) const CALLS: [libc::c_long; 4] = [
@@ -111,7 +111,9 @@ impl Broker {
         let socket = pidfd_getfd(&self.process, descriptor as i32, PidfdGetfdFlags::empty())?;
         let is_own = namespace::of_socket(socket.as_fd())? == self.network;
         match asked.call {
-            libc::SYS_setsockopt if is_own || is_connected(&socket) => {
+            libc::SYS_setsockopt
+                if is_own || is_connected(&socket) && outlives_nothing(second as i32, third as i32) =>
+            {
                 self.set(&socket, second as i32, third as i32, fourth, fifth)
             }
             _ if !is_own => Err(Errno::PERM),
@@ -152,16 +154,21 @@ impl Broker {
 
     /// Reads the guest's memory. It may change, so nothing is read twice.
     fn read(&self, place: u64, bytes: &mut [u8]) -> Result<(), Errno> {
-        let length = bytes.len();
-        let remote = RemoteIoVec {
-            base: usize::try_from(place).map_err(|_| Errno::FAULT)?,
-            len: length,
-        };
-        match process_vm_readv(self.guest, &mut [IoSliceMut::new(bytes)], &[remote]) {
-            Ok(read) if read == length => Ok(()),
-            Ok(_) => Err(Errno::FAULT),
-            Err(errno) => Err(Errno::from_raw_os_error(errno as i32)),
-        }
+        read(self.guest, place, bytes)
+    }
+}
+
+/// Reads all of `bytes` out of a process.
+fn read(process: Pid, place: u64, bytes: &mut [u8]) -> Result<(), Errno> {
+    let length = bytes.len();
+    let remote = RemoteIoVec {
+        base: usize::try_from(place).map_err(|_| Errno::FAULT)?,
+        len: length,
+    };
+    match process_vm_readv(process, &mut [IoSliceMut::new(bytes)], &[remote]) {
+        Ok(read) if read == length => Ok(()),
+        Ok(_) => Err(Errno::FAULT),
+        Err(errno) => Err(Errno::from_raw_os_error(errno as i32)),
     }
 }
 
@@ -174,6 +181,12 @@ impl AsFd for Broker {
 /// A connection is nobody else's, wherever it was accepted, and options lead nowhere; a listener is still its owner's.
 fn is_connected(socket: &OwnedFd) -> bool {
     rustix::net::getpeername(socket).is_ok()
+}
+
+/// Whether an option is over with its connection. An address that may not be used again would be the host's for as long as
+/// the connection lingers (TIME_WAIT), also for who comes after the guest.
+fn outlives_nothing(level: i32, name: i32) -> bool {
+    (level, name) != (libc::SOL_SOCKET, libc::SO_REUSEADDR)
 }
 
 /// Whether a call would keep init from everything else. Its filter keeps the guest's process from taking the flag away.
@@ -208,24 +221,24 @@ fn parse(bytes: &[u8]) -> Result<Option<SocketAddr>, Errno> {
 }
 
 /// Whether this kernel, and who rules over it, lets init do its part: the calls are of Linux 5.0 to 5.14, and some
-/// containers and hardened systems refuse them.
+/// containers and hardened systems refuse them, or have taken the one listener that a process can have (seccomp(2), EBUSY).
+/// Tried, on a thread that ends with it.
 pub fn can_be_brokered() -> bool {
-    let can = || -> Result<bool, Errno> {
-        // yama: 2 and above keep even a parent from its children's descriptors (Yama.rst of the kernel's documentation).
-        // Without it there is no file.
-        let yama = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
-        if yama.trim().parse::<u8>().is_ok_and(|scope| scope > 1) {
-            return Ok(false);
-        }
-        let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    // yama: 2 and above keep even a parent from its children (Yama.rst of the kernel's documentation). Without it there is
+    // no file.
+    let yama = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
+    if yama.trim().parse::<u8>().is_ok_and(|scope| scope > 1) {
+        return false;
+    }
+    let probe = std::thread::Builder::new().spawn(|| -> Result<(), Errno> {
         let process = pidfd_open(rustix::process::getpid(), PidfdFlags::empty())?;
-        let same = pidfd_getfd(
-            &process,
-            std::os::fd::AsRawFd::as_raw_fd(&socket),
-            PidfdGetfdFlags::empty(),
-        )?;
+        let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
+        let same = pidfd_getfd(&process, socket.as_raw_fd(), PidfdGetfdFlags::empty())?;
         namespace::of_socket(same.as_fd())?;
-        super::notify::is_there()
-    };
-    can().unwrap_or(false)
+        let (word, mut copy) = ([7u8; 4], [0u8; 4]);
+        read(Pid::this(), word.as_ptr() as u64, &mut copy)?;
+        rustix::thread::set_no_new_privs(true)?;
+        super::filter::try_asking().map_err(|_| Errno::NOSYS)
+    });
+    probe.is_ok_and(|thread| matches!(thread.join(), Ok(Ok(()))))
 }

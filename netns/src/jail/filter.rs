@@ -210,6 +210,11 @@ fn compiled(
     Ok(SeccompFilter::new(rules, others, these, architecture)?.try_into()?)
 }
 
+/// Has the calling thread's brokered calls wait, for nobody: whether that can be done at all.
+pub(super) fn try_asking() -> Result<(), FilterError> {
+    notify::install(&asking()?).map(drop)
+}
+
 /// A filter by which brokered calls wait for an answer. Of two filters the stricter answer counts (seccomp(2)), so this one
 /// says of no call that it is allowed which the other refuses.
 fn asking() -> Result<BpfProgram, FilterError> {
@@ -270,11 +275,12 @@ fn rules(sockets: Sockets) -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendErr
     };
     let families = [internet(libc::AF_INET)?, internet(libc::AF_INET6)?].concat();
     rules.insert(libc::SYS_socket, families);
-    // The runtime's own pairs: wake-ups of tokio's signal driver.
-    rules.insert(
-        libc::SYS_socketpair,
-        vec![when(0, SeccompCmpOp::Eq, libc::AF_UNIX as u64)?],
-    );
+    // The runtime's own pairs: wake-ups of tokio's signal driver. A pair of datagram sockets could send to a path.
+    let pair = vec![
+        condition(0, SeccompCmpOp::Eq, libc::AF_UNIX as u64)?,
+        condition(1, SeccompCmpOp::MaskedEq(0xf), libc::SOCK_STREAM as u64)?,
+    ];
+    rules.insert(libc::SYS_socketpair, vec![SeccompRule::new(pair)?]);
     let any_of = |argument: u8, values: &[u64]| -> Result<Vec<SeccompRule>, BackendError> {
         let one = |value: &u64| when(argument, SeccompCmpOp::Eq, *value);
         values.iter().map(one).collect()

@@ -53,15 +53,6 @@ pub(super) fn install(program: &BpfProgram) -> Result<OwnedFd, FilterError> {
     }
 }
 
-/// Whether the kernel has such listeners.
-pub(super) fn is_there() -> Result<bool, Errno> {
-    let action = libc::SECCOMP_RET_USER_NOTIF;
-    #[expect(unsafe_code, reason = "seccomp(2) has no safe form")]
-    // SAFETY: the kernel reads one number, which outlives the call.
-    let answer = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_GET_ACTION_AVAIL, 0, &action) };
-    Ok(answer == 0)
-}
-
 impl Notifier {
     pub(super) fn of(listener: OwnedFd) -> Notifier {
         Notifier(listener)

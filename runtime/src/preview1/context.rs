@@ -171,6 +171,7 @@ impl Context {
             (false, true) => Shutdown::Write,
             (false, false) => return Err(Errno::Inval.into()),
         };
+        socket.kind.settle();
         shutdown(socket.kind.stream().map_err(fault)?.socket(), how).map_err(fault)
     }
 

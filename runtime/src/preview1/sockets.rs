@@ -200,11 +200,14 @@ impl Kind {
                     Err(_) => return Poll::Ready(0),
                 }
             },
-            Kind::Fresh(tcp) => tcp.poll_connected(context).map(|_| 0),
-            Kind::Datagrams(datagrams) => match datagrams.socket() {
-                Some(socket) => socket.poll_recv_ready(context).map(|_| 1),
-                None => Poll::Pending,
-            },
+            Kind::Fresh(tcp) => {
+                if ready!(tcp.poll_connected(context)).is_err() {
+                    return Poll::Ready(0);
+                }
+                self.settle();
+                self.poll_readable(context)
+            }
+            Kind::Datagrams(datagrams) => datagrams.poll_readable(context),
         }
     }
 

@@ -4,10 +4,12 @@
 use super::context::{Context, code, split};
 use super::sockets::{Kind, Socket};
 use crate::sockets::{ErrorCode, Family, Network, Tcp, reached};
+use rustix::net::RecvFlags;
 use std::future::poll_fn;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::task::Poll;
+use std::task::{Poll, ready};
+use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use wasmtime::{Caller, ExternType, Linker, Module, Result};
 use wasmtime_wasi::p1::types::{Ciovec, Errno, Error, Fd, Fdflags, Iovec};
@@ -30,6 +32,8 @@ const SEND_BUFFER: u32 = 5;
 const RECEIVE_BUFFER: u32 = 6;
 const KEEP_ALIVE: u32 = 7;
 const ACCEPTS: u32 = 13;
+/// Longest name of a host, with some room (RFC 1035 has 255).
+const LONGEST_NAME: u32 = 1024;
 /// Longest datagram that there is.
 const LONGEST: usize = 64 << 10;
 
@@ -90,6 +94,27 @@ impl Datagrams {
 
     pub(super) fn socket(&self) -> Option<&UdpSocket> {
         self.socket.as_ref()
+    }
+
+    /// Ready when a datagram is there, and how long it is.
+    pub(super) fn poll_readable(&self, context: &mut std::task::Context<'_>) -> Poll<u64> {
+        let Some(socket) = &self.socket else {
+            return Poll::Pending;
+        };
+        loop {
+            if ready!(socket.poll_recv_ready(context)).is_err() {
+                return Poll::Ready(0);
+            }
+            let peeked = socket.try_io(Interest::READABLE, || {
+                let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT | RecvFlags::TRUNC;
+                Ok(rustix::net::recv(socket, &mut [0u8; 1][..], flags)?.1)
+            });
+            match peeked {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Ok(length) => return Poll::Ready(length as u64),
+                Err(_) => return Poll::Ready(0),
+            }
+        }
     }
 
     async fn send(&mut self, bytes: &[u8], to: SocketAddr, wait: bool) -> Result<usize, Error> {
@@ -154,7 +179,7 @@ impl Place {
         let ip = match self.size {
             4 => four(0)?,
             16 => sixteen(0)?,
-            18.. => match u32::from(memory.read(self.bytes.cast::<u16>())?) {
+            18.. => match u32::from(u16::from_le_bytes(copy(0, 2)?.try_into().map_err(|_| Errno::Inval)?)) {
                 INET4 => four(2)?,
                 INET6 => sixteen(2)?,
                 _ => return Err(Errno::Afnosupport.into()),
@@ -242,9 +267,13 @@ impl Context {
 
     async fn connect(&mut self, fd: u32, address: SocketAddr) -> Result<(), Error> {
         let socket = self.made(fd)?;
+        socket.kind.settle();
         let Kind::Fresh(tcp) = &mut socket.kind else {
             return Err(Errno::Isconn.into());
         };
+        if tcp.is_connecting() {
+            return Err(Errno::Already.into());
+        }
         tcp.connect(address).map_err(refused)?;
         let waits = !socket.nonblocking;
         let connected = poll_fn(|context| match tcp.poll_connected(context) {
@@ -443,10 +472,10 @@ pub(super) fn add_to_linker<T: Send + 'static>(
             let mut bytes = Vec::new();
             for buffer in GuestPtr::<[Ciovec]>::new((buffers, count)).iter() {
                 let buffer = memory.read(buffer?)?;
-                bytes.extend(memory.to_vec(buffer.buf.as_array(buffer.buf_len))?);
-                if bytes.len() > LONGEST {
+                if bytes.len() + buffer.buf_len as usize > LONGEST {
                     return Err(Errno::Msgsize.into());
                 }
+                bytes.extend(memory.to_vec(buffer.buf.as_array(buffer.buf_len))?);
             }
             let socket = context.made(fd)?;
             let wait = !socket.nonblocking;
@@ -485,6 +514,9 @@ pub(super) fn add_to_linker<T: Send + 'static>(
         "sock_getaddrinfo"(node, node_size, service, service_size, hints, results, most, count) | memory,
         _context | {
             let name = |at: u32, size: u32| -> Result<String, Error> {
+                if size > LONGEST_NAME {
+                    return Err(Errno::Nametoolong.into());
+                }
                 let bytes = memory.to_vec(GuestPtr::<u8>::new(at).as_array(size))?;
                 let text = String::from_utf8(bytes).map_err(|_| Errno::Ilseq)?;
                 Ok(text.trim_end_matches('\0').to_owned())

@@ -22,6 +22,8 @@ pub(crate) use wasmtime_wasi::sockets::ErrorCode;
 use crate::adoption::Adoption;
 use crate::host::{Gate, Host};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::task::TaskTracker;
 use wasmtime::Result;
 use wasmtime::component::{HasData, Linker, ResourceTable};
 use wasmtime_wasi::sockets::WasiSocketsCtx;
@@ -32,6 +34,19 @@ pub(crate) struct Network {
     /// The one place where connect, bind and listen are decided.
     pub(crate) gate: Arc<Gate>,
     pub(crate) adoption: Adoption,
+    /// What guests have written and sockets had no room for.
+    pub(crate) sending: TaskTracker,
+}
+
+/// How long a guest's process stays, when the guest has ended, for what is still to be sent.
+const LAST_BYTES: Duration = Duration::from_secs(1);
+
+impl Network {
+    /// Returns when all that was written is on its way, or never will be.
+    pub(crate) async fn sent(&self) {
+        self.sending.close();
+        let _ = tokio::time::timeout(LAST_BYTES, self.sending.wait()).await;
+    }
 }
 
 /// The part of a store's state that is used here.

@@ -90,7 +90,10 @@ impl Socket {
 #[async_trait]
 impl Pollable for Socket {
     async fn ready(&mut self) {
-        self.tcp.ready().await;
+        // Binding and listening are over when they have begun.
+        if !matches!(self.under_way, Some(Operation::Bind | Operation::Listen)) {
+            self.tcp.ready().await;
+        }
     }
 }
 
@@ -110,8 +113,9 @@ impl View<'_> {
 
     /// The streams of a connection, which end before their socket does.
     fn streams(&mut self, handle: &Resource<TcpSocket>) -> SocketResult<Both> {
+        let sending = self.network.sending.clone();
         let socket = self.socket(handle)?;
-        let streams = Streams::of(socket.tcp.connection()?);
+        let streams = Streams::of(socket.tcp.connection()?, &sending);
         let input: DynInputStream = Box::new(streams.reader());
         let output: DynOutputStream = Box::new(streams.writer());
         socket.streams = Some(streams);

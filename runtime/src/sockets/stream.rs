@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, StreamResult};
 
@@ -22,6 +23,7 @@ pub(crate) struct Streams(Arc<Shared>);
 
 struct Shared {
     connection: Arc<Connection>,
+    sending: TaskTracker,
     reading: Mutex<Reading>,
     writing: Mutex<Writing>,
 }
@@ -45,12 +47,15 @@ enum Writing {
 }
 
 pub(crate) struct Reader(Streams);
+/// Dropping it ends nothing: the socket, which outlives it, has the other hand on the connection.
 pub(crate) struct Writer(Streams);
 
 impl Streams {
-    pub(crate) fn of(connection: &Arc<Connection>) -> Streams {
+    /// What does not fit into the socket is sent by tasks of `sending`.
+    pub(crate) fn of(connection: &Arc<Connection>, sending: &TaskTracker) -> Streams {
         Streams(Arc::new(Shared {
             connection: connection.clone(),
+            sending: sending.clone(),
             reading: Mutex::new(Reading::Open),
             writing: Mutex::new(Writing::Open { permit: 0 }),
         }))
@@ -90,7 +95,7 @@ impl Streams {
             }
             Writing::Sending(rest) => {
                 let connection = self.0.connection.clone();
-                Writing::Closing(tokio::spawn(async move {
+                Writing::Closing(self.0.sending.spawn(async move {
                     let sent = joined(rest.await);
                     connection.shutdown(Shutdown::Write);
                     sent
@@ -110,6 +115,9 @@ impl Streams {
     }
 
     fn write(&self, mut bytes: Bytes) -> StreamResult<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
         let mut writing = self.writing();
         match &mut *writing {
             Writing::Open { permit } if bytes.len() <= *permit => *permit = 0,
@@ -121,7 +129,7 @@ impl Streams {
                 Ok(length) => bytes.advance(length),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     let sending = send(self.0.connection.clone(), bytes);
-                    *writing = Writing::Sending(tokio::spawn(sending));
+                    *writing = Writing::Sending(self.0.sending.spawn(sending));
                     return Ok(());
                 }
                 Err(error) => {
@@ -263,11 +271,5 @@ impl OutputStream for Writer {
     async fn cancel(&mut self) {
         // What the guest has written is sent.
         self.ready().await;
-    }
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        self.0.close_writing();
     }
 }

@@ -192,6 +192,10 @@ impl Tcp {
         Ok(())
     }
 
+    pub(crate) fn is_connecting(&self) -> bool {
+        matches!(self.state, State::Connecting(_))
+    }
+
     /// Ready when the attempt is over, and what came of it.
     pub(crate) fn poll_connected(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
         let attempt = match &mut self.state {

@@ -217,7 +217,7 @@ fn brokered_sockets_are_used_where_they_were_made() {
             // One that would wait would have init wait.
             let waits = rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None);
             assert_eq!(
-                rustix::net::connect(&waits.unwrap(), &foreign),
+                rustix::net::connect(waits.unwrap(), &foreign),
                 Err(rustix::io::Errno::INVAL)
             );
             let file = std::fs::File::open("/").unwrap();

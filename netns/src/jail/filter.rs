@@ -29,7 +29,7 @@ pub enum Sockets {
     /// another device a listener is lost to its owner), and O_NONBLOCK, on which its owner relies.
     Given,
     /// Both: it makes sockets of its own, and may be given the host's. As with those that are given, but init connects,
-    /// binds, listens and sets options in its place, for sockets of the namespace that it is in ([`super::broker`]).
+    /// binds, listens and sets options in its place, for sockets of the namespace that it is in ([`super::Broker`]).
     Brokered,
 }
 

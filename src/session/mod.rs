@@ -98,7 +98,6 @@ pub async fn run(os: &Os) -> Result<u8> {
         os: os.clone(),
         forwards: Forwards::new(forwarder.clone(), listeners),
         connections: limits.connections,
-        can_be_brokered: netns::jail::can_be_brokered(),
         forwarder,
         notices: notice_receiver,
         signals,
@@ -183,8 +182,6 @@ struct Session {
     forwards: Forwards,
     /// Most connections at once.
     connections: usize,
-    /// Whether guests with sockets of their own can be left the host's.
-    can_be_brokered: bool,
     notices: UnboundedReceiver<Notice>,
     signals: Signals,
     watch: Option<Watch>,

@@ -255,11 +255,12 @@ impl Session {
             loopback: settings.isolation,
         };
         let makes_sockets = match made.code.traits.sockets {
+            _ if !settings.adopts() => None,
             runtime::Sockets::Given => Some(false),
-            runtime::Sockets::Own => self.can_be_brokered.then_some(true),
+            runtime::Sockets::Own => netns::jail::can_be_brokered().then_some(true),
             runtime::Sockets::Unknown => None,
         };
-        let adopts = makes_sockets.filter(|_| settings.adopts()).map(|makes_sockets| Adopts {
+        let adopts = makes_sockets.map(|makes_sockets| Adopts {
             connections: self.connections,
             makes_sockets,
         });

@@ -17,6 +17,7 @@ use rustix::process::{PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 use std::io::IoSliceMut;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
 
 /// Calls that are made here.
 pub(super) const CALLS: [libc::c_long; 4] = [
@@ -222,8 +223,13 @@ fn parse(bytes: &[u8]) -> Result<Option<SocketAddr>, Errno> {
 
 /// Whether this kernel, and who rules over it, lets init do its part: the calls are of Linux 5.0 to 5.14, and some
 /// containers and hardened systems refuse them, or have taken the one listener that a process can have (seccomp(2), EBUSY).
-/// Tried, on a thread that ends with it.
+/// Tried once, on a thread that ends with it.
 pub fn can_be_brokered() -> bool {
+    static KNOWN: OnceLock<bool> = OnceLock::new();
+    *KNOWN.get_or_init(try_brokering)
+}
+
+fn try_brokering() -> bool {
     // yama: 2 and above keep even a parent from its children (Yama.rst of the kernel's documentation). Without it there is
     // no file.
     let yama = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();

@@ -3,7 +3,7 @@
 use crate::failure::{Failure, Result};
 use crate::output::{Ends, Output};
 use crate::protocol::{self, Adopts, Bind, GUEST, Launch, Message, Order, Task};
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use netns::{SocketFactory, Target, passing};
 use rustix::net::RecvFlags;
 use rustix::net::sockopt::{self, Timeout};
@@ -44,10 +44,23 @@ pub struct Start {
     pub adopts: Option<Adopts>,
 }
 
+/// A socket stays in the network that it was made in, whoever has it (network_namespaces(7)).
+fn check_stdin() -> Result<()> {
+    let input = rustix::fs::fstat(std::io::stdin()).context("cannot look at standard input")?;
+    if rustix::fs::FileType::from_raw_mode(input.st_mode) != rustix::fs::FileType::Socket {
+        return Ok(());
+    }
+    let error = anyhow!("standard input is a socket, which would lead the guest out of its network");
+    Err(Failure::usage(error).hint("give it a pipe: `cat | wasmrun os … --stdin`"))
+}
+
 impl Generation {
     /// Starts the process. It is one of this thread's children and dies with this thread (`PR_SET_PDEATHSIG`), so this
     /// must be the main one.
     pub fn start(start: Start, output: Option<(Output, Ends)>) -> Result<Generation> {
+        if start.stdin && start.binds.is_some() {
+            check_stdin()?;
+        }
         let (ours, theirs) = passing::channel().context("cannot make a channel")?;
         // A process that does not read its orders holds nobody up.
         sockopt::set_socket_timeout(&ours, Timeout::Send, Some(ORDER)).context("cannot set up a channel")?;

@@ -300,6 +300,8 @@ fn connections_wait_while_a_guest_that_was_killed_comes_again() {
         echoes(&mut before, 100);
         let guest = run.guest();
         kill(guest, Signal::SIGKILL).unwrap();
+        // Until it has died it may accept, and takes that along.
+        eventually("it is dead", || !support::is_alive(guest));
         let mut after = connect(address);
         echoes(&mut after, 100);
         assert!(before.read(&mut [0]).map_or(true, |length| length == 0), "it has ended");

@@ -7,7 +7,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use support::guests::{self, guest};
-use support::{run, wasmrun};
+use support::{output, run, wasmrun};
 
 fn hello() -> String {
     guests::root()
@@ -360,4 +360,17 @@ fn check_says_what_would_be_built_and_forwarded() {
             place.display()
         )
     );
+}
+
+#[test]
+fn a_socket_is_no_input() {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    let mut command = wasmrun(&["os", guest("exit7").to_str().unwrap(), "--stdin"]);
+    command.stdin(std::os::fd::OwnedFd::from(theirs));
+    output(command).says(
+        2,
+        "error: standard input is a socket, which would lead the guest out of its network\n\
+         hint: give it a pipe: `cat | wasmrun os … --stdin`",
+    );
+    drop(ours);
 }

@@ -34,6 +34,17 @@ struct Socket {
     is_receiving: bool,
 }
 
+impl Socket {
+    /// The connection, for a direction that nobody has yet.
+    fn take(&mut self, direction: impl FnOnce(&mut Socket) -> &mut bool) -> super::tcp::Result<Arc<Connection>> {
+        let connection = self.tcp.connection()?.clone();
+        match std::mem::replace(direction(self), true) {
+            false => Ok(connection),
+            true => Err(wasmtime_wasi::sockets::ErrorCode::InvalidState),
+        }
+    }
+}
+
 /// How a direction ended, for the guest that waits for it.
 type Ended = oneshot::Sender<std::result::Result<(), ErrorCode>>;
 
@@ -45,23 +56,21 @@ fn place(handle: &Resource<TcpSocket>) -> Resource<Socket> {
     Resource::new_borrow(handle.rep())
 }
 
-impl View<'_> {
-    fn socket3(&mut self, handle: &Resource<TcpSocket>) -> Result<&mut Socket> {
-        Ok(self.table.get_mut(&place(handle))?)
-    }
+fn socket<'a>(view: &'a mut View<'_>, handle: &Resource<TcpSocket>) -> Result<&'a mut Socket> {
+    Ok(view.table.get_mut(&place(handle))?)
+}
 
-    fn tcp3(&mut self, handle: &Resource<TcpSocket>) -> SocketResult<&mut Tcp> {
-        Ok(&mut self.socket3(handle).map_err(SocketError::trap)?.tcp)
-    }
+fn tcp<'a>(view: &'a mut View<'_>, handle: &Resource<TcpSocket>) -> SocketResult<&'a mut Tcp> {
+    Ok(&mut socket(view, handle).map_err(SocketError::trap)?.tcp)
+}
 
-    fn add3(&mut self, tcp: Tcp) -> Result<Resource<TcpSocket>> {
-        let socket = self.table.push(Socket {
-            tcp,
-            is_sending: false,
-            is_receiving: false,
-        })?;
-        Ok(Resource::new_own(socket.rep()))
-    }
+fn add(view: &mut View<'_>, tcp: Tcp) -> Result<Resource<TcpSocket>> {
+    let socket = view.table.push(Socket {
+        tcp,
+        is_sending: false,
+        is_receiving: false,
+    })?;
+    Ok(Resource::new_own(socket.rep()))
 }
 
 /// What a stream answers while nothing can be done: the guest may have taken its question back.
@@ -102,11 +111,10 @@ impl StreamProducer<Host> for Accepts {
             return not_yet(is_cancelled);
         };
         drop(listener);
-        let view = store.data_mut().sockets();
+        let mut view = store.data_mut().sockets();
         // A connection that broke before it was accepted is told by its own socket.
         let tcp = accepted.unwrap_or_else(|error| Tcp::failed(view.network, self.family, error));
-        let mut view = view;
-        destination.set_buffer(Some(view.add3(tcp)?));
+        destination.set_buffer(Some(add(&mut view, tcp)?));
         Poll::Ready(Ok(StreamResult::Completed))
     }
 }
@@ -249,10 +257,10 @@ impl HostTcpSocketWithStore<Host> for Sockets {
         address: IpSocketAddress,
     ) -> SocketResult<()> {
         let address = SocketAddr::from(address);
-        store.with(|mut store| -> SocketResult<()> { Ok(store.get().tcp3(&this)?.connect(address)?) })?;
+        store.with(|mut store| -> SocketResult<()> { Ok(tcp(&mut store.get(), &this)?.connect(address)?) })?;
         poll_fn(|context| {
             store.with(|mut store| -> Poll<SocketResult<()>> {
-                let connected = store.get().tcp3(&this)?.poll_connected(context);
+                let connected = tcp(&mut store.get(), &this)?.poll_connected(context);
                 connected.map_err(SocketError::from)
             })
         })
@@ -264,7 +272,7 @@ impl HostTcpSocketWithStore<Host> for Sockets {
         this: Resource<TcpSocket>,
     ) -> SocketResult<StreamReader<Resource<TcpSocket>>> {
         let mut view = store.get();
-        let tcp = view.tcp3(&this)?;
+        let tcp = tcp(&mut view, &this)?;
         tcp.listen()?;
         let accepts = Accepts {
             listener: tcp.listener()?.clone(),
@@ -279,13 +287,7 @@ impl HostTcpSocketWithStore<Host> for Sockets {
         mut data: StreamReader<u8>,
     ) -> Result<FutureReader<std::result::Result<(), ErrorCode>>> {
         let mut view = store.get();
-        let socket = view.socket3(&this)?;
-        let connection = match socket.tcp.connection() {
-            Ok(_) if socket.is_sending => Err(wasmtime_wasi::sockets::ErrorCode::InvalidState),
-            other => other.cloned(),
-        };
-        socket.is_sending |= connection.is_ok();
-        match connection {
+        match socket(&mut view, &this)?.take(|socket| &mut socket.is_sending) {
             Ok(connection) => {
                 let (sender, receiver) = oneshot::channel();
                 let ended = Some(sender);
@@ -304,13 +306,7 @@ impl HostTcpSocketWithStore<Host> for Sockets {
         this: Resource<TcpSocket>,
     ) -> Result<(StreamReader<u8>, FutureReader<std::result::Result<(), ErrorCode>>)> {
         let mut view = store.get();
-        let socket = view.socket3(&this)?;
-        let connection = match socket.tcp.connection() {
-            Ok(_) if socket.is_receiving => Err(wasmtime_wasi::sockets::ErrorCode::InvalidState),
-            other => other.cloned(),
-        };
-        socket.is_receiving |= connection.is_ok();
-        match connection {
+        match socket(&mut view, &this)?.take(|socket| &mut socket.is_receiving) {
             Ok(connection) => {
                 let (sender, receiver) = oneshot::channel();
                 let ended = Some(sender);
@@ -339,90 +335,90 @@ impl HostTcpSocket for View<'_> {
             IpAddressFamily::Ipv6 => Family::V6,
         };
         let tcp = Tcp::new(self.network, family)?;
-        self.add3(tcp).map_err(SocketError::trap)
+        add(self, tcp).map_err(SocketError::trap)
     }
 
     async fn bind(&mut self, this: Resource<TcpSocket>, address: IpSocketAddress) -> SocketResult<()> {
-        Ok(self.tcp3(&this)?.bind(address.into())?)
+        Ok(tcp(self, &this)?.bind(address.into())?)
     }
 
     fn get_local_address(&mut self, this: Resource<TcpSocket>) -> SocketResult<IpSocketAddress> {
-        Ok(self.tcp3(&this)?.local_address()?.into())
+        Ok(tcp(self, &this)?.local_address()?.into())
     }
 
     fn get_remote_address(&mut self, this: Resource<TcpSocket>) -> SocketResult<IpSocketAddress> {
-        Ok(self.tcp3(&this)?.remote_address()?.into())
+        Ok(tcp(self, &this)?.remote_address()?.into())
     }
 
     fn get_is_listening(&mut self, this: Resource<TcpSocket>) -> Result<bool> {
-        Ok(self.socket3(&this)?.tcp.is_listening())
+        Ok(socket(self, &this)?.tcp.is_listening())
     }
 
     fn get_address_family(&mut self, this: Resource<TcpSocket>) -> Result<IpAddressFamily> {
-        Ok(match self.socket3(&this)?.tcp.family() {
+        Ok(match socket(self, &this)?.tcp.family() {
             Family::V4 => IpAddressFamily::Ipv4,
             Family::V6 => IpAddressFamily::Ipv6,
         })
     }
 
     fn set_listen_backlog_size(&mut self, this: Resource<TcpSocket>, connections: u64) -> SocketResult<()> {
-        Ok(self.tcp3(&this)?.set_backlog(connections)?)
+        Ok(tcp(self, &this)?.set_backlog(connections)?)
     }
 
     fn get_keep_alive_enabled(&mut self, this: Resource<TcpSocket>) -> SocketResult<bool> {
-        Ok(self.tcp3(&this)?.keep_alive()?)
+        Ok(tcp(self, &this)?.keep_alive()?)
     }
 
     fn set_keep_alive_enabled(&mut self, this: Resource<TcpSocket>, on: bool) -> SocketResult<()> {
-        Ok(self.tcp3(&this)?.set_keep_alive(on)?)
+        Ok(tcp(self, &this)?.set_keep_alive(on)?)
     }
 
     fn get_keep_alive_idle_time(&mut self, this: Resource<TcpSocket>) -> SocketResult<Duration> {
-        Ok(self.tcp3(&this)?.keep_alive_idle()?)
+        Ok(tcp(self, &this)?.keep_alive_idle()?)
     }
 
     fn set_keep_alive_idle_time(&mut self, this: Resource<TcpSocket>, nanoseconds: Duration) -> SocketResult<()> {
-        Ok(self.tcp3(&this)?.set_keep_alive_idle(nanoseconds)?)
+        Ok(tcp(self, &this)?.set_keep_alive_idle(nanoseconds)?)
     }
 
     fn get_keep_alive_interval(&mut self, this: Resource<TcpSocket>) -> SocketResult<Duration> {
-        Ok(self.tcp3(&this)?.keep_alive_interval()?)
+        Ok(tcp(self, &this)?.keep_alive_interval()?)
     }
 
     fn set_keep_alive_interval(&mut self, this: Resource<TcpSocket>, nanoseconds: Duration) -> SocketResult<()> {
-        Ok(self.tcp3(&this)?.set_keep_alive_interval(nanoseconds)?)
+        Ok(tcp(self, &this)?.set_keep_alive_interval(nanoseconds)?)
     }
 
     fn get_keep_alive_count(&mut self, this: Resource<TcpSocket>) -> SocketResult<u32> {
-        Ok(self.tcp3(&this)?.keep_alive_count()?)
+        Ok(tcp(self, &this)?.keep_alive_count()?)
     }
 
     fn set_keep_alive_count(&mut self, this: Resource<TcpSocket>, count: u32) -> SocketResult<()> {
-        Ok(self.tcp3(&this)?.set_keep_alive_count(count)?)
+        Ok(tcp(self, &this)?.set_keep_alive_count(count)?)
     }
 
     fn get_hop_limit(&mut self, this: Resource<TcpSocket>) -> SocketResult<u8> {
-        Ok(self.tcp3(&this)?.hop_limit()?)
+        Ok(tcp(self, &this)?.hop_limit()?)
     }
 
     fn set_hop_limit(&mut self, this: Resource<TcpSocket>, hops: u8) -> SocketResult<()> {
-        Ok(self.tcp3(&this)?.set_hop_limit(hops)?)
+        Ok(tcp(self, &this)?.set_hop_limit(hops)?)
     }
 
     fn get_receive_buffer_size(&mut self, this: Resource<TcpSocket>) -> SocketResult<u64> {
-        Ok(self.tcp3(&this)?.receive_buffer()?)
+        Ok(tcp(self, &this)?.receive_buffer()?)
     }
 
     fn set_receive_buffer_size(&mut self, this: Resource<TcpSocket>, bytes: u64) -> SocketResult<()> {
-        Ok(self.tcp3(&this)?.set_receive_buffer(bytes)?)
+        Ok(tcp(self, &this)?.set_receive_buffer(bytes)?)
     }
 
     fn get_send_buffer_size(&mut self, this: Resource<TcpSocket>) -> SocketResult<u64> {
-        Ok(self.tcp3(&this)?.send_buffer()?)
+        Ok(tcp(self, &this)?.send_buffer()?)
     }
 
     fn set_send_buffer_size(&mut self, this: Resource<TcpSocket>, bytes: u64) -> SocketResult<()> {
-        Ok(self.tcp3(&this)?.set_send_buffer(bytes)?)
+        Ok(tcp(self, &this)?.set_send_buffer(bytes)?)
     }
 
     fn drop(&mut self, this: Resource<TcpSocket>) -> Result<()> {

@@ -6,7 +6,7 @@ use crate::ledger::{self, Ledger};
 use crate::live::Live;
 use crate::report;
 use anyhow::anyhow;
-use netns::{Bind, Forward, Forwarder, Limits, Mapping, Protocol, Target};
+use netns::{Bind, Forward, Forwarder, Mapping, Protocol, Target};
 use runtime::Counts;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -85,11 +85,6 @@ impl Forwards {
             forwards.add(mapping, listeners, Source::Settings);
         }
         forwards
-    }
-
-    /// Sets other bounds from here on.
-    pub fn limit(&self, limits: Limits) {
-        self.forwarder.limit(limits);
     }
 
     /// Adds forwards while others go on: all of them or none.

@@ -152,9 +152,10 @@ impl Traits {
             }
         }
         let is_given_listeners = is_module || traits.is_made_anew || is_newer;
-        traits.sockets = match is_given_listeners && !makes_sockets {
-            true => Sockets::Given,
-            false => Sockets::Own,
+        traits.sockets = if is_given_listeners && !makes_sockets {
+            Sockets::Given
+        } else {
+            Sockets::Own
         };
         traits.is_made_anew &= !is_newer;
         traits

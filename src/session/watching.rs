@@ -147,7 +147,7 @@ impl Session {
         if limits(&old) != limits(new) {
             let limits = super::limits(new, new.mappings.len());
             self.connections = limits.connections;
-            self.forwards.limit(limits);
+            self.forwarder.limit(limits);
         }
         let old_ports = self.forwards.guest_ports_in_order();
         self.forwards.change(&self.settings.mappings);

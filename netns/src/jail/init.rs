@@ -16,7 +16,7 @@ use std::os::fd::OwnedFd;
 pub(super) const READY: &str = "ready";
 
 /// Sets the network up, then serves sockets until the guest ends, and ends as it did.
-pub(super) fn run(guest: Pid, factory: OwnedFd, mut is_ready: PipeWriter, asked: OwnedFd) -> ! {
+pub(super) fn run(guest: Pid, factory: OwnedFd, mut is_ready: PipeWriter, asked: Option<OwnedFd>) -> ! {
     let _ = rustix::thread::set_name(c"wasmrun-init");
     let server = match set_up(factory) {
         Ok(server) => server,
@@ -42,14 +42,14 @@ fn set_up(factory: OwnedFd) -> Result<FactoryServer, JailError> {
 
 /// Returns when the guest has ended. When the supervisor has, the guest is ended. Where calls are brokered, `asked` has the
 /// way that they come.
-fn serve(server: &FactoryServer, guest: Pid, asked: OwnedFd) {
+fn serve(server: &FactoryServer, guest: Pid, asked: Option<OwnedFd>) {
     let Some(pidfd) =
         rustix::process::Pid::from_raw(guest.as_raw()).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok())
     else {
         // Without a pidfd there is no way to wait for both.
         std::process::exit(exit_code_of(nix::sys::signal::Signal::SIGKILL));
     };
-    let mut calls = Calls::Unknown(asked);
+    let mut calls = asked.map_or(Calls::None, Calls::Unknown);
     loop {
         let channel = server.channel();
         let mut ready = vec![PollFd::new(&pidfd, PollFlags::IN), PollFd::new(&channel, PollFlags::IN)];

@@ -112,7 +112,12 @@ pub fn enter(plan: &Plan, factory: OwnedFd) -> Result<Vec<OwnedFd>, JailError> {
     // A keeper that died before this line is noticed by the end of the factory's channel.
     die_with_parent()?;
     let (ready, is_ready) = io::pipe().map_err(JailError::Process)?;
-    let (asks, asked) = passing::channel().map_err(|errno| JailError::Process(errno.into()))?;
+    let (asks, asked) = match plan.sockets {
+        Sockets::Brokered => passing::channel()
+            .map(|(asks, asked)| (Some(asks), Some(asked)))
+            .map_err(|errno| JailError::Process(errno.into()))?,
+        Sockets::Own | Sockets::Given => (None, None),
+    };
     match fork_here()? {
         Some(guest) => {
             drop((ready, asks));
@@ -147,7 +152,7 @@ fn keep(init: Pid, open: Vec<i32>) -> ! {
     std::process::exit(status(init))
 }
 
-fn become_guest(plan: &Plan, mut ready: io::PipeReader, asks: OwnedFd) -> Result<Vec<OwnedFd>, JailError> {
+fn become_guest(plan: &Plan, mut ready: io::PipeReader, asks: Option<OwnedFd>) -> Result<Vec<OwnedFd>, JailError> {
     root::enter(&plan.binds)?;
     let mut word = String::new();
     ready.read_to_string(&mut word).map_err(JailError::Process)?;
@@ -159,7 +164,7 @@ fn become_guest(plan: &Plan, mut ready: io::PipeReader, asks: OwnedFd) -> Result
         let (_, socket) = listener::bind_one((Ipv4Addr::LOCALHOST, *port).into(), Protocol::Tcp)?;
         listeners.push(socket);
     }
-    if let Some(brokered) = limit_system_calls(plan.sockets)? {
+    if let (Some(brokered), Some(asks)) = (limit_system_calls(plan.sockets)?, asks) {
         passing::send(&asks, b"calls", &[brokered.as_fd()]).map_err(|errno| JailError::Process(errno.into()))?;
     }
     Ok(listeners)

@@ -1,7 +1,7 @@
 //! The wasip1 context: sockets here, everything else in wasmtime-wasi's.
 
 use super::poll;
-use super::sockets::{FIRST_ACCEPTED, Kind, Socket, Sockets, peek, shutdown};
+use super::sockets::{FIRST_ACCEPTED, Kind, Socket, Sockets, peek};
 use crate::adoption::Accepted;
 use crate::guest::Listeners;
 use std::io::{self, ErrorKind};
@@ -172,7 +172,7 @@ impl Context {
             (false, false) => return Err(Errno::Inval.into()),
         };
         socket.kind.settle();
-        shutdown(socket.kind.stream().map_err(fault)?.socket(), how).map_err(fault)
+        socket.kind.stream().map_err(fault)?.shutdown(how).map_err(fault)
     }
 
     /// Closes the directory that held the number of a pre-opened listener which has gone: the number must lead nowhere.

@@ -8,7 +8,7 @@ use crate::sockets::Tcp;
 use rustix::net::RecvFlags;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, ErrorKind};
-use std::net::{Shutdown, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -190,16 +190,10 @@ impl Kind {
                 // An error is for the accept that follows to find.
                 Poll::Ready(taken.len() as u64)
             }
-            Kind::Stream(stream) => loop {
-                if ready!(stream.socket().poll_read_ready(context)).is_err() {
-                    return Poll::Ready(0);
-                }
-                match peek(stream.socket(), &mut [0; 1]) {
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                    Ok(length) => return Poll::Ready(length as u64),
-                    Err(_) => return Poll::Ready(0),
-                }
-            },
+            Kind::Stream(stream) => {
+                let socket = stream.socket();
+                poll_certain(|| socket.poll_read_ready(context), || peek(socket, &mut [0; 1]))
+            }
             Kind::Fresh(tcp) => {
                 if ready!(tcp.poll_connected(context)).is_err() {
                     return Poll::Ready(0);
@@ -226,23 +220,28 @@ impl Kind {
     }
 }
 
+/// Ready when there is something to read: what tokio remembers is a hint, which a look may refute. An error is for the read
+/// that follows to find.
+pub(super) fn poll_certain(
+    mut poll_ready: impl FnMut() -> Poll<io::Result<()>>,
+    look: impl Fn() -> io::Result<usize>,
+) -> Poll<u64> {
+    loop {
+        if ready!(poll_ready()).is_err() {
+            return Poll::Ready(0);
+        }
+        match look() {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Ok(length) => return Poll::Ready(length as u64),
+            Err(_) => return Poll::Ready(0),
+        }
+    }
+}
+
 /// Looks at what a read would give; `WouldBlock` when nothing is there.
 pub(super) fn peek(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
     stream.try_io(Interest::READABLE, || {
         let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
         Ok(rustix::net::recv(stream, &mut *buffer, flags)?.1)
     })
-}
-
-/// shutdown(2). A peer that is gone already counts as told.
-pub(super) fn shutdown(stream: &TcpStream, how: Shutdown) -> io::Result<()> {
-    let how = match how {
-        Shutdown::Read => rustix::net::Shutdown::Read,
-        Shutdown::Write => rustix::net::Shutdown::Write,
-        Shutdown::Both => rustix::net::Shutdown::Both,
-    };
-    match rustix::net::shutdown(stream, how) {
-        Ok(()) | Err(rustix::io::Errno::NOTCONN) => Ok(()),
-        Err(errno) => Err(errno.into()),
-    }
 }

@@ -5,13 +5,15 @@
 use super::address::Family;
 use super::tcp::{Connection, Shared, Tcp, lock};
 use super::{Sockets, View};
+use crate::adoption::Accepted;
 use crate::host::Host;
 use std::future::poll_fn;
-use std::io::{ErrorKind, IoSlice};
+use std::io::{self, ErrorKind, IoSlice};
 use std::net::{Shutdown, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use wasmtime::component::{
     Access, Accessor, Destination, FutureReader, Linker, Resource, Source, StreamConsumer, StreamProducer,
@@ -119,31 +121,64 @@ impl StreamProducer<Host> for Accepts {
     }
 }
 
-/// What comes from the peer.
-struct Receives {
+/// One direction of a connection.
+struct Direction {
     connection: Arc<Connection>,
     ended: Option<Ended>,
 }
 
-impl Receives {
+impl Direction {
     fn end(&mut self, how: std::result::Result<(), ErrorCode>) -> Poll<Result<StreamResult>> {
-        end(&mut self.ended, how)
+        if let Some(ended) = self.ended.take() {
+            // The guest need not wait for it.
+            let _ = ended.send(how);
+        }
+        Poll::Ready(Ok(StreamResult::Dropped))
+    }
+
+    /// Moves bytes as soon as that can be done; none moved is the end. A question is only whether it can be done.
+    fn poll(
+        &mut self,
+        is_question: bool,
+        is_cancelled: bool,
+        mut poll_ready: impl FnMut(&TcpStream) -> Poll<io::Result<()>>,
+        mut moves: impl FnMut(&Accepted) -> io::Result<usize>,
+    ) -> Poll<Result<StreamResult>> {
+        let connection = self.connection.clone();
+        loop {
+            if !is_question {
+                match moves(&connection.socket) {
+                    Ok(0) => return self.end(Ok(())),
+                    Ok(_) => return Poll::Ready(Ok(StreamResult::Completed)),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    Err(error) => return self.end(Err(error_of(error))),
+                }
+            }
+            match poll_ready(connection.socket.socket()) {
+                Poll::Pending => return not_yet(is_cancelled),
+                Poll::Ready(_) if is_question => return Poll::Ready(Ok(StreamResult::Completed)),
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return self.end(Err(error_of(error))),
+            }
+        }
     }
 }
+
+fn error_of(error: io::Error) -> ErrorCode {
+    match error.kind() {
+        ErrorKind::BrokenPipe => ErrorCode::ConnectionBroken,
+        _ => wasmtime_wasi::sockets::ErrorCode::from(error).into(),
+    }
+}
+
+/// What comes from the peer.
+struct Receives(Direction);
 
 impl Drop for Receives {
     fn drop(&mut self) {
-        let _ = self.end(Ok(()));
-        self.connection.shutdown(Shutdown::Read);
+        let _ = self.0.end(Ok(()));
+        self.0.connection.shutdown(Shutdown::Read);
     }
-}
-
-fn end(ended: &mut Option<Ended>, how: std::result::Result<(), ErrorCode>) -> Poll<Result<StreamResult>> {
-    if let Some(ended) = ended.take() {
-        // The guest need not wait for it.
-        let _ = ended.send(how);
-    }
-    Poll::Ready(Ok(StreamResult::Dropped))
 }
 
 impl StreamProducer<Host> for Receives {
@@ -158,49 +193,27 @@ impl StreamProducer<Host> for Receives {
         is_cancelled: bool,
     ) -> Poll<Result<StreamResult>> {
         let is_question = destination.remaining(store.as_context_mut()) == Some(0);
-        let connection = self.connection.clone();
         let mut destination = destination.as_direct(store, PIECE);
-        loop {
-            let read = if is_question {
-                Err(ErrorKind::WouldBlock.into())
-            } else {
-                connection.socket.try_read(destination.remaining())
-            };
-            match read {
-                Ok(0) => return self.end(Ok(())),
-                Ok(length) => {
-                    destination.mark_written(length);
-                    return Poll::Ready(Ok(StreamResult::Completed));
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) => return self.end(Err(error_of(error))),
-            }
-            match connection.socket.socket().poll_read_ready(context) {
-                Poll::Pending => return not_yet(is_cancelled),
-                Poll::Ready(_) if is_question => return Poll::Ready(Ok(StreamResult::Completed)),
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => return self.end(Err(error_of(error))),
-            }
-        }
+        self.0.poll(
+            is_question,
+            is_cancelled,
+            |socket| socket.poll_read_ready(context),
+            |socket| {
+                let length = socket.try_read(destination.remaining())?;
+                destination.mark_written(length);
+                Ok(length)
+            },
+        )
     }
 }
 
 /// What goes to the peer.
-struct Sends {
-    connection: Arc<Connection>,
-    ended: Option<Ended>,
-}
-
-impl Sends {
-    fn end(&mut self, how: std::result::Result<(), ErrorCode>) -> Poll<Result<StreamResult>> {
-        end(&mut self.ended, how)
-    }
-}
+struct Sends(Direction);
 
 impl Drop for Sends {
     fn drop(&mut self) {
-        self.connection.shutdown(Shutdown::Write);
-        let _ = self.end(Ok(()));
+        self.0.connection.shutdown(Shutdown::Write);
+        let _ = self.0.end(Ok(()));
     }
 }
 
@@ -214,40 +227,19 @@ impl StreamConsumer<Host> for Sends {
         source: Source<'_, Self::Item>,
         is_cancelled: bool,
     ) -> Poll<Result<StreamResult>> {
-        let connection = self.connection.clone();
         let mut source = source.as_direct(store);
         let is_question = source.remaining().is_empty();
-        loop {
-            let written = if is_question {
-                Err(ErrorKind::WouldBlock.into())
-            } else {
-                connection
-                    .socket
-                    .try_write_vectored(&[IoSlice::new(source.remaining())])
-            };
-            match written {
-                Ok(length) => {
-                    source.mark_read(length);
-                    return Poll::Ready(Ok(StreamResult::Completed));
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) if error.kind() == ErrorKind::BrokenPipe => {
-                    return self.end(Err(ErrorCode::ConnectionBroken));
-                }
-                Err(error) => return self.end(Err(error_of(error))),
-            }
-            match connection.socket.socket().poll_write_ready(context) {
-                Poll::Pending => return not_yet(is_cancelled),
-                Poll::Ready(_) if is_question => return Poll::Ready(Ok(StreamResult::Completed)),
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => return self.end(Err(error_of(error))),
-            }
-        }
+        self.0.poll(
+            is_question,
+            is_cancelled,
+            |socket| socket.poll_write_ready(context),
+            |socket| {
+                let length = socket.try_write_vectored(&[IoSlice::new(source.remaining())])?;
+                source.mark_read(length);
+                Ok(length)
+            },
+        )
     }
-}
-
-fn error_of(error: std::io::Error) -> ErrorCode {
-    wasmtime_wasi::sockets::ErrorCode::from(error).into()
 }
 
 impl HostTcpSocketWithStore<Host> for Sockets {
@@ -291,7 +283,7 @@ impl HostTcpSocketWithStore<Host> for Sockets {
             Ok(connection) => {
                 let (sender, receiver) = oneshot::channel();
                 let ended = Some(sender);
-                data.pipe(&mut store, Sends { connection, ended })?;
+                data.pipe(&mut store, Sends(Direction { connection, ended }))?;
                 FutureReader::new(&mut store, receiver)
             }
             Err(error) => {
@@ -310,7 +302,7 @@ impl HostTcpSocketWithStore<Host> for Sockets {
             Ok(connection) => {
                 let (sender, receiver) = oneshot::channel();
                 let ended = Some(sender);
-                let stream = StreamReader::new(&mut store, Receives { connection, ended })?;
+                let stream = StreamReader::new(&mut store, Receives(Direction { connection, ended }))?;
                 Ok((stream, FutureReader::new(&mut store, receiver)?))
             }
             Err(error) => {

@@ -96,13 +96,8 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn shutdown(&self, how: Shutdown) {
-        let how = match how {
-            Shutdown::Read => rustix::net::Shutdown::Read,
-            Shutdown::Write => rustix::net::Shutdown::Write,
-            Shutdown::Both => rustix::net::Shutdown::Both,
-        };
         // One that is gone is shut.
-        let _ = rustix::net::shutdown(self.socket.socket(), how);
+        let _ = self.socket.shutdown(how);
     }
 }
 
@@ -179,16 +174,13 @@ impl Tcp {
             return Err(ErrorCode::InvalidArgument);
         }
         let allowed = self.allowed(address, SocketAddrUse::TcpConnect);
-        if let State::Fresh { socket, .. } = self.take(ErrorCode::InvalidState) {
-            self.state = match allowed {
-                Ok(()) => State::Connecting(Box::pin(async move {
-                    socket.set_nodelay(true)?;
-                    socket.connect(address).await
-                })),
-                // It is said at the end, as of any other attempt.
-                Err(_) => State::Connecting(Box::pin(async { Err(io::ErrorKind::PermissionDenied.into()) })),
-            };
-        }
+        let socket = self.take_fresh()?;
+        self.state = State::Connecting(Box::pin(async move {
+            // It is said at the end, as of any other attempt.
+            allowed.map_err(|_| io::ErrorKind::PermissionDenied)?;
+            socket.set_nodelay(true)?;
+            socket.connect(address).await
+        }));
         Ok(())
     }
 
@@ -232,12 +224,7 @@ impl Tcp {
             self.allowed(self.family.any(), SocketAddrUse::TcpBind)?;
             self.bind_to(self.family.any())?;
         }
-        if !matches!(self.state, State::Fresh { .. }) {
-            return Err(ErrorCode::InvalidState);
-        }
-        let State::Fresh { socket, .. } = self.take(ErrorCode::InvalidState) else {
-            return Err(ErrorCode::InvalidState);
-        };
+        let socket = self.take_fresh()?;
         // What is accepted inherits it: the head of an answer must not wait for the client's word before its body goes.
         let listener = socket.set_nodelay(true).and_then(|()| socket.listen(self.backlog));
         let listening = listener.and_then(|listener| {
@@ -306,7 +293,7 @@ impl Tcp {
 
     /// What accepts, out of a socket that listens and that nobody shares; the socket is of no use any more.
     pub(crate) fn take_acceptor(&mut self) -> Option<Acceptor> {
-        match self.take(ErrorCode::InvalidState) {
+        match self.take() {
             State::Listening(listener) => Some(Arc::into_inner(listener)?.into_inner().ok()?.acceptor),
             _ => None,
         }
@@ -315,7 +302,7 @@ impl Tcp {
     /// What is connected, out of a socket whose connection nobody shares; the socket is of no use any more then.
     pub(crate) fn take_connection(&mut self) -> Option<Accepted> {
         self.connection().ok()?;
-        match self.take(ErrorCode::InvalidState) {
+        match self.take() {
             State::Connected(connection) => Some(Arc::into_inner(connection)?.socket),
             _ => None,
         }
@@ -345,8 +332,19 @@ impl Tcp {
         self.family
     }
 
-    fn take(&mut self, error: ErrorCode) -> State {
-        std::mem::replace(&mut self.state, State::Closed(error))
+    /// The kernel's socket, out of one that neither listens nor connects yet; any other stays as it is.
+    fn take_fresh(&mut self) -> Result<TcpSocket> {
+        match self.take() {
+            State::Fresh { socket, .. } => Ok(socket),
+            other => {
+                self.state = other;
+                Err(ErrorCode::InvalidState)
+            }
+        }
+    }
+
+    fn take(&mut self) -> State {
+        std::mem::replace(&mut self.state, State::Closed(ErrorCode::InvalidState))
     }
 
     /// The listener of a socket that listens.

@@ -1,25 +1,24 @@
 //! WasmEdge's sockets: calls beside those of wasip1 by which a module opens, binds and connects sockets of its own. Their
 //! types are those of the crate wasmedge_wasi_socket 0.5, which the ports of tokio, hyper and others to it use.
 
+mod address;
+mod datagrams;
+
+pub(super) use datagrams::Datagrams;
+
+use self::address::{INET4, INET6, LONGEST_NAME, Place, answer, look_up, say, write};
 use super::context::{Context, code, split};
 use super::sockets::{Kind, Socket};
 use crate::sockets::{ErrorCode, Family, Network, Tcp, reached};
-use rustix::net::RecvFlags;
 use std::future::poll_fn;
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::task::{Poll, ready};
-use tokio::io::Interest;
-use tokio::net::UdpSocket;
+use std::net::SocketAddr;
+use std::task::Poll;
 use wasmtime::{Caller, ExternType, Linker, Module, Result};
 use wasmtime_wasi::p1::types::{Ciovec, Errno, Error, Fd, Fdflags, Iovec};
-use wasmtime_wasi::sockets::SocketAddrUse;
 use wiggle::{GuestMemory, GuestPtr};
 
 const MODULE: &str = "wasi_snapshot_preview1";
-/// Of `address_family`.
-const INET4: u32 = 1;
-const INET6: u32 = 2;
 /// Of `socket_type`.
 const DATAGRAM: u32 = 1;
 const STREAM: u32 = 2;
@@ -32,8 +31,6 @@ const SEND_BUFFER: u32 = 5;
 const RECEIVE_BUFFER: u32 = 6;
 const KEEP_ALIVE: u32 = 7;
 const ACCEPTS: u32 = 13;
-/// Longest name of a host, with some room (RFC 1035 has 255).
-const LONGEST_NAME: u32 = 1024;
 /// Longest datagram that there is.
 const LONGEST: usize = 64 << 10;
 
@@ -71,152 +68,6 @@ fn failed(error: std::io::Error) -> Error {
         ErrorKind::WouldBlock => Errno::Again.into(),
         _ => refused(error.into()),
     }
-}
-
-/// Datagrams of one socket, which is there from its first use on.
-pub(super) struct Datagrams {
-    network: Network,
-    family: Family,
-    socket: Option<UdpSocket>,
-}
-
-impl Datagrams {
-    async fn bind(&mut self, address: SocketAddr) -> Result<(), Error> {
-        if self.socket.is_some() || !self.family.takes(address.ip()) {
-            return Err(Errno::Inval.into());
-        }
-        if !self.network.gate.allows(address, SocketAddrUse::UdpBind) {
-            return Err(Errno::Acces.into());
-        }
-        self.socket = Some(UdpSocket::bind(address).await.map_err(failed)?);
-        Ok(())
-    }
-
-    pub(super) fn socket(&self) -> Option<&UdpSocket> {
-        self.socket.as_ref()
-    }
-
-    /// Ready when a datagram is there, and how long it is.
-    pub(super) fn poll_readable(&self, context: &mut std::task::Context<'_>) -> Poll<u64> {
-        let Some(socket) = &self.socket else {
-            return Poll::Pending;
-        };
-        loop {
-            if ready!(socket.poll_recv_ready(context)).is_err() {
-                return Poll::Ready(0);
-            }
-            let peeked = socket.try_io(Interest::READABLE, || {
-                let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT | RecvFlags::TRUNC;
-                Ok(rustix::net::recv(socket, &mut [0u8; 1][..], flags)?.1)
-            });
-            match peeked {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Ok(length) => return Poll::Ready(length as u64),
-                Err(_) => return Poll::Ready(0),
-            }
-        }
-    }
-
-    async fn send(&mut self, bytes: &[u8], to: SocketAddr, wait: bool) -> Result<usize, Error> {
-        if !self.network.gate.allows(to, SocketAddrUse::UdpSend) {
-            return Err(Errno::Acces.into());
-        }
-        if self.socket.is_none() {
-            self.bind(self.family.any()).await?;
-        }
-        let socket = self.socket.as_ref().ok_or(Errno::Inval)?;
-        match socket.try_send_to(bytes, to) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock && wait => {
-                socket.send_to(bytes, to).await.map_err(failed)
-            }
-            done => done.map_err(failed),
-        }
-    }
-
-    async fn receive(&self, bytes: &mut [u8], wait: bool) -> Result<(usize, SocketAddr), Error> {
-        let socket = self.socket.as_ref().ok_or(Errno::Inval)?;
-        let (length, from) = match socket.try_recv_from(bytes) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock && wait => {
-                socket.recv_from(bytes).await.map_err(failed)?
-            }
-            done => done.map_err(failed)?,
-        };
-        // Who has written may be answered.
-        let _ = self.network.gate.allows(from, SocketAddrUse::UdpReceive);
-        Ok((length, from))
-    }
-}
-
-/// `WasiAddress`: where an address lies and how long it is. Four bytes are IPv4, sixteen IPv6; what is longer begins with
-/// the family.
-struct Place {
-    bytes: GuestPtr<u8>,
-    size: u32,
-}
-
-impl Place {
-    fn at(memory: &GuestMemory<'_>, address: u32) -> Result<Place, Error> {
-        Ok(Place {
-            bytes: GuestPtr::new(memory.read(GuestPtr::<u32>::new(address))?),
-            size: memory.read(GuestPtr::<u32>::new(after(address, 4)?))?,
-        })
-    }
-
-    fn read(&self, memory: &GuestMemory<'_>, port: u32) -> Result<SocketAddr, Error> {
-        let port = u16::try_from(port).map_err(|_| Errno::Inval)?;
-        let copy = |at: u32, length: u32| -> Result<Vec<u8>, Error> {
-            let from = GuestPtr::<u8>::new(after(self.bytes.offset(), at)?);
-            Ok(memory.to_vec(from.as_array(length))?)
-        };
-        let four = |at| -> Result<IpAddr, Error> {
-            let bytes: [u8; 4] = copy(at, 4)?.try_into().map_err(|_| Errno::Inval)?;
-            Ok(Ipv4Addr::from(bytes).into())
-        };
-        let sixteen = |at| -> Result<IpAddr, Error> {
-            let bytes: [u8; 16] = copy(at, 16)?.try_into().map_err(|_| Errno::Inval)?;
-            Ok(Ipv6Addr::from(bytes).into())
-        };
-        let ip = match self.size {
-            4 => four(0)?,
-            16 => sixteen(0)?,
-            18.. => match u32::from(u16::from_le_bytes(copy(0, 2)?.try_into().map_err(|_| Errno::Inval)?)) {
-                INET4 => four(2)?,
-                INET6 => sixteen(2)?,
-                _ => return Err(Errno::Afnosupport.into()),
-            },
-            _ => return Err(Errno::Inval.into()),
-        };
-        Ok(SocketAddr::new(ip, port))
-    }
-
-    fn write(&self, memory: &mut GuestMemory<'_>, ip: IpAddr) -> Result<(), Error> {
-        let bytes = match ip {
-            IpAddr::V4(ip) => ip.octets().to_vec(),
-            IpAddr::V6(ip) => ip.octets().to_vec(),
-        };
-        let mut all = Vec::new();
-        if self.size >= 18 {
-            all.extend((family_of(ip) as u16).to_le_bytes());
-        }
-        all.extend(bytes);
-        let length = u32::try_from(all.len())?;
-        if self.size < length {
-            return Err(Errno::Inval.into());
-        }
-        Ok(memory.copy_from_slice(&all, self.bytes.as_array(length))?)
-    }
-}
-
-fn family_of(ip: IpAddr) -> u32 {
-    if ip.is_ipv4() { INET4 } else { INET6 }
-}
-
-fn after(address: u32, offset: u32) -> Result<u32, Error> {
-    Ok(address.checked_add(offset).ok_or(Errno::Fault)?)
-}
-
-fn write(memory: &mut GuestMemory<'_>, to: u32, value: u32) -> Result<(), Error> {
-    Ok(memory.write(GuestPtr::new(to), value)?)
 }
 
 impl Context {
@@ -545,64 +396,4 @@ fn has_old_accept(module: &Module) -> bool {
     module.imports().any(|import| {
         import.name() == "sock_accept" && matches!(import.ty(), ExternType::Func(ty) if ty.params().len() == 2)
     })
-}
-
-fn say(memory: &mut GuestMemory<'_>, is: SocketAddr, address: u32, family: u32, port: u32) -> Result<(), Error> {
-    Place::at(memory, address)?.write(memory, is.ip())?;
-    write(memory, family, if is.is_ipv4() { 4 } else { 6 })?;
-    write(memory, port, is.port().into())
-}
-
-/// There is no resolver in a namespace that leads nowhere: what is left are numbers and the machine itself.
-fn look_up(node: &str, service: &str) -> Result<Vec<SocketAddr>, Error> {
-    let port = match service {
-        "" => 0,
-        "http" => 80,
-        "https" => 443,
-        number => number.parse::<u16>().map_err(|_| Errno::Noent)?,
-    };
-    let ips: Vec<IpAddr> = match node {
-        "" => vec![Ipv4Addr::UNSPECIFIED.into()],
-        "localhost" => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
-        number => vec![number.parse().map_err(|_| Errno::Noent)?],
-    };
-    Ok(ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
-}
-
-/// Fills the guest's own list of `WasiAddrinfo`, and says how many were filled. A `WasiSockaddr` has the port, high byte
-/// first, and the address.
-fn answer(memory: &mut GuestMemory<'_>, found: &[SocketAddr], hints: u32, first: u32, most: u32) -> Result<u32, Error> {
-    let wanted = match hints {
-        0 => 0,
-        hints => memory.read(GuestPtr::<u8>::new(after(hints, 2)?))?.into(),
-    };
-    let (mut at, mut written) = (first, 0);
-    for address in found
-        .iter()
-        .filter(|address| [0, family_of(address.ip())].contains(&wanted))
-    {
-        if written == most || at == 0 {
-            break;
-        }
-        let family = family_of(address.ip()) as u8;
-        let sockaddr = memory.read(GuestPtr::<u32>::new(after(at, 12)?))?;
-        let data = memory.read(GuestPtr::<u32>::new(after(sockaddr, 8)?))?;
-        let mut bytes = address.port().to_be_bytes().to_vec();
-        match address.ip() {
-            IpAddr::V4(ip) => bytes.extend(ip.octets()),
-            IpAddr::V6(ip) => bytes.extend(ip.octets()),
-        }
-        memory.write(GuestPtr::<u8>::new(sockaddr), family)?;
-        write(memory, after(sockaddr, 4)?, u32::try_from(bytes.len())?)?;
-        memory.copy_from_slice(&bytes, GuestPtr::<u8>::new(data).as_array(u32::try_from(bytes.len())?))?;
-        memory.write(GuestPtr::<u8>::new(after(at, 2)?), family)?;
-        // Streams of TCP, which is 1 among protocols.
-        memory.write(GuestPtr::<u8>::new(after(at, 3)?), STREAM as u8)?;
-        memory.write(GuestPtr::<u8>::new(after(at, 4)?), 1)?;
-        write(memory, after(at, 8)?, u32::try_from(bytes.len())?)?;
-        write(memory, after(at, 20)?, 0)?;
-        at = memory.read(GuestPtr::<u32>::new(after(at, 24)?))?;
-        written += 1;
-    }
-    Ok(written)
 }

@@ -9,19 +9,21 @@
 //! The listeners stay in here, under one lock, so that [`Adoption::release`] is exact: once it has returned nobody in this
 //! process accepts from any of them.
 
-use crate::crowd::{Crowd, Member};
+mod accepted;
+
+pub(crate) use accepted::Accepted;
+
+use self::accepted::Adopted;
+use crate::crowd::Crowd;
 use crate::event::{Event, Events};
-use bytes::BufMut;
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 const BACKLOG: u32 = 4096;
@@ -378,133 +380,6 @@ impl AsFd for Acceptor {
     /// The guest's own listener.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.own.as_fd()
-    }
-}
-
-/// A connection that was accepted, wherever it came from.
-pub(crate) struct Accepted {
-    stream: TcpStream,
-    peer: SocketAddr,
-    adopted: Option<Adopted>,
-    _member: Option<Member>,
-}
-
-/// The part of a connection that came by a listener of the host. Its end is counted.
-struct Adopted {
-    forward: u64,
-    tally: Arc<Tally>,
-    shared: Arc<Shared>,
-}
-
-impl Drop for Adopted {
-    fn drop(&mut self) {
-        self.tally.live.fetch_sub(1, Relaxed);
-        let was_full = self.shared.live.fetch_sub(1, Relaxed) >= self.shared.limit;
-        let mut state = self.shared.state();
-        if was_full {
-            state.wake();
-        }
-        if state.released {
-            (self.shared.events)(Event::Adopted(self.tally.counts(self.forward)));
-        }
-    }
-}
-
-impl Accepted {
-    /// A connection of the guest's namespace.
-    pub(crate) fn own(stream: TcpStream, peer: SocketAddr) -> Accepted {
-        Accepted {
-            stream,
-            peer,
-            adopted: None,
-            _member: None,
-        }
-    }
-
-    /// Who is on the other end.
-    pub(crate) fn peer(&self) -> SocketAddr {
-        self.peer
-    }
-
-    /// Whether it came by a listener of the host: there is no relay that could move it to another guest.
-    pub(crate) fn is_adopted(&self) -> bool {
-        self.adopted.is_some()
-    }
-
-    /// The socket, for what moves no bytes.
-    pub(crate) fn socket(&self) -> &TcpStream {
-        &self.stream
-    }
-
-    pub(crate) fn try_read(&self, bytes: &mut [u8]) -> io::Result<usize> {
-        let length = self.stream.try_read(bytes)?;
-        self.counts(|tally| &tally.to_guest, length);
-        Ok(length)
-    }
-
-    pub(crate) fn try_read_into(&self, bytes: &mut impl BufMut) -> io::Result<usize> {
-        let length = self.stream.try_read_buf(bytes)?;
-        self.counts(|tally| &tally.to_guest, length);
-        Ok(length)
-    }
-
-    pub(crate) fn try_write_vectored(&self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        let length = self.stream.try_write_vectored(slices)?;
-        self.counts(|tally| &tally.to_client, length);
-        Ok(length)
-    }
-
-    fn counts(&self, which: impl FnOnce(&Tally) -> &AtomicU64, bytes: usize) {
-        if let Some(adopted) = &self.adopted {
-            which(&adopted.tally).fetch_add(bytes as u64, Relaxed);
-        }
-    }
-}
-
-impl AsyncRead for Accepted {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        self.counts(|tally| &tally.to_guest, buffer.filled().len() - before);
-        read
-    }
-}
-
-impl AsyncWrite for Accepted {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        written.map_ok(|length| {
-            self.counts(|tally| &tally.to_client, length);
-            length
-        })
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        written.map_ok(|length| {
-            self.counts(|tally| &tally.to_client, length);
-            length
-        })
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 

@@ -123,6 +123,26 @@ pub async fn prepare(
     source.optimized(cache, compiler).await
 }
 
+/// Whether there is code of this digest.
+pub fn is_there(digest: &blake3::Hash) -> bool {
+    let key = key(digest).ok();
+    key.zip(open_cache())
+        .is_some_and(|(key, cache)| cache.find(&key).is_some())
+}
+
+/// Compiles a file of our own for later, to be found by this digest, which need not be the file's.
+pub async fn keep(artifact: &Path, digest: blake3::Hash, compiler: &Compiler) -> Result<()> {
+    let Some(cache) = open_cache() else { return Ok(()) };
+    let file = File::open(artifact).with_context(|| format!("cannot read {}", artifact.display()))?;
+    let source = Binary {
+        shown: artifact,
+        file,
+        digest,
+        traits: Traits::default(),
+    };
+    source.optimized(Some(cache), compiler).await.map(drop)
+}
+
 /// Code that was there.
 fn ready(path: PathBuf, digest: blake3::Hash, traits: Traits) -> Code {
     Code {

@@ -1,7 +1,7 @@
 //! From a project to code that can start: build, find, compile. One future, so that dropping it ends all of it.
 
 use crate::artifact;
-use crate::build::{Built, Plan, Program};
+use crate::build::{Ahead, Built, Plan, Program};
 use crate::cli::Tiered;
 use crate::code::{self, Code};
 use crate::compiler::Compiler;
@@ -11,6 +11,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// How long a program is left alone before anything is made for its next start: one that is soon over, or edited again,
+/// is not worth it.
+const REST: Duration = Duration::from_secs(2);
+
 /// What a generation runs.
 #[derive(Clone)]
 pub struct Made {
@@ -19,6 +23,8 @@ pub struct Made {
     pub code: Arc<Code>,
     /// What the guest runs, where its file is an interpreter.
     pub program: Option<Program>,
+    /// What is worth making for the next start.
+    pub ahead: Option<Ahead>,
     /// How long the build took; none where nothing is built.
     pub built: Option<Duration>,
 }
@@ -48,6 +54,7 @@ pub async fn make(
                     artifact,
                     digest: None,
                     program: None,
+                    ahead: None,
                 },
                 None,
             )
@@ -58,6 +65,7 @@ pub async fn make(
         artifact: made.artifact,
         code: Arc::new(code),
         program: made.program,
+        ahead: made.ahead,
         built,
     })
 }
@@ -70,4 +78,19 @@ pub async fn optimize(made: Made, use_cache: bool, compiler: &Compiler) -> Resul
         built: None,
         ..made
     }))
+}
+
+/// Makes what lets the same project start sooner the next time. It begins when the start is over, and the compiler is one that
+/// lets others come first.
+pub async fn make_ahead(ahead: Ahead, compiler: &Compiler) -> Result<()> {
+    tokio::time::sleep(REST).await;
+    let started = Instant::now();
+    let Some(next) = ahead.next().await? else { return Ok(()) };
+    if let (Some(digest), Some(component)) = (next.digest, next.component()) {
+        code::keep(&component, digest, compiler).await?;
+    }
+    next.finish()?;
+    let took = started.elapsed().as_millis();
+    tracing::debug!("packages: compiled for the next start in {took} ms");
+    Ok(())
 }

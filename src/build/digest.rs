@@ -25,8 +25,13 @@ impl Digest {
         folder.dirs().fold(named, Digest::add_folder)
     }
 
+    /// All of it.
+    pub fn whole(&self) -> blake3::Hash {
+        self.0.finalize()
+    }
+
     /// Short enough for a path, and long enough that two are never the same by chance.
     pub fn name(&self) -> String {
-        self.0.finalize().to_hex()[..16].to_owned()
+        self.whole().to_hex()[..16].to_owned()
     }
 }

@@ -49,6 +49,19 @@ pub struct Built {
     /// Of the file, where that never changes once it is there: so it need not be read.
     pub digest: Option<blake3::Hash>,
     pub program: Option<Program>,
+    /// What is worth making for the next start.
+    pub ahead: Option<Ahead>,
+}
+
+/// A program whose next start can be sooner.
+#[derive(Clone, Debug)]
+pub struct Ahead(nodejs::snapshot::Program);
+
+impl Ahead {
+    /// Makes what the next start takes; none where that is there.
+    pub async fn next(&self) -> Result<Option<nodejs::snapshot::Next>> {
+        self.0.next().await
+    }
 }
 
 /// What a guest runs that is an interpreter.
@@ -148,6 +161,7 @@ impl Plan {
                 artifact: command.run().await?,
                 digest: None,
                 program: None,
+                ahead: None,
             }),
             Plan::Python(plan) => plan.run().await,
             Plan::Nodejs(plan) => plan.run().await,

@@ -49,6 +49,34 @@ impl Step<'_> {
     }
 }
 
+/// Runs a command for what it writes, on both streams in order.
+pub async fn captured(
+    command: &[OsString],
+    variables: &[(&str, &OsStr)],
+    folder: &Path,
+) -> Result<(String, ExitStatus)> {
+    tracing::debug!("runs: {}", command.join(OsStr::new(" ")).display());
+    let mut whole: Vec<OsString> = ["sh", "-c", "exec \"$@\" 2>&1", "sh"].map(OsString::from).to_vec();
+    whole.extend_from_slice(command);
+    let step = Step {
+        command: &whole,
+        variables,
+        folder,
+    };
+    step.start(true)?.output().await
+}
+
+/// The same for what nobody waits for: others come first.
+pub async fn background(
+    command: &[OsString],
+    variables: &[(&str, &OsStr)],
+    folder: &Path,
+) -> Result<(String, ExitStatus)> {
+    let mut whole: Vec<OsString> = ["nice", "-n", "19"].map(OsString::from).to_vec();
+    whole.extend_from_slice(command);
+    captured(&whole, variables, folder).await
+}
+
 /// How a process ended, for people.
 pub fn describe(status: ExitStatus) -> String {
     match status.code() {

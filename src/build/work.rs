@@ -1,6 +1,6 @@
 //! Steps that take a while and say little.
 
-use super::step::{self, Step};
+use super::step;
 use crate::failure::{Failure, Result};
 use crate::spinner;
 use anyhow::anyhow;
@@ -29,16 +29,7 @@ impl Work {
 
     /// One step; returns what it wrote.
     pub async fn step(&self, command: &[OsString], variables: &[(&str, &OsStr)], folder: &Path) -> Result<String> {
-        tracing::debug!("runs: {}", command.join(OsStr::new(" ")).display());
-        // Both streams into one pipe, in order.
-        let mut whole: Vec<OsString> = ["sh", "-c", "exec \"$@\" 2>&1", "sh"].map(OsString::from).to_vec();
-        whole.extend_from_slice(command);
-        let step = Step {
-            command: &whole,
-            variables,
-            folder,
-        };
-        let (text, status) = step.start(true)?.output().await?;
+        let (text, status) = step::captured(command, variables, folder).await?;
         if status.success() {
             return Ok(text);
         }

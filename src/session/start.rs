@@ -50,11 +50,27 @@ impl Session {
         });
     }
 
-    /// Begins to make better code of what was started, where there is better.
+    /// Begins to make better code of what was started, where there is better; or of what will be.
     fn optimize(&mut self, made: &Made) {
         let (made, use_cache, optimizer) = (made.clone(), self.settings.cache, self.optimizer.clone());
-        self.optimizing = (made.code.tier == Tier::Baseline)
-            .then(|| -> super::Later<_> { Box::pin(async move { make::optimize(made, use_cache, &optimizer).await }) });
+        self.optimizing = match &made.ahead {
+            _ if made.code.tier == Tier::Baseline => {
+                Some(Box::pin(
+                    async move { make::optimize(made, use_cache, &optimizer).await },
+                ))
+            }
+            Some(ahead) if use_cache => {
+                let ahead = ahead.clone();
+                Some(Box::pin(async move {
+                    // Nothing that anybody has asked for.
+                    if let Err(failure) = make::make_ahead(ahead, &optimizer).await {
+                        tracing::debug!("nothing is made for the next start: {failure}");
+                    }
+                    Ok(None)
+                }))
+            }
+            _ => None,
+        };
     }
 
     /// Goes on with what was given up for a successor that has not come.

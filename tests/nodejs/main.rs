@@ -3,6 +3,7 @@
 
 mod frameworks;
 mod modules;
+mod snapshots;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -13,7 +14,7 @@ use support::{connect, eventually, output, wasmrun};
 
 fn main() {
     let has_node = succeeds("node", &["--version"]) && succeeds("npm", &["--version"]);
-    let tests: [(&'static str, fn()); 28] = [
+    let tests: [(&'static str, fn()); 29] = [
         ("express_says_hello", express_says_hello),
         ("express_answers_with_json", express_answers_with_json),
         ("a_program_has_what_it_expects", a_program_has_what_it_expects),
@@ -60,6 +61,7 @@ fn main() {
             "linked_packages_find_what_they_need",
             modules::linked_packages_find_what_they_need,
         ),
+        ("packages_are_compiled_ahead", snapshots::packages_are_compiled_ahead),
     ];
     program::main(tests.map(|(name, test)| (name, has_node, test)));
 }

@@ -48,8 +48,13 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Waits for something that must come true soon.
 #[track_caller]
-pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + PATIENCE;
+pub fn eventually(what: &str, holds: impl FnMut() -> bool) {
+    eventually_within(what, PATIENCE, holds);
+}
+
+#[track_caller]
+pub fn eventually_within(what: &str, patience: Duration, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + patience;
     while !holds() {
         assert!(Instant::now() < end, "never: {what}");
         std::thread::sleep(Duration::from_millis(2));

@@ -1,6 +1,6 @@
 //! ES modules and TypeScript become one CommonJS file, by esbuild.
 
-use super::{manifest, packages, positions};
+use super::{esbuild, manifest, packages, positions};
 use crate::build::component::Component;
 use crate::build::digest::Digest;
 use crate::build::step::{self, Step};
@@ -58,7 +58,7 @@ pub async fn make(
     // that is left to it ends it.
     let plain = ["async-await", "for-await", "async-generator", "dynamic-import"]
         .map(|feature| format!("--supported:{feature}=false"));
-    let mut command: Vec<OsString> = vec![esbuild(engine)?.into_os_string(), script.into()];
+    let mut command: Vec<OsString> = vec![esbuild::program(engine)?.into_os_string(), script.into()];
     command.extend(
         [
             "--bundle",
@@ -80,13 +80,9 @@ pub async fn make(
         .with_context(|| format!("cannot write to {}", out.display()))?
         .into_temp_path();
     command.push(format!("--outfile={}", made.display()).into());
-    let variables: Vec<_> = installed
-        .map(|packages| ("NODE_PATH", packages.as_os_str()))
-        .into_iter()
-        .collect();
     let step = Step {
         command: &command,
-        variables: &variables,
+        variables: &esbuild::variables(installed),
         folder,
     };
     let status = step.start(false)?.ended().await?;
@@ -108,21 +104,4 @@ pub async fn make(
     std::fs::rename(&near, place.with_added_extension(POSITIONS)).with_context(cannot)?;
     made.persist(&place).with_context(cannot)?;
     Ok((out.clone(), format!("{PLACE}/{NAME}")))
-}
-
-/// The program itself: the one in `.bin` is Node's and takes a start of that.
-fn esbuild(engine: &Component) -> Result<PathBuf> {
-    let machine = match std::env::consts::ARCH {
-        "aarch64" => "linux-arm64",
-        _ => "linux-x64",
-    };
-    let path = engine
-        .folder
-        .join("node_modules/@esbuild")
-        .join(machine)
-        .join("bin/esbuild");
-    if !path.is_file() {
-        return Err(anyhow!("there is no {}", path.display()).into());
-    }
-    Ok(path)
 }

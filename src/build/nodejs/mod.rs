@@ -6,11 +6,13 @@
 mod bundle;
 mod engine;
 mod entry;
+mod esbuild;
 mod manifest;
 mod packages;
 mod positions;
+pub mod snapshot;
 
-use super::{Built, Program, Project};
+use super::{Ahead, Built, Program, Project};
 use crate::failure::Result;
 use crate::settings::Directory;
 use entry::Entry;
@@ -63,6 +65,8 @@ impl Plan {
                 .as_deref()
                 .map(|folder| Directory::read_only(folder, packages::PLACE)),
         );
+        let mut variables = self.entry.variables.clone();
+        let (mut digest, mut ahead) = (engine.digest, None);
         let main = if bundle::is_needed(&self.folder, &self.entry.script)? {
             let (folder, name) = bundle::make(
                 &engine,
@@ -75,15 +79,28 @@ impl Plan {
             directories.push(Directory::read_only(&folder, bundle::PLACE));
             name
         } else {
+            let program = snapshot::Program {
+                engine: engine.folder.clone(),
+                folder: self.folder.clone(),
+                script: self.entry.script.clone(),
+                installed: packages,
+            };
+            let (snapshot, is_current) = program.snapshot()?;
+            if let Some(snapshot) = snapshot {
+                tracing::debug!("packages: compiled before");
+                variables.push((snapshot::BASE.to_owned(), program.base_of_guest()));
+                digest = snapshot.digest;
+            }
+            ahead = (!is_current).then_some(Ahead(program));
             self.entry.script.to_string_lossy().into_owned()
         };
-        let mut variables = self.entry.variables.clone();
         variables.push((MAIN.to_owned(), main));
         variables.push((FOLDER.to_owned(), folder));
         Ok(Built {
             artifact: engine.path(),
-            digest: Some(engine.digest),
+            digest: Some(digest),
             program: Some(Program { directories, variables }),
+            ahead,
         })
     }
 }

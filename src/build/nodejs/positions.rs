@@ -6,10 +6,11 @@
 //! the names of the sources, one in each line. A piece of the bundle that comes from nowhere has `NOWHERE` as its source.
 //! What follows on the same line and comes from the same line has no entry of its own.
 
+use super::esbuild::plain;
 use crate::failure::Result;
 use anyhow::{Context, anyhow};
 use serde::Deserialize;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 const NOWHERE: u32 = u32::MAX;
 
@@ -32,20 +33,6 @@ pub fn table(map: &Path, named: impl Fn(PathBuf) -> PathBuf) -> Result<Vec<u8>> 
     let mut table: Vec<u8> = numbers.flat_map(u32::to_le_bytes).collect();
     table.extend(sources.join("\n").into_bytes());
     Ok(table)
-}
-
-/// The same path without `..`; esbuild has resolved what is a link.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::ParentDir => {
-                plain.pop();
-            }
-            part => plain.push(part),
-        }
-    }
-    plain
 }
 
 fn entries(mappings: &str) -> Option<Vec<[u32; 5]>> {

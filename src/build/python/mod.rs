@@ -73,6 +73,7 @@ impl Plan {
         Ok(Built {
             artifact: environment.path(),
             digest: Some(environment.digest),
+            ahead: None,
             program: Some(Program {
                 directories: vec![
                     Directory::read_only(&environment.folder, ENVIRONMENT),

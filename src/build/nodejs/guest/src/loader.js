@@ -7,6 +7,7 @@ import { isOpen as isBundled } from './positions.js';
 import { adopt } from './promise.js';
 import { withoutImport, withPromises } from './rewrite.js';
 import { asFunction } from './modules.js';
+import { PARAMETERS, plain, preparedFile, preparedWire } from './prepared.js';
 import { pathToFileURL } from './url.js';
 import process from './process.js';
 
@@ -160,6 +161,8 @@ function resolve(name, from) {
   const key = from + '\0' + name;
   const had = found.get(key);
   if (had) return had;
+  const wired = preparedWire(from, name);
+  if (wired) return wired;
   let hit = search(name, from);
   if (!hit) throw Object.assign(new Error(`Cannot find module '${name}'${astray(name, from)}\nRequired from ${from}`), { code: 'MODULE_NOT_FOUND', requireStack: [from] });
   if (hit[0] === '/') hit = realOf(hit);
@@ -277,8 +280,7 @@ function made(parameters, pad, text, file) {
 const isBundle = (file) => isBundled() && file === main.filename; // esbuild has done all this
 function compile(source, file, bytes) {
   const pad = claim(file, bytes);
-  const parameters = ['exports', 'require', 'module', '__filename', '__dirname', '__guest'];
-  return isBundle(file) ? new Function(...parameters, pad + source) : made(parameters, pad, withoutImport(source), file);
+  return isBundle(file) ? new Function(...PARAMETERS, pad + source) : made(PARAMETERS, pad, withoutImport(source), file);
 }
 
 function runModule(module, require, source, bytes) {
@@ -308,9 +310,16 @@ function runModule(module, require, source, bytes) {
 }
 
 function run(module, file) {
+  const prepared = preparedFile(file);
+  if (typeof prepared === 'function') call(prepared, module, makeRequire(module));
+  else if (prepared !== undefined) module.exports = prepared;
+  else read(module, file);
+  module.loaded = true;
+}
+const call = (body, module, require) => body.call(module.exports, module.exports, require, module, module.filename, module.path, guestOf(require));
+function read(module, file) {
   const bytes = files.readFile(file);
-  let source = bytes.toString();
-  if (source.charCodeAt(0) === 0xfeff) source = source.slice(1);
+  const source = plain(bytes.toString());
   if (file.endsWith('.json')) {
     try {
       module.exports = JSON.parse(source);
@@ -319,12 +328,10 @@ function run(module, file) {
       throw e;
     }
   } else {
-    if (source.startsWith('#!')) source = '//' + source;
     const require = makeRequire(module);
     if (file.endsWith('.mjs') || (!file.endsWith('.cjs') && scope(module.path)?.type === 'module')) runModule(module, require, source, bytes);
-    else compile(source, file, bytes).call(module.exports, module.exports, require, module, file, module.path, guestOf(require));
+    else call(compile(source, file, bytes), module, require);
   }
-  module.loaded = true;
 }
 
 let main;

@@ -1,4 +1,5 @@
-// The engine: holds no program. What it runs is told in WASMRUN_MAIN, and where in WASMRUN_FOLDER.
+// The engine: holds no program. What it runs is told in WASMRUN_MAIN, where in WASMRUN_FOLDER, and in WASMRUN_BASE where the
+// packages are that were compiled into it.
 import './globals.js';
 import './globals-events.js';
 import './url.js';
@@ -13,6 +14,7 @@ import { enter, settle, onUncaught } from './loop.js';
 import './origin.js';
 import { install } from './stack.js';
 import { open as openPositions } from './positions.js';
+import { open as openPrepared } from './prepared.js';
 import { install as installPromise } from './promise.js';
 import { runMain } from './loader.js';
 import { normal } from './fs.js';
@@ -58,6 +60,8 @@ export const run = {
     const entry = process.env.WASMRUN_MAIN;
     delete process.env.WASMRUN_MAIN;
     delete process.env.WASMRUN_FOLDER;
+    openPrepared(process.env.WASMRUN_BASE ?? '');
+    delete process.env.WASMRUN_BASE;
     process.argv = ['/usr/bin/node', entry && normal(entry), ...args.slice(1)];
     enter(() => {
       if (!entry) throw new Error('no program: WASMRUN_MAIN is its path');

@@ -1,0 +1,57 @@
+// Packages that were compiled when the engine was made into a snapshot (snapshot/ on the host), and what `require` of a name
+// in them leads to. Nothing of them has run. They are called what they are called below the folder that has node_modules,
+// which is told at the start.
+import { claimText, rename } from './stack.js';
+import { withoutImport } from './rewrite.js';
+
+export const PARAMETERS = ['exports', 'require', 'module', '__filename', '__dirname', '__guest'];
+const AT_ONCE = 64; // files in one text
+
+const ready = new Map(); // name -> function, or what a .json file says
+const wires = new Map(); // folder\0name -> name
+let base = '';
+
+// As the engine takes it: without a mark of its encoding, and without a line for the shell.
+export function plain(text) {
+  if (text.charCodeAt(0) === 0xfeff) text = text.slice(1);
+  return text.startsWith('#!') ? '//' + text : text;
+}
+
+// In one text each file is on lines of its own anyway, so none needs empty ones before it, which grow with the number of files.
+function compile(files) {
+  const claims = files.map(([name, text]) => claimText(name, text));
+  let text = '[', line = 1;
+  files.forEach(([, source], i) => {
+    text += `${'\n'.repeat(claims[i].line - 1 - line)}function (${PARAMETERS}) {\n${withoutImport(plain(source))}\n},`;
+    line = claims[i].line + claims[i].lines;
+  });
+  try {
+    const functions = (0, eval)(text + ']');
+    files.forEach(([name], i) => ready.set(name, functions[i]));
+  } catch (e) {
+    if (!(e instanceof SyntaxError)) throw e;
+    // The one that is wrong is left to the start, which says so.
+    if (files.length > 1) for (const file of files) compile([file]);
+  }
+}
+
+globalThis.__prepare = (packages) => {
+  const isData = ([name]) => name.endsWith('.json');
+  for (const [name, text] of packages.files.filter(isData)) ready.set(name, JSON.parse(plain(text)));
+  const programs = packages.files.filter((file) => !isData(file));
+  for (let i = 0; i < programs.length; i += AT_ONCE) compile(programs.slice(i, i + AT_ONCE));
+  for (const [folder, name, to] of packages.wires) wires.set(folder + '\0' + name, to);
+};
+
+export function open(folder) {
+  delete globalThis.__prepare;
+  base = folder;
+  rename((name) => base + name);
+}
+
+const below = (path) => (path.startsWith(base) ? path.slice(base.length) : null);
+export const preparedFile = (file) => (ready.size ? ready.get(below(file)) : undefined);
+export function preparedWire(from, name) {
+  const to = wires.size ? wires.get(below(from) + '\0' + name) : undefined;
+  return to && base + to;
+}

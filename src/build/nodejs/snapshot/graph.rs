@@ -1,0 +1,184 @@
+//! The files that a program loads, as esbuild finds them.
+
+use super::Program;
+use crate::build::nodejs::{esbuild, manifest};
+use crate::build::step;
+use crate::failure::Result;
+use anyhow::{Context, anyhow};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// More than this is not for one snapshot, in bytes.
+const LONGEST: usize = 32 << 20;
+
+/// What it says with `--metafile` (<https://esbuild.github.io/api/#metafile>), as far as it matters here.
+#[derive(Deserialize)]
+struct Metafile {
+    /// By path, relative to the folder that it ran in.
+    inputs: BTreeMap<PathBuf, Input>,
+}
+
+#[derive(Deserialize)]
+struct Input {
+    imports: Vec<Import>,
+}
+
+#[derive(Deserialize)]
+struct Import {
+    path: PathBuf,
+    kind: String,
+    /// As it stands in the file.
+    original: Option<String>,
+    #[serde(default)]
+    external: bool,
+}
+
+/// Packages and the program's own files.
+pub struct Graph {
+    pub packages: Packages,
+    /// All files of packages, and what else decides which they are: their folders, and each package.json of these.
+    pub depends_on: BTreeSet<PathBuf>,
+    pub sources: Vec<PathBuf>,
+}
+
+/// Files of packages that can be compiled ahead, for `guest/src/prepared.js`. They are called what they are called below the
+/// folder that has `node_modules`, so the same packages are the same wherever they lie.
+#[derive(Serialize)]
+pub struct Packages {
+    /// Name and text.
+    pub files: Vec<(String, String)>,
+    /// What `require` of a name leads to: folder, name, file.
+    wires: Vec<(String, String, String)>,
+}
+
+impl Graph {
+    /// Follows what a program loads; `room` is a folder for what esbuild writes.
+    pub async fn of(program: &Program, room: &Path) -> Result<Graph> {
+        let metafile = room.join("meta.json");
+        let esbuild = esbuild::program(&program.engine()?)?;
+        let mut command = vec![esbuild.into_os_string(), program.script.clone().into()];
+        // As the guest resolves them: `loader.js`.
+        command.extend(
+            [
+                "--bundle",
+                "--format=cjs",
+                "--platform=node",
+                "--conditions=node",
+                "--main-fields=main",
+                "--loader:.node=empty",
+                "--color=false",
+            ]
+            .map(OsString::from),
+        );
+        command.push(format!("--metafile={}", metafile.display()).into());
+        command.push(format!("--outfile={}", room.join("out.js").display()).into());
+        let variables = esbuild::variables(program.installed.as_deref());
+        let (mut said, mut status) = step::background(&command, &variables, &program.folder).await?;
+        if !status.success() {
+            // What is not installed may never be asked for.
+            command.extend(missing(&said).map(|name| format!("--external:{name}").into()));
+            (said, status) = step::background(&command, &variables, &program.folder).await?;
+        }
+        if !status.success() {
+            return Err(anyhow!("esbuild: {} ({})", said.trim_end(), step::describe(status)).into());
+        }
+        let text = std::fs::read(&metafile).context("cannot read what esbuild found")?;
+        let found: Metafile = serde_json::from_slice(&text).context("cannot read what esbuild found")?;
+        Graph::new(found, &program.folder, program.base())
+    }
+
+    fn new(found: Metafile, folder: &Path, base: &Path) -> Result<Graph> {
+        let whole = |path: &Path| esbuild::plain(&folder.join(path));
+        let mut graph = Graph {
+            packages: Packages {
+                files: Vec::new(),
+                wires: Vec::new(),
+            },
+            depends_on: BTreeSet::new(),
+            sources: Vec::new(),
+        };
+        // First all files, because a wire has to lead to one of them.
+        let mut names = HashMap::new();
+        let mut length = 0;
+        for path in found.inputs.keys().map(|path| whole(path)) {
+            let Some(name) = name(&path, base) else {
+                graph.sources.push(path);
+                continue;
+            };
+            if graph.is_module(&path, base)? {
+                continue;
+            }
+            // What is not UTF-8 is the engine's to read.
+            let Ok(text) = std::fs::read_to_string(&path) else {
+                continue;
+            };
+            length += text.len();
+            if length > LONGEST {
+                return Err(anyhow!("the packages are larger than {LONGEST} bytes").into());
+            }
+            graph.packages.files.push((name.clone(), text));
+            graph.depends_on.insert(path.clone());
+            names.insert(path, name);
+        }
+        for (path, input) in &found.inputs {
+            let path = whole(path);
+            let Some((from, _)) = names.get(&path).and_then(|name| name.rsplit_once('/')) else {
+                continue;
+            };
+            // An ES module's imports are resolved otherwise here.
+            let required = input
+                .imports
+                .iter()
+                .filter(|import| import.kind == "require-call" && !import.external);
+            for import in required {
+                if let (Some(original), Some(to)) = (&import.original, names.get(&whole(&import.path))) {
+                    let wire = (from.to_owned(), original.clone(), to.clone());
+                    graph.packages.wires.push(wire);
+                }
+            }
+        }
+        graph.packages.wires.sort_unstable();
+        graph.packages.wires.dedup();
+        Ok(graph)
+    }
+
+    /// Whether a package's file is no CommonJS, by its name or by the nearest package.json
+    /// (<https://nodejs.org/api/packages.html#determining-module-system>).
+    fn is_module(&mut self, path: &Path, base: &Path) -> Result<bool> {
+        #[derive(Deserialize)]
+        struct Manifest {
+            r#type: Option<String>,
+        }
+        let mut nearest = None;
+        for folder in path.ancestors().skip(1).take_while(|folder| *folder != base) {
+            let manifest = folder.join(manifest::NAME);
+            if manifest.is_file() {
+                nearest.get_or_insert_with(|| manifest.clone());
+                self.depends_on.insert(manifest);
+            }
+            self.depends_on.insert(folder.to_owned());
+        }
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("cjs" | "json") => Ok(false),
+            Some("js") => match nearest {
+                Some(nearest) => Ok(manifest::read::<Manifest>(&nearest)?.r#type.as_deref() == Some("module")),
+                None => Ok(false),
+            },
+            _ => Ok(true),
+        }
+    }
+}
+
+/// The names in what esbuild says of names that lead nowhere.
+fn missing(said: &str) -> impl Iterator<Item = &str> {
+    said.lines()
+        .filter_map(|line| line.split_once("Could not resolve \"")?.1.strip_suffix('"'))
+}
+
+/// What a package's file is called; none for a file of the program's own.
+fn name(path: &Path, base: &Path) -> Option<String> {
+    let below = path.strip_prefix(base).ok()?.to_str()?;
+    below.starts_with("node_modules/").then(|| format!("/{below}"))
+}

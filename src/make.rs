@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long a program is left alone before anything is made for its next start: one that is soon over, or edited again,
-/// is not worth it.
+/// How long a program is left alone before anything is made for its next start: one that is soon over is not worth it.
 const REST: Duration = Duration::from_secs(2);
+/// The same where the next edit makes it worthless.
+const LONG_REST: Duration = Duration::from_secs(60);
 
 /// What a generation runs.
 #[derive(Clone)]
@@ -83,7 +84,13 @@ pub async fn optimize(made: Made, use_cache: bool, compiler: &Compiler) -> Resul
 /// Makes what lets the same project start sooner the next time. It begins when the start is over, and the compiler is one that
 /// lets others come first.
 pub async fn make_ahead(ahead: Ahead, compiler: &Compiler) -> Result<()> {
-    tokio::time::sleep(REST).await;
+    let is_watched = compiler.is_for_many_builds();
+    tokio::time::sleep(if is_watched && ahead.is_whole() {
+        LONG_REST
+    } else {
+        REST
+    })
+    .await;
     let started = Instant::now();
     let Some(next) = ahead.next().await? else { return Ok(()) };
     if let (Some(digest), Some(component)) = (next.digest, next.component()) {

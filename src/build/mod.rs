@@ -58,6 +58,11 @@ pub struct Built {
 pub struct Ahead(nodejs::snapshot::Program);
 
 impl Ahead {
+    /// Whether every edit of the program needs another.
+    pub fn is_whole(&self) -> bool {
+        self.0.bundle.is_some()
+    }
+
     /// Makes what the next start takes; none where that is there.
     pub async fn next(&self) -> Result<Option<nodejs::snapshot::Next>> {
         self.0.next().await

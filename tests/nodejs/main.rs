@@ -14,7 +14,7 @@ use support::{connect, eventually, output, wasmrun};
 
 fn main() {
     let has_node = succeeds("node", &["--version"]) && succeeds("npm", &["--version"]);
-    let tests: [(&'static str, fn()); 29] = [
+    let tests: [(&'static str, fn()); 30] = [
         ("express_says_hello", express_says_hello),
         ("express_answers_with_json", express_answers_with_json),
         ("a_program_has_what_it_expects", a_program_has_what_it_expects),
@@ -62,6 +62,7 @@ fn main() {
             modules::linked_packages_find_what_they_need,
         ),
         ("packages_are_compiled_ahead", snapshots::packages_are_compiled_ahead),
+        ("bundles_are_compiled_ahead", snapshots::bundles_are_compiled_ahead),
     ];
     program::main(tests.map(|(name, test)| (name, has_node, test)));
 }

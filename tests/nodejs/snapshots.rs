@@ -1,7 +1,8 @@
 //! Packages that are compiled ahead, for the next start.
 
-use crate::support::program::{FIRST, json, script, start};
-use crate::support::{Run, eventually_within};
+use crate::support::Run;
+use crate::support::network::eventually_within;
+use crate::support::program::{FIRST, get, json, project, script, start};
 use serde_json::{Value, json as value};
 use std::fs::{self, File};
 use std::net::SocketAddr;
@@ -104,6 +105,50 @@ pub fn packages_are_compiled_ahead() {
     let (run, sixth) = now("you");
     assert!(is_ahead(&run));
     assert_eq!(sixth, fifth);
+    run.stop();
+}
+
+pub fn bundles_are_compiled_ahead() {
+    let folder = project("typescript");
+    let source = folder.path().canonicalize().unwrap().join("src");
+    let start = || {
+        // What changes while it is bundled is left alone.
+        std::thread::sleep(Duration::from_millis(50));
+        start(folder.path(), 8200, &["-v"])
+    };
+    let said = |address: SocketAddr| {
+        let stack = get(address, "/stack").1;
+        let place = format!("{}/server.ts:13:", source.display());
+        assert!(stack.contains(&place), "{stack}");
+        assert!(!stack.contains("/bundle/"), "{stack}");
+        (json(address, "/places"), stack)
+    };
+    let (run, address) = start();
+    assert!(!is_ahead(&run));
+    let first = said(address);
+    becomes_ahead(&run);
+    run.stop();
+
+    let (run, address) = start();
+    assert!(is_ahead(&run), "{}", run.stderr());
+    assert_eq!(said(address), first);
+    run.stop();
+
+    // What decides how it is bundled counts as well.
+    let settings = folder.path().join("tsconfig.json");
+    fs::write(&settings, r#"{"compilerOptions": {"target": "es2022"}}"#).unwrap();
+    let (run, address) = start();
+    assert!(!is_ahead(&run));
+    assert_eq!(said(address), first);
+    run.stop();
+    fs::remove_file(settings).unwrap();
+
+    let deep = source.join("deep/place.ts");
+    let text = fs::read_to_string(&deep).unwrap();
+    fs::write(&deep, text.replace("import.meta.url", "'edited'")).unwrap();
+    let (run, address) = start();
+    assert!(!is_ahead(&run));
+    assert_eq!(json(address, "/places")[0][0], "edited");
     run.stop();
 }
 

@@ -6,7 +6,7 @@ pub mod network;
 pub mod program;
 pub mod project;
 
-pub use network::{PATIENCE, eventually, eventually_within};
+pub use network::{PATIENCE, eventually};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;

@@ -1,6 +1,7 @@
 //! ES modules and TypeScript become one CommonJS file, by esbuild.
 
-use super::{esbuild, manifest, packages, positions};
+use super::esbuild::{self, Metafile};
+use super::{manifest, packages, positions};
 use crate::build::component::Component;
 use crate::build::digest::Digest;
 use crate::build::step::{self, Step};
@@ -9,9 +10,11 @@ use anyhow::{Context, anyhow};
 use serde_json::Value;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// Where the guest finds it.
 pub const PLACE: &str = "/bundle";
+pub const MAIN: &str = "/bundle/main.cjs";
 const NAME: &str = "main.cjs";
 /// What is behind its name in that of its table (`positions`).
 const POSITIONS: &str = "positions";
@@ -23,6 +26,30 @@ const OWN: [(&str, &str); 5] = [
     ("__filename", "__origin.filename"),
     ("__dirname", "__origin.dirname"),
 ];
+
+/// A bundle that was made.
+#[derive(Clone, Debug)]
+pub struct Bundle {
+    folder: PathBuf,
+    /// All files that are in it.
+    pub inputs: Vec<PathBuf>,
+    pub began: SystemTime,
+}
+
+impl Bundle {
+    pub fn main(&self) -> PathBuf {
+        self.folder.join(NAME)
+    }
+
+    pub fn positions(&self) -> PathBuf {
+        self.main().with_added_extension(POSITIONS)
+    }
+}
+
+/// Its folder. Two scripts of one project may run side by side.
+pub fn folder(out: &Path, script: &Path) -> PathBuf {
+    out.join(Digest::default().add(script.as_os_str().as_encoded_bytes()).name())
+}
 
 /// Whether a file is not CommonJS (<https://nodejs.org/api/packages.html#determining-module-system>).
 pub fn is_needed(folder: &Path, script: &Path) -> Result<bool> {
@@ -43,16 +70,15 @@ pub fn is_needed(folder: &Path, script: &Path) -> Result<bool> {
     Ok(manifest.get("type").is_some_and(|kind| kind == "module"))
 }
 
-/// Makes it; returns the folder, and its name in the guest.
+/// Makes it in its folder. One may start while another is made.
 pub async fn make(
     engine: &Component,
     folder: &Path,
     script: &Path,
     installed: Option<&Path>,
     out: &Path,
-) -> Result<(PathBuf, String)> {
-    // Two scripts of one folder may run side by side, and one may start while another is made.
-    let out = &out.join(Digest::default().add(script.as_os_str().as_encoded_bytes()).name());
+) -> Result<Bundle> {
+    let began = SystemTime::now();
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
     // The engine cannot see what becomes of its own async functions; of generators that do the same it can. An `import()`
     // that is left to it ends it.
@@ -79,7 +105,9 @@ pub async fn make(
         .tempfile_in(out)
         .with_context(|| format!("cannot write to {}", out.display()))?
         .into_temp_path();
+    let metafile = made.with_added_extension("json");
     command.push(format!("--outfile={}", made.display()).into());
+    command.push(format!("--metafile={}", metafile.display()).into());
     let step = Step {
         command: &command,
         variables: &esbuild::variables(installed),
@@ -95,13 +123,21 @@ pub async fn make(
         Some(Ok(file)) => Path::new(packages::PLACE).join(file),
         _ => file,
     });
-    let _ = std::fs::remove_file(&map);
-    let place = out.join(NAME);
+    let found = Metafile::read(&metafile, folder);
+    for file in [map, metafile] {
+        let _ = std::fs::remove_file(&file);
+    }
+    let bundle = Bundle {
+        folder: out.to_owned(),
+        inputs: found?.inputs.into_keys().collect(),
+        began,
+    };
+    let place = bundle.main();
     let cannot = || format!("cannot write {}", place.display());
     let near = made.with_extension(POSITIONS);
     std::fs::write(&near, table?).with_context(cannot)?;
     // One that starts between the two has wrong lines in its stacks until the next is live.
-    std::fs::rename(&near, place.with_added_extension(POSITIONS)).with_context(cannot)?;
+    std::fs::rename(&near, bundle.positions()).with_context(cannot)?;
     made.persist(&place).with_context(cannot)?;
-    Ok((out.clone(), format!("{PLACE}/{NAME}")))
+    Ok(bundle)
 }

@@ -2,9 +2,52 @@
 
 use crate::build::component::Component;
 use crate::failure::Result;
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
+use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{self, Path, PathBuf};
+
+/// What it says with `--metafile` (<https://esbuild.github.io/api/#metafile>), as far as it matters here.
+#[derive(Deserialize)]
+pub struct Metafile {
+    /// By path.
+    pub inputs: BTreeMap<PathBuf, Input>,
+}
+
+#[derive(Deserialize)]
+pub struct Input {
+    pub imports: Vec<Import>,
+}
+
+#[derive(Deserialize)]
+pub struct Import {
+    pub path: PathBuf,
+    pub kind: String,
+    /// As it stands in the file.
+    pub original: Option<String>,
+    #[serde(default)]
+    pub external: bool,
+}
+
+impl Metafile {
+    /// Reads one of a run in `folder`.
+    pub fn read(path: &Path, folder: &Path) -> Result<Metafile> {
+        let text = std::fs::read(path).context("cannot read what esbuild found")?;
+        let found: Metafile = serde_json::from_slice(&text).context("cannot read what esbuild found")?;
+        // It names them from there.
+        let whole = |path: PathBuf| plain(&folder.join(path));
+        let inputs = found.inputs.into_iter().map(|(path, mut input)| {
+            for import in input.imports.iter_mut().filter(|import| !import.external) {
+                import.path = whole(std::mem::take(&mut import.path));
+            }
+            (whole(path), input)
+        });
+        Ok(Metafile {
+            inputs: inputs.collect(),
+        })
+    }
+}
 
 /// The program itself: the one in `.bin` is Node's and takes a start of that.
 pub fn program(engine: &Component) -> Result<PathBuf> {

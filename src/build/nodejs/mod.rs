@@ -65,42 +65,40 @@ impl Plan {
                 .as_deref()
                 .map(|folder| Directory::read_only(folder, packages::PLACE)),
         );
-        let mut variables = self.entry.variables.clone();
-        let (mut digest, mut ahead) = (engine.digest, None);
-        let main = if bundle::is_needed(&self.folder, &self.entry.script)? {
-            let (folder, name) = bundle::make(
-                &engine,
-                &self.folder,
-                &self.entry.script,
-                packages.as_deref(),
-                &self.out,
-            )
-            .await?;
-            directories.push(Directory::read_only(&folder, bundle::PLACE));
-            name
-        } else {
-            let program = snapshot::Program {
-                engine: engine.folder.clone(),
-                folder: self.folder.clone(),
-                script: self.entry.script.clone(),
-                installed: packages,
-            };
-            let (snapshot, is_current) = program.snapshot()?;
-            if let Some(snapshot) = snapshot {
-                tracing::debug!("packages: compiled before");
-                variables.push((snapshot::BASE.to_owned(), program.base_of_guest()));
-                digest = snapshot.digest;
-            }
-            ahead = (!is_current).then_some(Ahead(program));
-            self.entry.script.to_string_lossy().into_owned()
+        let script = &self.entry.script;
+        let is_bundle = bundle::is_needed(&self.folder, script)?;
+        let (snapshot, is_current) = snapshot::find(&engine, script, is_bundle)?;
+        let main = match is_bundle {
+            true => bundle::MAIN.to_owned(),
+            false => script.to_string_lossy().into_owned(),
         };
+        let mut bundle = None;
+        if is_bundle {
+            let out = bundle::folder(&self.out, script);
+            if snapshot.is_none() {
+                bundle = Some(bundle::make(&engine, &self.folder, script, packages.as_deref(), &out).await?);
+            }
+            directories.push(Directory::read_only(&out, bundle::PLACE));
+        }
+        let program = snapshot::Program {
+            engine: engine.folder.clone(),
+            folder: self.folder.clone(),
+            script: script.clone(),
+            installed: packages,
+            bundle,
+        };
+        let mut variables = self.entry.variables.clone();
+        if snapshot.is_some() {
+            tracing::debug!("packages: compiled before");
+            variables.push((snapshot::BASE.to_owned(), program.base_of_guest(is_bundle)));
+        }
         variables.push((MAIN.to_owned(), main));
         variables.push((FOLDER.to_owned(), folder));
         Ok(Built {
             artifact: engine.path(),
-            digest: Some(digest),
+            digest: Some(snapshot.map_or(engine.digest, |snapshot| snapshot.digest)),
             program: Some(Program { directories, variables }),
-            ahead,
+            ahead: (!is_current).then_some(Ahead(program)),
         })
     }
 }

@@ -1,56 +1,47 @@
 //! The files that a program loads, as esbuild finds them.
 
 use super::Program;
-use crate::build::nodejs::{esbuild, manifest};
+use crate::build::nodejs::bundle::{self, Bundle};
+use crate::build::nodejs::esbuild::{self, Metafile};
+use crate::build::nodejs::manifest;
 use crate::build::step;
 use crate::failure::Result;
 use anyhow::{Context, anyhow};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// More than this is not for one snapshot, in bytes.
-const LONGEST: usize = 32 << 20;
-
-/// What it says with `--metafile` (<https://esbuild.github.io/api/#metafile>), as far as it matters here.
-#[derive(Deserialize)]
-struct Metafile {
-    /// By path, relative to the folder that it ran in.
-    inputs: BTreeMap<PathBuf, Input>,
-}
-
-#[derive(Deserialize)]
-struct Input {
-    imports: Vec<Import>,
-}
-
-#[derive(Deserialize)]
-struct Import {
-    path: PathBuf,
-    kind: String,
-    /// As it stands in the file.
-    original: Option<String>,
-    #[serde(default)]
-    external: bool,
-}
+const NODE_MODULES: &str = "node_modules";
+/// What esbuild reads besides package.json.
+const SETTINGS: [&str; 2] = ["tsconfig.json", "jsconfig.json"];
 
 /// Packages and the program's own files.
+#[derive(Default)]
 pub struct Graph {
     pub packages: Packages,
     /// All files of packages, and what else decides which they are: their folders, and each package.json of these.
     pub depends_on: BTreeSet<PathBuf>,
     pub sources: Vec<PathBuf>,
+    /// What was made of all these.
+    pub products: Vec<PathBuf>,
 }
 
 /// Files of packages that can be compiled ahead, for `guest/src/prepared.js`. They are called what they are called below the
 /// folder that has `node_modules`, so the same packages are the same wherever they lie.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub struct Packages {
-    /// Name and text.
-    pub files: Vec<(String, String)>,
+    pub files: Vec<File>,
     /// What `require` of a name leads to: folder, name, file.
     wires: Vec<(String, String, String)>,
+}
+
+#[derive(Serialize)]
+pub struct File {
+    name: String,
+    text: String,
+    /// Nothing in it has to be written otherwise for the engine.
+    is_finished: bool,
 }
 
 impl Graph {
@@ -84,47 +75,35 @@ impl Graph {
         if !status.success() {
             return Err(anyhow!("esbuild: {} ({})", said.trim_end(), step::describe(status)).into());
         }
-        let text = std::fs::read(&metafile).context("cannot read what esbuild found")?;
-        let found: Metafile = serde_json::from_slice(&text).context("cannot read what esbuild found")?;
-        Graph::new(found, &program.folder, program.base())
+        Graph::new(&Metafile::read(&metafile, &program.folder)?, program.base())
     }
 
-    fn new(found: Metafile, folder: &Path, base: &Path) -> Result<Graph> {
-        let whole = |path: &Path| esbuild::plain(&folder.join(path));
-        let mut graph = Graph {
-            packages: Packages {
-                files: Vec::new(),
-                wires: Vec::new(),
-            },
-            depends_on: BTreeSet::new(),
-            sources: Vec::new(),
-        };
+    fn new(found: &Metafile, base: &Path) -> Result<Graph> {
+        let mut graph = Graph::default();
         // First all files, because a wire has to lead to one of them.
         let mut names = HashMap::new();
-        let mut length = 0;
-        for path in found.inputs.keys().map(|path| whole(path)) {
-            let Some(name) = name(&path, base) else {
-                graph.sources.push(path);
+        for path in found.inputs.keys() {
+            let Some(name) = name(path, base) else {
+                graph.sources.push(path.clone());
                 continue;
             };
-            if graph.is_module(&path, base)? {
+            if graph.is_module(path, base)? {
                 continue;
             }
             // What is not UTF-8 is the engine's to read.
-            let Ok(text) = std::fs::read_to_string(&path) else {
+            let Ok(text) = std::fs::read_to_string(path) else {
                 continue;
             };
-            length += text.len();
-            if length > LONGEST {
-                return Err(anyhow!("the packages are larger than {LONGEST} bytes").into());
-            }
-            graph.packages.files.push((name.clone(), text));
+            graph.packages.files.push(File {
+                name: name.clone(),
+                text,
+                is_finished: false,
+            });
             graph.depends_on.insert(path.clone());
             names.insert(path, name);
         }
         for (path, input) in &found.inputs {
-            let path = whole(path);
-            let Some((from, _)) = names.get(&path).and_then(|name| name.rsplit_once('/')) else {
+            let Some((from, _)) = names.get(path).and_then(|name| name.rsplit_once('/')) else {
                 continue;
             };
             // An ES module's imports are resolved otherwise here.
@@ -133,7 +112,7 @@ impl Graph {
                 .iter()
                 .filter(|import| import.kind == "require-call" && !import.external);
             for import in required {
-                if let (Some(original), Some(to)) = (&import.original, names.get(&whole(&import.path))) {
+                if let (Some(original), Some(to)) = (&import.original, names.get(&import.path)) {
                     let wire = (from.to_owned(), original.clone(), to.clone());
                     graph.packages.wires.push(wire);
                 }
@@ -141,6 +120,41 @@ impl Graph {
         }
         graph.packages.wires.sort_unstable();
         graph.packages.wires.dedup();
+        Ok(graph)
+    }
+
+    /// The one file that a bundle is. What it depends on is all that esbuild looks at.
+    pub fn of_bundle(bundle: &Bundle, folder: &Path, base: &Path) -> Result<Graph> {
+        let mut graph = Graph::default();
+        for path in &bundle.inputs {
+            graph.depends_on.insert(path.clone());
+            let top = if name(path, base).is_some() { base } else { folder };
+            for folder in path.ancestors().skip(1).take_while(|folder| folder.starts_with(top)) {
+                graph.depends_on.insert(folder.to_owned());
+            }
+        }
+        let folders: Vec<PathBuf> = graph.depends_on.iter().filter(|path| path.is_dir()).cloned().collect();
+        for folder in folders.iter().map(PathBuf::as_path).chain(folder.ancestors()) {
+            let found = SETTINGS.map(|name| folder.join(name));
+            // Those of packages change with their folders.
+            let is_own = !folder.components().any(|part| part.as_os_str() == NODE_MODULES);
+            for settings in found.iter().filter(|path| is_own && path.is_file()) {
+                let text = std::fs::read_to_string(settings).unwrap_or_default();
+                if text.contains("\"extends\"") {
+                    return Err(anyhow!("{} extends another, which may change", settings.display()).into());
+                }
+            }
+            graph.depends_on.extend(found);
+            graph.depends_on.insert(folder.join(manifest::NAME));
+            graph.depends_on.insert(folder.join(NODE_MODULES));
+        }
+        let main = bundle.main();
+        graph.packages.files.push(File {
+            name: bundle::MAIN.to_owned(),
+            text: std::fs::read_to_string(&main).with_context(|| format!("cannot read {}", main.display()))?,
+            is_finished: true,
+        });
+        graph.products = vec![main, bundle.positions()];
         Ok(graph)
     }
 

@@ -9,6 +9,7 @@ mod graph;
 mod record;
 mod stamp;
 
+use super::bundle::Bundle;
 use super::packages;
 use crate::build::component::{self, Component};
 use crate::build::digest::Digest;
@@ -31,14 +32,19 @@ const ENGINE: &str = "engine.js";
 const WORLD: &str = "engine.wit";
 const COMPONENTIZE: &str = "node_modules/componentize-qjs/cli.mjs";
 
-/// A program of CommonJS, and what there is to run it.
-#[derive(Clone, Debug, PartialEq)]
+/// More than this is not for one snapshot, in bytes.
+const LONGEST: usize = 64 << 20;
+
+/// A program, and what there is to run it.
+#[derive(Clone, Debug)]
 pub struct Program {
     pub engine: PathBuf,
     pub folder: PathBuf,
     pub script: PathBuf,
     /// Packages that the project does not have itself.
     pub installed: Option<PathBuf>,
+    /// What it became, where it is not run as it is.
+    pub bundle: Option<Bundle>,
 }
 
 /// A snapshot for a start.
@@ -56,48 +62,57 @@ pub struct Next {
     place: PathBuf,
 }
 
+/// The snapshot that is there for a program and fits, and whether it is all that there could be.
+pub fn find(engine: &Component, script: &Path, is_bundle: bool) -> Result<(Option<Snapshot>, bool)> {
+    let place = record::place(engine, script, is_bundle)?;
+    let Some(record) = Record::read(&place).filter(|record| record.packages.iter().all(Stamp::holds)) else {
+        return Ok((None, false));
+    };
+    let is_current = record.sources.iter().all(Stamp::holds);
+    let Some(digest) = &record.digest else {
+        return Ok((None, is_current));
+    };
+    let digest = blake3::Hash::from_hex(digest).context("a record of the cache is not valid")?;
+    if !code::is_there(&digest) {
+        return Ok((None, false));
+    }
+    Ok((Some(Snapshot { digest }), is_current))
+}
+
 impl Program {
     fn engine(&self) -> Result<Component> {
         Component::of(&self.engine)
     }
 
-    /// The snapshot that is there and fits, and whether it is all that there could be.
-    pub fn snapshot(&self) -> Result<(Option<Snapshot>, bool)> {
-        let place = record::place(&self.engine()?, &self.script)?;
-        let Some(record) = Record::read(&place).filter(|record| record.packages.iter().all(Stamp::holds)) else {
-            return Ok((None, false));
-        };
-        let is_current = record.sources.iter().all(Stamp::holds);
-        let Some(digest) = &record.digest else {
-            return Ok((None, is_current));
-        };
-        let digest = blake3::Hash::from_hex(digest).context("a record of the cache is not valid")?;
-        if !code::is_there(&digest) {
-            return Ok((None, false));
-        }
-        Ok((Some(Snapshot { digest }), is_current))
-    }
-
     /// Makes the snapshot for the next start; none where what is there is all that there could be.
     pub async fn next(&self) -> Result<Option<Next>> {
-        if self.snapshot()?.1 {
+        let engine = self.engine()?;
+        let is_bundle = self.bundle.is_some();
+        if find(&engine, &self.script, is_bundle)?.1 {
             return Ok(None);
         }
-        let started = SystemTime::now();
-        let engine = self.engine()?;
-        let place = record::place(&engine, &self.script)?;
+        let place = record::place(&engine, &self.script, is_bundle)?;
         let making = Making::begin(&place)?;
-        let graph = Graph::of(self, making.path()).await?;
+        let (began, graph) = match &self.bundle {
+            Some(bundle) => (bundle.began, Graph::of_bundle(bundle, &self.folder, self.base())?),
+            None => (SystemTime::now(), Graph::of(self, making.path()).await?),
+        };
         let stamp = |path: &PathBuf| Stamp::of(path).with_context(|| format!("cannot look at {}", path.display()));
-        let packages: Vec<Stamp> = graph.depends_on.iter().map(stamp).collect::<Result<_, _>>()?;
+        let mut packages: Vec<Stamp> = graph.depends_on.iter().map(stamp).collect::<Result<_, _>>()?;
         // What is found must not be older than the stamps that say so.
-        if !packages.iter().all(|stamp| stamp.is_before(started)) {
-            return Err(anyhow!("the packages are being changed").into());
+        if !packages.iter().all(|stamp| stamp.is_before(began)) {
+            return Err(anyhow!("the files are being changed").into());
+        }
+        for product in &graph.products {
+            packages.push(stamp(product)?);
         }
         let sources = graph.sources.iter().map(stamp).collect::<Result<_, _>>()?;
         let (mut digest, mut made) = (None, None);
         if !graph.packages.files.is_empty() {
             let call = call(&graph.packages)?;
+            if call.len() > LONGEST {
+                return Err(anyhow!("the packages are larger than {LONGEST} bytes").into());
+            }
             let whole = Digest::default().add(engine.digest.as_bytes()).add(&call).whole();
             digest = Some(whole);
             if !code::is_there(&whole) {
@@ -106,7 +121,7 @@ impl Program {
             }
         }
         if !packages.iter().all(Stamp::holds) {
-            return Err(anyhow!("the packages have changed").into());
+            return Err(anyhow!("the files have changed").into());
         }
         Ok(Some(Next {
             digest,
@@ -129,8 +144,9 @@ impl Program {
     }
 
     /// The same as the guest sees it, without a slash at its end.
-    pub fn base_of_guest(&self) -> String {
+    pub fn base_of_guest(&self, is_bundle: bool) -> String {
         match &self.installed {
+            _ if is_bundle => String::new(),
             Some(_) => packages::PLACE.trim_end_matches("/node_modules").to_owned(),
             None => self.folder.to_string_lossy().into_owned(),
         }

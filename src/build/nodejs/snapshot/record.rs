@@ -39,9 +39,10 @@ impl Record {
 }
 
 /// Where the record is of a program that this engine runs.
-pub fn place(engine: &Component, script: &Path) -> Result<PathBuf> {
+pub fn place(engine: &Component, script: &Path, is_bundle: bool) -> Result<PathBuf> {
     let name = Digest::default()
         .add(engine.digest.as_bytes())
+        .add([u8::from(is_bundle)])
         .add(script.as_os_str().as_encoded_bytes())
         .name();
     let cache = crate::code::cache_folder_or_say()?;

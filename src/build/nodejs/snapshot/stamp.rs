@@ -1,7 +1,7 @@
 //! Whether a file or folder is still what it was, without reading it.
 
 use serde::{Deserialize, Serialize};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,6 +14,12 @@ const STEP: Duration = Duration::from_millis(10);
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stamp {
     path: PathBuf,
+    /// None where it is not there.
+    state: Option<State>,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct State {
     size: u64,
     inode: u64,
     /// Seconds since 1970, and nanoseconds.
@@ -22,12 +28,18 @@ pub struct Stamp {
 
 impl Stamp {
     pub fn of(path: &Path) -> io::Result<Stamp> {
-        let metadata = std::fs::metadata(path)?;
+        let state = match std::fs::metadata(path) {
+            Ok(metadata) => Some(State {
+                size: metadata.len(),
+                inode: metadata.ino(),
+                changed: (metadata.ctime(), metadata.ctime_nsec()),
+            }),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
         Ok(Stamp {
             path: path.to_owned(),
-            size: metadata.len(),
-            inode: metadata.ino(),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            state,
         })
     }
 
@@ -36,10 +48,11 @@ impl Stamp {
         Stamp::of(&self.path).is_ok_and(|now| now == *self)
     }
 
-    /// Whether it was so at this time already.
+    /// Whether it was so at this time already. Of what is not there this cannot be told, so its folder should have a stamp.
     pub fn is_before(&self, time: SystemTime) -> bool {
+        let Some(state) = &self.state else { return true };
         let time = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let (seconds, nanoseconds) = self.changed;
+        let (seconds, nanoseconds) = state.changed;
         let since = |seconds: u64| Duration::new(seconds, nanoseconds as u32);
         u64::try_from(seconds).map_or(true, |seconds| since(seconds) + STEP < time)
     }
@@ -74,6 +87,10 @@ mod tests {
         assert!(!stamp.holds() && of_folder.holds());
         File::create(folder.path().join("another")).unwrap();
         assert!(!of_folder.holds());
+        let absent = Stamp::of(&folder.path().join("absent")).unwrap();
+        assert!(absent.holds());
+        File::create(folder.path().join("absent")).unwrap();
+        assert!(!absent.holds());
         fs::remove_file(&path).unwrap();
         assert!(!stamp.holds());
     }

@@ -19,15 +19,16 @@ export function plain(text) {
 
 // In one text each file is on lines of its own anyway, so none needs empty ones before it, which grow with the number of files.
 function compile(files) {
-  const claims = files.map(([name, text]) => claimText(name, text));
+  const claims = files.map((file) => claimText(file.name, file.text));
   let text = '[', line = 1;
-  files.forEach(([, source], i) => {
-    text += `${'\n'.repeat(claims[i].line - 1 - line)}function (${PARAMETERS}) {\n${withoutImport(plain(source))}\n},`;
+  files.forEach((file, i) => {
+    const source = plain(file.text);
+    text += `${'\n'.repeat(claims[i].line - 1 - line)}function (${PARAMETERS}) {\n${file.is_finished ? source : withoutImport(source)}\n},`;
     line = claims[i].line + claims[i].lines;
   });
   try {
     const functions = (0, eval)(text + ']');
-    files.forEach(([name], i) => ready.set(name, functions[i]));
+    files.forEach((file, i) => ready.set(file.name, functions[i]));
   } catch (e) {
     if (!(e instanceof SyntaxError)) throw e;
     // The one that is wrong is left to the start, which says so.
@@ -36,8 +37,8 @@ function compile(files) {
 }
 
 globalThis.__prepare = (packages) => {
-  const isData = ([name]) => name.endsWith('.json');
-  for (const [name, text] of packages.files.filter(isData)) ready.set(name, JSON.parse(plain(text)));
+  const isData = (file) => file.name.endsWith('.json');
+  for (const { name, text } of packages.files.filter(isData)) ready.set(name, JSON.parse(plain(text)));
   const programs = packages.files.filter((file) => !isData(file));
   for (let i = 0; i < programs.length; i += AT_ONCE) compile(programs.slice(i, i + AT_ONCE));
   for (const [folder, name, to] of packages.wires) wires.set(folder + '\0' + name, to);

@@ -56,6 +56,8 @@ def ask(port, path):
 
 def start(command, folder, port, path):
     """The process, and the milliseconds to its first answer."""
+    if ask(port, path):
+        sys.exit(f"somebody else answers on port {port}")
     started = time.perf_counter()
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not ask(port, path):
@@ -74,8 +76,11 @@ def family(pid):
     pids = [pid]
     for pid in pids:
         for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/children") as file:
-                pids += [int(child) for child in file.read().split()]
+            try:
+                with open(f"/proc/{pid}/task/{task}/children") as file:
+                    pids += [int(child) for child in file.read().split()]
+            except FileNotFoundError:  # a thread that has ended
+                pass
     return pids
 
 
@@ -103,7 +108,9 @@ def edits(command, folder, path, file, word, rounds):
         copy = shutil.copytree(folder, f"{copy}/project")
         with open(f"{copy}/{file}") as text:
             text = text.read()
-        process, _ = start([*command[:2], copy, *command[3:], "--watch"], copy, OURS, path)
+        command = [*command[:2], copy, *command[3:]]
+        warm(command, copy)
+        process, _ = start([*command, "--watch"], copy, OURS, path)
         times = []
         for number in range(rounds):
             time.sleep(0.3)
@@ -121,7 +128,8 @@ def warm(command, folder):
     """Runs it once until all that a later start uses is in the cache."""
     command = [*command, "-v"]
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    done = "compiled for the next start" if "express" in command[2] else "ready:"
+    has_node = os.path.exists(f"{command[2]}/package.json")
+    done = "compiled for the next start" if has_node else "ready:"
     for line in process.stderr:
         if done in line or "compiled before" in line:
             break

@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
-use support::guests::guest;
+use support::guests::{self, guest};
 use support::{Run, connect, eventually, get, output, read_all, run, wasmrun};
 
 fn path(name: &str) -> String {
@@ -293,6 +293,43 @@ fn an_http_guest_that_traps_answers_500_and_goes_on() {
     }
     run.wait_for("no_answer");
     run.stop();
+}
+
+#[test]
+fn more_requests_than_the_pool_has_places_for_wait_in_the_guest_together() {
+    const WAIT: Duration = Duration::from_secs(2);
+    let text = guests::root().join("examples/hello/src/hello.wat");
+    let first = "(call $drop-request (local.get $request))";
+    let waits = format!("(call $block (call $after (i64.const {}))) {first}", WAIT.as_nanos());
+    let imports = "(module
+        (import \"wasi:clocks/monotonic-clock@0.2.0\" \"subscribe-duration\" (func $after (param i64) (result i32)))
+        (import \"wasi:io/poll@0.2.0\" \"[method]pollable.block\" (func $block (param i32)))";
+    let source = std::fs::read_to_string(&text).unwrap();
+    let source = source
+        .replace(first, &waits)
+        .replacen("\n(module", &format!("\n{imports}"), 1);
+    let folder = support::folder();
+    let guest = folder.path().join("waits.wasm");
+    std::fs::write(&guest, guests::encode(&text, &source, "http-and-clock")).unwrap();
+
+    // Also where the file of its code is gone by then.
+    for cache in ["-v", "--no-cache"] {
+        let mut run = Run::start(&["os", guest.to_str().unwrap(), "-f", "0:80", cache]);
+        let address = run.ready(80);
+        let started = Instant::now();
+        let mut clients: Vec<_> = (0..200).map(|_| connect(address)).collect();
+        for client in &mut clients {
+            client
+                .write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+                .unwrap();
+        }
+        for client in clients {
+            assert_eq!(support::answer(client), (200, "hello from wasmrun\n".to_owned()));
+        }
+        let took = started.elapsed();
+        assert!(took >= WAIT && took < 2 * WAIT, "{took:?}");
+        run.stop();
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The one configuration of wasmtime, in two tiers: code compiled under it runs under it.
 
-use crate::http::REQUESTS;
+use crate::http::PLACES;
 use serde::{Deserialize, Serialize};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result, Strategy};
 
@@ -15,8 +15,8 @@ pub enum Tier {
     Optimized,
 }
 
-/// Places in a pool: for as many requests as are in the guest at once, and those whose end is under way.
-const POOLED: u32 = REQUESTS as u32 + 64;
+/// What a pool is made for: its places, and some whose end is under way.
+const POOLED: u32 = PLACES as u32 + 16;
 
 /// How instances get their memory. Compiled code does not depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

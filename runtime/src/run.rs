@@ -7,7 +7,7 @@ use crate::epoch;
 use crate::event::{Event, Events};
 use crate::guest::Guest;
 use crate::host::{Gate, Stores};
-use crate::http;
+use crate::http::{self, LoadMore};
 use crate::kind::Kind;
 use crate::memory::Budget;
 use crate::preview1;
@@ -91,7 +91,8 @@ enum Code {
 }
 
 fn start(guest: Guest, events: &Events, stop: &Stop, adoption: &Adoption) -> Result<Outcome> {
-    let code = load_suitably(&guest)?;
+    let (code, allocation) = load_suitably(&guest)?;
+    let is_pooled = allocation == Allocation::Pooled;
     let network = Network {
         gate: Gate::new(&guest, events.clone()),
         adoption: adoption.clone(),
@@ -112,7 +113,9 @@ fn start(guest: Guest, events: &Events, stop: &Stop, adoption: &Adoption) -> Res
             events(Event::Loaded(kind));
             match kind {
                 Kind::Http02 | Kind::Http03 => {
-                    let served = many_threads()?.block_on(http::serve(instance, kind, stores, events, stop, adoption));
+                    let beyond = is_pooled.then(|| load_more(&stores.guest));
+                    let served = http::serve(instance, beyond, kind, stores, events, stop, adoption);
+                    let served = many_threads()?.block_on(served);
                     Ok(outcome(served.map(Ok)))
                 }
                 Kind::Command03 => {
@@ -151,19 +154,34 @@ fn many_threads() -> std::io::Result<tokio::runtime::Runtime> {
 /// Loads the code with a pool of instances where each request has its own. Where address space is scarce there is no
 /// pool, and a guest with larger tables or more of anything than a pool's places have does not fit: then instances are
 /// mapped one by one.
-fn load_suitably(guest: &Guest) -> Result<Code> {
+fn load_suitably(guest: &Guest) -> Result<(Code, Allocation)> {
     let pooled = || engine(Allocation::Pooled, guest.tier).and_then(|pool| load(&pool, guest));
     // Most are what they look like: one engine less to make at the start.
     if guest.is_made_anew
         && let Ok(code @ Code::Component(_, Kind::Http02)) = pooled()
     {
-        return Ok(code);
+        return Ok((code, Allocation::Pooled));
     }
     let code = load(&engine(Allocation::OnDemand, guest.tier)?, guest)?;
-    match code {
-        Code::Component(_, Kind::Http02) if !guest.is_made_anew => Ok(pooled().unwrap_or(code)),
-        _ => Ok(code),
+    if let Code::Component(_, Kind::Http02) = code
+        && !guest.is_made_anew
+        && let Ok(code) = pooled()
+    {
+        return Ok((code, Allocation::Pooled));
     }
+    Ok((code, Allocation::OnDemand))
+}
+
+/// For when the pool is full: the same guest with instances that are mapped one by one.
+fn load_more(guest: &Guest) -> LoadMore {
+    let guest = guest.clone();
+    Box::new(move || {
+        let Code::Component(component, _) = load(&engine(Allocation::OnDemand, guest.tier)?, &guest)? else {
+            return Err(wasmtime::format_err!("the code is not what it was"));
+        };
+        epoch::start(component.engine())?;
+        command::linker(&component)
+    })
 }
 
 #[expect(unsafe_code, reason = "compiled code is trusted as it is, see below")]

@@ -2,19 +2,26 @@
 
 use crate::event::{Event, Events};
 use crate::host::{Host, Stores};
+use crate::kind::Kind;
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Sleep;
-use wasmtime::component::GuestTaskId;
+use wasmtime::component::{GuestTaskId, InstancePre};
 use wasmtime::{Engine, Result, Store, StoreContextMut};
-use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::handler::{
-    HandlerState, Instance, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
+    HandlerState, Instance, Proxy, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
 };
+use wasmtime_wasi_http::{WasiHttpView, p2, p3};
 
 /// An instance that has nothing to do is dropped after this.
 const IDLE: Duration = Duration::from_secs(60);
+
+/// A place in the pool is worth this wait: to map an instance takes three times the work of a short request. Where nothing
+/// becomes free so soon, the requests that are there wait for something themselves.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// How far one instance is used again.
 #[derive(Clone, Copy)]
@@ -25,13 +32,75 @@ pub(super) struct Reuse {
     pub(super) at_once: usize,
 }
 
+/// A guest of which instances can be made.
+pub(super) struct Loaded {
+    engine: Engine,
+    proxy: ProxyPre<Host>,
+}
+
+impl Loaded {
+    pub(super) fn new(instance: InstancePre<Host>, kind: Kind) -> Result<Loaded> {
+        Ok(Loaded {
+            engine: instance.engine().clone(),
+            proxy: match kind {
+                Kind::Http03 => ProxyPre::P3(p3::bindings::ServicePre::new(instance)?),
+                _ => ProxyPre::P2(p2::bindings::ProxyPre::new(instance)?),
+            },
+        })
+    }
+
+    pub(super) async fn instantiate(&self, stores: &Stores) -> Result<(Store<Host>, Proxy)> {
+        let mut store = stores.make(&self.engine)?;
+        let proxy = self.proxy.instantiate_async(&mut store).await?;
+        Ok((store, proxy))
+    }
+}
+
+/// Loads a guest once more, with instances that are mapped one by one.
+pub(crate) type LoadMore = Box<dyn Fn() -> Result<InstancePre<Host>> + Send + Sync>;
+
+/// The same guest beyond a pool's places: a place costs every start, and few guests have that many requests at once.
+pub(super) struct Beyond {
+    /// One for each instance that the pool has room for.
+    pub(super) places: Arc<Semaphore>,
+    pub(super) load: LoadMore,
+    pub(super) loaded: OnceLock<Loaded>,
+}
+
+impl Beyond {
+    fn loaded(&self, kind: Kind) -> Result<&Loaded> {
+        if let Some(loaded) = self.loaded.get() {
+            return Ok(loaded);
+        }
+        let loaded = Loaded::new((self.load)()?, kind)?;
+        Ok(self.loaded.get_or_init(|| loaded))
+    }
+}
+
 /// Makes instances of one guest.
 pub(super) struct Instances {
-    pub(super) engine: Engine,
-    pub(super) proxy: ProxyPre<Host>,
+    pub(super) kind: Kind,
+    pub(super) loaded: Loaded,
+    /// Where those are from a pool.
+    pub(super) beyond: Option<Beyond>,
     pub(super) stores: Stores,
     pub(super) reuse: Reuse,
     pub(super) events: Events,
+}
+
+impl Instances {
+    /// Where the next instance comes from, and its place if that is the pool.
+    async fn next(&self) -> Result<(&Loaded, Option<OwnedSemaphorePermit>)> {
+        let Some(beyond) = &self.beyond else {
+            return Ok((&self.loaded, None));
+        };
+        Ok(
+            match tokio::time::timeout(PATIENCE, beyond.places.clone().acquire_owned()).await {
+                Ok(Ok(place)) => (&self.loaded, Some(place)),
+                _ => (beyond.loaded(self.kind)?, None),
+            },
+        )
+    }
 }
 
 impl HandlerState for Instances {
@@ -40,8 +109,8 @@ impl HandlerState for Instances {
     type WorkerState = Worker;
 
     async fn instantiate(&self) -> Result<Instance<Host, Expiration, Worker>> {
-        let mut store = self.stores.make(&self.engine)?;
-        let proxy = self.proxy.instantiate_async(&mut store).await?;
+        let (loaded, place) = self.next().await?;
+        let (store, proxy) = loaded.instantiate(&self.stores).await?;
         Ok(Instance {
             store,
             proxy,
@@ -52,6 +121,7 @@ impl HandlerState for Instances {
             state: Worker {
                 reuse: self.reuse,
                 events: self.events.clone(),
+                _place: place,
             },
         })
     }
@@ -79,6 +149,8 @@ impl WorkerExpiration for Expiration {
 pub(super) struct Worker {
     reuse: Reuse,
     events: Events,
+    /// It goes after the instance.
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl WorkerState for Worker {

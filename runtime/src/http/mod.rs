@@ -3,4 +3,5 @@
 mod instances;
 mod server;
 
-pub(crate) use server::{REQUESTS, serve};
+pub(crate) use instances::LoadMore;
+pub(crate) use server::{PLACES, serve};

@@ -1,6 +1,6 @@
 //! HTTP/1.1 and HTTP/2 (prior knowledge) on each forwarded port.
 
-use super::instances::{Instances, Reuse};
+use super::instances::{Beyond, Instances, LoadMore, Loaded, Reuse};
 use crate::adoption::{Accepted, Acceptor, Adoption};
 use crate::event::{Event, Events};
 use crate::host::{Host, Stores};
@@ -15,17 +15,19 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use std::convert::Infallible;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use wasmtime::Result;
 use wasmtime::component::InstancePre;
-use wasmtime_wasi_http::handler::{InstantiationError, ProxyHandler, ProxyPre};
-use wasmtime_wasi_http::{Error as HttpError, WasiBody, p2, p3};
+use wasmtime_wasi_http::handler::{InstantiationError, ProxyHandler};
+use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
 /// Requests in the guest at once; more wait.
-pub(crate) const REQUESTS: usize = 512;
+const REQUESTS: usize = 512;
+/// Instances that a pool has room for.
+pub(crate) const PLACES: usize = 64;
 /// A pause after accept(2) failed for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -45,27 +47,30 @@ type Handler = ProxyHandler<Instances>;
 /// Serves every forwarded port until asked to stop, then until the requests under way are done.
 pub(crate) async fn serve(
     instance: InstancePre<Host>,
+    beyond: Option<LoadMore>,
     kind: Kind,
     stores: Stores,
     events: &Events,
     stop: &Stop,
     adoption: &Adoption,
 ) -> Result<()> {
-    let engine = instance.engine().clone();
-    let (proxy, reuse) = match kind {
-        Kind::Http03 => (ProxyPre::P3(p3::bindings::ServicePre::new(instance)?), REUSE_03),
-        _ => (ProxyPre::P2(p2::bindings::ProxyPre::new(instance)?), REUSE_02),
-    };
+    let loaded = Loaded::new(instance, kind)?;
     // A guest that cannot even begin is found out before anybody is sent to it.
-    let mut first = stores.make(&engine)?;
-    proxy.instantiate_async(&mut first).await?;
-    drop(first);
+    drop(loaded.instantiate(&stores).await?);
     let (gate, ports) = (stores.network.gate.clone(), stores.guest.ports.clone());
     let handler = ProxyHandler::new(Instances {
-        engine,
-        proxy,
+        kind,
+        loaded,
+        beyond: beyond.map(|load| Beyond {
+            places: Arc::new(Semaphore::new(PLACES)),
+            load,
+            loaded: OnceLock::new(),
+        }),
         stores,
-        reuse,
+        reuse: match kind {
+            Kind::Http03 => REUSE_03,
+            _ => REUSE_02,
+        },
         events: events.clone(),
     });
     let mut accepting = JoinSet::new();

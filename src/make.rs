@@ -1,7 +1,7 @@
 //! From a project to code that can start: build, find, compile. One future, so that dropping it ends all of it.
 
 use crate::artifact;
-use crate::build::{Ahead, Built, Plan, Program};
+use crate::build::{Ahead, Built, Plan, Program, Snapshot};
 use crate::cli::Tiered;
 use crate::code::{self, Code};
 use crate::compiler::Compiler;
@@ -24,6 +24,8 @@ pub struct Made {
     pub code: Arc<Code>,
     /// What the guest runs, where its file is an interpreter.
     pub program: Option<Program>,
+    /// What was made ahead for this start.
+    pub snapshot: Option<Snapshot>,
     /// What is worth making for the next start.
     pub ahead: Option<Ahead>,
     /// How long the build took; none where nothing is built.
@@ -55,6 +57,7 @@ pub async fn make(
                     artifact,
                     digest: None,
                     program: None,
+                    snapshot: None,
                     ahead: None,
                 },
                 None,
@@ -66,6 +69,7 @@ pub async fn make(
         artifact: made.artifact,
         code: Arc::new(code),
         program: made.program,
+        snapshot: made.snapshot,
         ahead: made.ahead,
         built,
     })
@@ -85,16 +89,19 @@ pub async fn optimize(made: Made, use_cache: bool, compiler: &Compiler) -> Resul
 /// lets others come first.
 pub async fn make_ahead(ahead: Ahead, compiler: &Compiler) -> Result<()> {
     let is_watched = compiler.is_for_many_builds();
-    tokio::time::sleep(if is_watched && ahead.is_whole() {
+    let rest = if is_watched && ahead.is_whole() {
         LONG_REST
     } else {
         REST
-    })
-    .await;
+    };
+    tokio::time::sleep(rest).await;
     let started = Instant::now();
     let Some(next) = ahead.next().await? else { return Ok(()) };
-    if let (Some(digest), Some(component)) = (next.digest, next.component()) {
-        code::keep(&component, digest, compiler).await?;
+    if let (Some(digest), Some(component)) = (next.digest, next.component())
+        && let Err(failure) = code::keep(&component, digest, compiler).await
+    {
+        next.give_up()?;
+        return Err(failure);
     }
     next.finish()?;
     let took = started.elapsed().as_millis();

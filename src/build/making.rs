@@ -4,10 +4,14 @@ use crate::failure::Result;
 use anyhow::Context;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// What folders are called that are not finished.
 const UNFINISHED: &str = ".making-";
+
+/// Longer than it takes to lock a folder.
+const MOMENT: Duration = Duration::from_secs(60);
 
 /// A folder in the making, that becomes one of the cache's when it is whole; so a kill leaves no half of one.
 pub struct Making {
@@ -67,10 +71,12 @@ impl Making {
 fn sweep(folder: &Path) {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(UNFINISHED)) {
-        // One that was made this moment may not be locked yet, but is empty.
+        // One that was made this moment may not be locked yet.
+        let age = entry.metadata().and_then(|metadata| metadata.modified()).ok();
+        let is_new = age.is_none_or(|time| time.elapsed().is_ok_and(|age| age < MOMENT));
         let is_empty = std::fs::read_dir(entry.path()).is_ok_and(|mut files| files.next().is_none());
         let is_left = File::open(entry.path()).is_ok_and(|folder| folder.try_lock().is_ok());
-        if is_left && !is_empty {
+        if is_left && !(is_new && is_empty) {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }

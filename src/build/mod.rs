@@ -11,6 +11,7 @@ mod step;
 mod toolchain;
 mod work;
 
+pub use nodejs::snapshot::{BASE, Snapshot};
 pub use step::{BUILD, become_command};
 
 use crate::cli::Language;
@@ -49,6 +50,8 @@ pub struct Built {
     /// Of the file, where that never changes once it is there: so it need not be read.
     pub digest: Option<blake3::Hash>,
     pub program: Option<Program>,
+    /// What was made ahead for this start, and has to fit still if it starts again.
+    pub snapshot: Option<Snapshot>,
     /// What is worth making for the next start.
     pub ahead: Option<Ahead>,
 }
@@ -166,6 +169,7 @@ impl Plan {
                 artifact: command.run().await?,
                 digest: None,
                 program: None,
+                snapshot: None,
                 ahead: None,
             }),
             Plan::Python(plan) => plan.run().await,

@@ -2,6 +2,7 @@
 
 use super::talk::say;
 use super::{Candidate, Making, Session, Step};
+use crate::build::{BASE, Snapshot};
 use crate::cli::{self, Restart, Tiered};
 use crate::failure::Result;
 use crate::forwards::Port;
@@ -104,7 +105,8 @@ impl Session {
     /// Starts what ran last, and makes it anew where its code is gone.
     pub(super) fn start_again(&mut self) -> Result<()> {
         let now = std::time::Instant::now();
-        match self.last_made.clone() {
+        let fits = |made: &Made| made.snapshot.as_ref().is_none_or(Snapshot::holds);
+        match self.last_made.clone().filter(fits) {
             Some(made) => self.start(made, now)?,
             None => self.make(now, true),
         }
@@ -210,7 +212,18 @@ impl Session {
             // A directory of the user's in the same place wins.
             let is_new = |directory: &&Directory| settings.directories.iter().all(|own| own.guest != directory.guest);
             mounts.extend(program.directories.iter().filter(is_new).cloned());
-            environment.extend(program.variables.iter().cloned());
+            // Packages that were compiled ahead are not those of a folder that the user puts in their place.
+            let is_hidden = |base: &str| {
+                let packages = Path::new(base).join("node_modules");
+                let mut own = settings.directories.iter().map(|own| Path::new(&own.guest));
+                own.any(|own| own.starts_with(&packages) || packages.starts_with(own))
+            };
+            let variables = program.variables.iter();
+            environment.extend(
+                variables
+                    .filter(|(name, value)| name != BASE || !is_hidden(value))
+                    .cloned(),
+            );
             // Where services look for the port to listen on, as they are run everywhere else.
             if let Some(port) = ports
                 .first()

@@ -1,10 +1,11 @@
 //! Packages that are compiled ahead, for the next start.
 
-use crate::support::Run;
 use crate::support::network::eventually_within;
 use crate::support::program::{FIRST, get, json, project, script, start};
+use crate::support::{Run, connect, eventually};
 use serde_json::{Value, json as value};
 use std::fs::{self, File};
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -13,6 +14,7 @@ const PORT: u16 = 8300;
 const SERVER: &str = "const http = require('http');
 const one = require('one');
 http.createServer((req, res) => {
+  if (req.url === '/exit') process.exit(1);
   let stack = '';
   try { one.fail(); } catch (e) { stack = e.stack; }
   const loaded = Object.keys(require.cache).filter((file) => file.includes('node_modules'));
@@ -47,13 +49,17 @@ pub fn packages_are_compiled_ahead() {
     fs::write(path.join("index.js"), SERVER).unwrap();
     file("one/package.json", r#"{"main": "lib/index"}"#);
     file("one/lib/index.js", ONE);
-    file("one/lib/deep/word.js", "\u{feff}module.exports = 'word';\n");
+    file(
+        "one/lib/deep/word.js",
+        "\u{feff}// An old\r// Mac's\rmodule.exports = 'word';\n",
+    );
     file("one/lib/data.json", r#"{"word": "data"}"#);
     file(
         "two/index.js",
         "#!/usr/bin/env node\nmodule.exports = 'two'; // no line's end",
     );
     file("three/index.js", "module.exports = 'three';\n");
+    file("one/node_modules/unused/index.js", "");
 
     let answer = |words: [&str; 3], who: &str, loaded: usize| {
         let one = packages.join("one/lib/index.js");
@@ -78,6 +84,16 @@ pub fn packages_are_compiled_ahead() {
     assert_eq!(second, answer(["word", "two", "data"], "you", 4));
     run.stop();
 
+    // A folder of the user's in their place wins.
+    let other = crate::support::folder();
+    let place = other.path().join("one");
+    fs::create_dir(&place).unwrap();
+    fs::write(place.join("index.js"), "exports.words = ['other'];\n").unwrap();
+    let rule = format!("{}::{}", other.path().display(), packages.display());
+    let (run, address) = start(&path, PORT, &["--dir", &rule]);
+    assert_eq!(asked(address)["words"], value!(["other"]));
+    run.stop();
+
     // The program's own files are not in it, and what they load besides is found as ever.
     fs::write(path.join("index.js"), SERVER.replace("one.words", "[require('three')]")).unwrap();
     let (run, third) = now("you");
@@ -88,7 +104,10 @@ pub fn packages_are_compiled_ahead() {
     fs::write(path.join("index.js"), SERVER).unwrap();
 
     // A change of a package is live, also one that leaves its size and time as they were.
-    file("one/lib/deep/word.js", "\u{feff}module.exports = 'edit';\n");
+    file(
+        "one/lib/deep/word.js",
+        "\u{feff}// An old\r// Mac's\rmodule.exports = 'edit';\n",
+    );
     let (run, fourth) = now("you");
     assert!(!is_ahead(&run));
     assert_eq!(fourth, answer(["edit", "two", "data"], "you", 4));
@@ -102,9 +121,17 @@ pub fn packages_are_compiled_ahead() {
     assert_eq!(fifth, answer(["edit", "nearer", "data"], "you", 4));
     becomes_ahead(&run);
     run.stop();
-    let (run, sixth) = now("you");
+    let (run, address) = served(&path, "you");
+    let sixth = asked(address);
     assert!(is_ahead(&run));
     assert_eq!(sixth, fifth);
+    // Also where only the guest starts again.
+    file("two/index.js", "module.exports = 'unused';\n");
+    file("one/node_modules/two/index.js", "module.exports = 'again';\n");
+    let mut stream = connect(address);
+    stream.write_all(b"GET /exit HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    let _ = stream.read_to_end(&mut Vec::new());
+    eventually("the edit is live", || asked(address)["words"][1] == "again");
     run.stop();
 }
 
@@ -153,7 +180,11 @@ pub fn bundles_are_compiled_ahead() {
 }
 
 fn served(folder: &Path, who: &str) -> (Run, SocketAddr) {
-    start(folder, PORT, &["-v", "--env", &format!("WHO={who}")])
+    start(
+        folder,
+        PORT,
+        &["-v", "--restart", "always", "--env", &format!("WHO={who}")],
+    )
 }
 
 fn asked(address: SocketAddr) -> Value {

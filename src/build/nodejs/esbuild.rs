@@ -66,12 +66,9 @@ pub fn program(engine: &Component) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// The variable by which it finds packages that were installed elsewhere.
-pub fn variables(installed: Option<&Path>) -> Vec<(&'static str, &OsStr)> {
-    installed
-        .map(|packages| ("NODE_PATH", packages.as_os_str()))
-        .into_iter()
-        .collect()
+/// The variable by which it finds packages that were installed elsewhere; the user's own has no place in the guest.
+pub fn variables(installed: Option<&Path>) -> [(&'static str, &OsStr); 1] {
+    [("NODE_PATH", installed.map_or(OsStr::new(""), Path::as_os_str))]
 }
 
 /// A path as it says them without `..`; what is a link it has resolved.

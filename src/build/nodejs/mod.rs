@@ -67,26 +67,26 @@ impl Plan {
         );
         let script = &self.entry.script;
         let is_bundle = bundle::is_needed(&self.folder, script)?;
-        let (snapshot, is_current) = snapshot::find(&engine, script, is_bundle)?;
-        let main = match is_bundle {
-            true => bundle::MAIN.to_owned(),
-            false => script.to_string_lossy().into_owned(),
-        };
-        let mut bundle = None;
-        if is_bundle {
-            let out = bundle::folder(&self.out, script);
-            if snapshot.is_none() {
-                bundle = Some(bundle::make(&engine, &self.folder, script, packages.as_deref(), &out).await?);
-            }
-            directories.push(Directory::read_only(&out, bundle::PLACE));
-        }
-        let program = snapshot::Program {
+        let mut program = snapshot::Program {
             engine: engine.folder.clone(),
             folder: self.folder.clone(),
             script: script.clone(),
             installed: packages,
-            bundle,
+            bundle: None,
         };
+        let (snapshot, is_current) = program.snapshot(is_bundle)?;
+        let main = match is_bundle {
+            true => bundle::MAIN.to_owned(),
+            false => script.to_string_lossy().into_owned(),
+        };
+        if is_bundle {
+            let out = bundle::folder(&self.out, script);
+            if snapshot.is_none() {
+                let installed = program.installed.as_deref();
+                program.bundle = Some(bundle::make(&engine, &self.folder, script, installed, &out).await?);
+            }
+            directories.push(Directory::read_only(&out, bundle::PLACE));
+        }
         let mut variables = self.entry.variables.clone();
         if snapshot.is_some() {
             tracing::debug!("packages: compiled before");
@@ -96,8 +96,10 @@ impl Plan {
         variables.push((FOLDER.to_owned(), folder));
         Ok(Built {
             artifact: engine.path(),
-            digest: Some(snapshot.map_or(engine.digest, |snapshot| snapshot.digest)),
+            digest: Some(snapshot.as_ref().map_or(engine.digest, |snapshot| snapshot.digest)),
             program: Some(Program { directories, variables }),
+            // A bundle is what it is, whatever becomes of its sources.
+            snapshot: snapshot.filter(|_| !is_bundle),
             ahead: (!is_current).then_some(Ahead(program)),
         })
     }

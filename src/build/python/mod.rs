@@ -73,6 +73,7 @@ impl Plan {
         Ok(Built {
             artifact: environment.path(),
             digest: Some(environment.digest),
+            snapshot: None,
             ahead: None,
             program: Some(Program {
                 directories: vec![

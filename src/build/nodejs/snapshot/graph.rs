@@ -7,7 +7,8 @@ use crate::build::nodejs::manifest;
 use crate::build::step;
 use crate::failure::Result;
 use anyhow::{Context, anyhow};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,11 @@ use std::path::{Path, PathBuf};
 const NODE_MODULES: &str = "node_modules";
 /// What esbuild reads besides package.json.
 const SETTINGS: [&str; 2] = ["tsconfig.json", "jsconfig.json"];
+
+/// What in them leads to other files; or could hide such a word.
+const FAR: [&str; 5] = ["\"extends\"", "\"paths\"", "\"baseUrl\"", "\"rootDirs\"", "\\"];
+/// In esbuild's own function for an import of a pattern of names.
+const GLOB: &str = "Module not found in bundle: ";
 
 /// Packages and the program's own files.
 #[derive(Default)]
@@ -59,6 +65,7 @@ impl Graph {
                 "--conditions=node",
                 "--main-fields=main",
                 "--loader:.node=empty",
+                "--log-limit=0",
                 "--color=false",
             ]
             .map(OsString::from),
@@ -120,7 +127,24 @@ impl Graph {
         }
         graph.packages.wires.sort_unstable();
         graph.packages.wires.dedup();
+        graph.add_nearer();
         Ok(graph)
+    }
+
+    /// Adds where a package could come to be that is found before another, or a link be changed: `node_modules` of each
+    /// folder, there or not, and the scopes in it.
+    fn add_nearer(&mut self) {
+        let folders: Vec<PathBuf> = self.depends_on.iter().filter(|path| path.is_dir()).cloned().collect();
+        let nearer = folders.iter().map(|folder| match folder.ends_with(NODE_MODULES) {
+            true => folder.clone(),
+            false => folder.join(NODE_MODULES),
+        });
+        for packages in nearer.collect::<BTreeSet<_>>() {
+            let entries = std::fs::read_dir(&packages).into_iter().flatten().flatten();
+            let scopes = entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(b"@"));
+            self.depends_on.extend(scopes.map(|entry| entry.path()));
+            self.depends_on.insert(packages);
+        }
     }
 
     /// The one file that a bundle is. What it depends on is all that esbuild looks at.
@@ -129,29 +153,36 @@ impl Graph {
         for path in &bundle.inputs {
             graph.depends_on.insert(path.clone());
             let top = if name(path, base).is_some() { base } else { folder };
-            for folder in path.ancestors().skip(1).take_while(|folder| folder.starts_with(top)) {
-                graph.depends_on.insert(folder.to_owned());
+            if !path.starts_with(top) {
+                return Err(anyhow!("{} is not of the project", path.display()).into());
             }
+            let folders = path.ancestors().skip(1).take_while(|folder| folder.starts_with(top));
+            graph.depends_on.extend(folders.map(Path::to_owned));
         }
         let folders: Vec<PathBuf> = graph.depends_on.iter().filter(|path| path.is_dir()).cloned().collect();
         for folder in folders.iter().map(PathBuf::as_path).chain(folder.ancestors()) {
             let found = SETTINGS.map(|name| folder.join(name));
-            // Those of packages change with their folders.
+            // esbuild does not read those of packages.
             let is_own = !folder.components().any(|part| part.as_os_str() == NODE_MODULES);
             for settings in found.iter().filter(|path| is_own && path.is_file()) {
                 let text = std::fs::read_to_string(settings).unwrap_or_default();
-                if text.contains("\"extends\"") {
-                    return Err(anyhow!("{} extends another, which may change", settings.display()).into());
+                if FAR.iter().any(|word| text.contains(word)) {
+                    return Err(anyhow!("{} names other places, which may change", settings.display()).into());
                 }
             }
             graph.depends_on.extend(found);
             graph.depends_on.insert(folder.join(manifest::NAME));
             graph.depends_on.insert(folder.join(NODE_MODULES));
         }
+        graph.add_nearer();
         let main = bundle.main();
+        let text = std::fs::read_to_string(&main).with_context(|| format!("cannot read {}", main.display()))?;
+        if text.contains(GLOB) {
+            return Err(anyhow!("what it imports depends on which files there are").into());
+        }
         graph.packages.files.push(File {
             name: bundle::MAIN.to_owned(),
-            text: std::fs::read_to_string(&main).with_context(|| format!("cannot read {}", main.display()))?,
+            text,
             is_finished: true,
         });
         graph.products = vec![main, bundle.positions()];
@@ -161,10 +192,6 @@ impl Graph {
     /// Whether a package's file is no CommonJS, by its name or by the nearest package.json
     /// (<https://nodejs.org/api/packages.html#determining-module-system>).
     fn is_module(&mut self, path: &Path, base: &Path) -> Result<bool> {
-        #[derive(Deserialize)]
-        struct Manifest {
-            r#type: Option<String>,
-        }
         let mut nearest = None;
         for folder in path.ancestors().skip(1).take_while(|folder| *folder != base) {
             let manifest = folder.join(manifest::NAME);
@@ -177,7 +204,9 @@ impl Graph {
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("cjs" | "json") => Ok(false),
             Some("js") => match nearest {
-                Some(nearest) => Ok(manifest::read::<Manifest>(&nearest)?.r#type.as_deref() == Some("module")),
+                Some(nearest) => Ok(manifest::read::<Value>(&nearest)?
+                    .get("type")
+                    .is_some_and(|kind| kind == "module")),
                 None => Ok(false),
             },
             _ => Ok(true),

@@ -10,7 +10,7 @@ mod record;
 mod stamp;
 
 use super::bundle::Bundle;
-use super::packages;
+use super::{manifest, packages};
 use crate::build::component::{self, Component};
 use crate::build::digest::Digest;
 use crate::build::making::Making;
@@ -27,6 +27,7 @@ use std::time::SystemTime;
 
 /// The variable that says which folder has `node_modules`; `guest/src/main.js` reads it.
 pub const BASE: &str = "WASMRUN_BASE";
+const NODE_MODULES: &str = "node_modules";
 /// What the engine is made of.
 const ENGINE: &str = "engine.js";
 const WORLD: &str = "engine.wit";
@@ -48,8 +49,19 @@ pub struct Program {
 }
 
 /// A snapshot for a start.
+#[derive(Clone, Debug)]
 pub struct Snapshot {
     pub digest: blake3::Hash,
+    place: PathBuf,
+}
+
+impl Snapshot {
+    /// Whether it still fits.
+    pub fn holds(&self) -> bool {
+        Record::read(&self.place).is_some_and(|record| {
+            record.digest().as_ref() == Some(&self.digest) && record.packages.iter().all(Stamp::holds)
+        })
+    }
 }
 
 /// A snapshot for later starts.
@@ -62,57 +74,63 @@ pub struct Next {
     place: PathBuf,
 }
 
-/// The snapshot that is there for a program and fits, and whether it is all that there could be.
-pub fn find(engine: &Component, script: &Path, is_bundle: bool) -> Result<(Option<Snapshot>, bool)> {
-    let place = record::place(engine, script, is_bundle)?;
-    let Some(record) = Record::read(&place).filter(|record| record.packages.iter().all(Stamp::holds)) else {
-        return Ok((None, false));
-    };
-    let is_current = record.sources.iter().all(Stamp::holds);
-    let Some(digest) = &record.digest else {
-        return Ok((None, is_current));
-    };
-    let digest = blake3::Hash::from_hex(digest).context("a record of the cache is not valid")?;
-    if !code::is_there(&digest) {
-        return Ok((None, false));
-    }
-    Ok((Some(Snapshot { digest }), is_current))
-}
-
 impl Program {
     fn engine(&self) -> Result<Component> {
         Component::of(&self.engine)
     }
 
+    fn place(&self, is_bundle: bool) -> Result<PathBuf> {
+        record::place(&self.engine()?, &self.script, self.base(), is_bundle)
+    }
+
+    /// The snapshot that is there and fits, and whether it is all that there could be.
+    pub fn snapshot(&self, is_bundle: bool) -> Result<(Option<Snapshot>, bool)> {
+        let place = self.place(is_bundle)?;
+        let Some(record) = Record::read(&place).filter(|record| record.packages.iter().all(Stamp::holds)) else {
+            return Ok((None, false));
+        };
+        let is_current = record.sources.iter().all(Stamp::holds);
+        Ok(match record.digest() {
+            Some(digest) if code::is_there(&digest) => (Some(Snapshot { digest, place }), is_current),
+            Some(_) => (None, false),
+            None => (None, is_current),
+        })
+    }
+
     /// Makes the snapshot for the next start; none where what is there is all that there could be.
     pub async fn next(&self) -> Result<Option<Next>> {
-        let engine = self.engine()?;
-        let is_bundle = self.bundle.is_some();
-        if find(&engine, &self.script, is_bundle)?.1 {
+        if self.snapshot(self.bundle.is_some())?.1 {
             return Ok(None);
         }
-        let place = record::place(&engine, &self.script, is_bundle)?;
+        let began = self.bundle.as_ref().map_or_else(SystemTime::now, |bundle| bundle.began);
+        let next = self.make(began).await;
+        if next.is_err() {
+            self.give_up(began)?;
+        }
+        next.map(Some)
+    }
+
+    async fn make(&self, began: SystemTime) -> Result<Next> {
+        let place = self.place(self.bundle.is_some())?;
         let making = Making::begin(&place)?;
-        let (began, graph) = match &self.bundle {
-            Some(bundle) => (bundle.began, Graph::of_bundle(bundle, &self.folder, self.base())?),
-            None => (SystemTime::now(), Graph::of(self, making.path()).await?),
+        let graph = match &self.bundle {
+            Some(bundle) => Graph::of_bundle(bundle, &self.folder, self.base())?,
+            None => Graph::of(self, making.path()).await?,
         };
-        let stamp = |path: &PathBuf| Stamp::of(path).with_context(|| format!("cannot look at {}", path.display()));
-        let mut packages: Vec<Stamp> = graph.depends_on.iter().map(stamp).collect::<Result<_, _>>()?;
+        let mut packages = stamps(&graph.depends_on)?;
         // What is found must not be older than the stamps that say so.
         if !packages.iter().all(|stamp| stamp.is_before(began)) {
             return Err(anyhow!("the files are being changed").into());
         }
-        for product in &graph.products {
-            packages.push(stamp(product)?);
-        }
-        let sources = graph.sources.iter().map(stamp).collect::<Result<_, _>>()?;
+        packages.extend(stamps(&graph.products)?);
+        let sources = stamps(graph.sources.iter().chain([&self.packages()]))?;
         let (mut digest, mut made) = (None, None);
         if !graph.packages.files.is_empty() {
             let call = call(&graph.packages)?;
             if call.len() > LONGEST {
                 return Err(anyhow!("the packages are larger than {LONGEST} bytes").into());
             }
+            let engine = self.engine()?;
             let whole = Digest::default().add(engine.digest.as_bytes()).add(&call).whole();
             digest = Some(whole);
             if !code::is_there(&whole) {
@@ -123,16 +141,28 @@ impl Program {
         if !packages.iter().all(Stamp::holds) {
             return Err(anyhow!("the files have changed").into());
         }
-        Ok(Some(Next {
+        Ok(Next {
             digest,
             made,
-            record: Record {
-                digest: digest.map(|digest| digest.to_hex().to_string()),
-                packages,
-                sources,
-            },
+            record: Record::new(digest, packages, sources),
             place,
-        }))
+        })
+    }
+
+    /// What cannot be made is not tried again until the program changes, or its packages.
+    fn give_up(&self, began: SystemTime) -> Result<()> {
+        let own = [self.script.clone(), self.folder.join(manifest::NAME), self.packages()];
+        let inputs = self.bundle.iter().flat_map(|bundle| &bundle.inputs);
+        let sources = stamps(own.iter().chain(inputs))?;
+        // What changes meanwhile is tried again.
+        if sources.iter().all(|stamp| stamp.is_before(began)) {
+            Record::new(None, Vec::new(), sources).write(&self.place(self.bundle.is_some())?)?;
+        }
+        Ok(())
+    }
+
+    fn packages(&self) -> PathBuf {
+        self.base().join(NODE_MODULES)
     }
 
     /// The folder that has `node_modules`.
@@ -163,6 +193,18 @@ impl Next {
     pub fn finish(self) -> Result<()> {
         self.record.write(&self.place)
     }
+
+    /// It cannot be compiled, and is not tried again.
+    pub fn give_up(self) -> Result<()> {
+        let Record { packages, sources, .. } = self.record;
+        let sources = packages.into_iter().chain(sources).collect();
+        Record::new(None, Vec::new(), sources).write(&self.place)
+    }
+}
+
+fn stamps<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Result<Vec<Stamp>> {
+    let stamp = |path: &PathBuf| Stamp::of(path).with_context(|| format!("cannot look at {}", path.display()));
+    Ok(paths.into_iter().map(stamp).collect::<Result<_, _>>()?)
 }
 
 /// What is run when the snapshot is taken: `guest/src/prepared.js` has the function.

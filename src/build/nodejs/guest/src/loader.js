@@ -105,7 +105,7 @@ function scope(dir) {
   }
 }
 
-const ENDS = ['', '.js', '.cjs', '.json', '.mjs'];
+const ENDS = ['', '.js', '.json'];
 function asFile(base) {
   for (const end of ENDS) if (kind(base + end) === 'file') return base + end;
   return null;
@@ -181,9 +181,10 @@ function astray(name, from) {
 }
 function search(name, from) {
   if (name.startsWith('file://')) name = decodeURIComponent(new URL(name).pathname);
+  const isDirectory = /(^|\/)\.{0,2}$/.test(name); // `..`, `../..`, `./lib/`
   if (/^\.{0,2}\//.test(name) || name === '.' || name === '..') {
     const at = path.resolve(from, name);
-    return (name.endsWith('/') ? null : asFile(at)) ?? asDirectory(at);
+    return (isDirectory ? null : asFile(at)) ?? asDirectory(at);
   }
   if (name[0] === '#') {
     const p = scope(from);
@@ -195,11 +196,12 @@ function search(name, from) {
   if (self?.name === pkg && self.exports) return exported(self, sub);
   for (let dir = from; ; dir = path.dirname(dir)) {
     const at = `${dir === '/' ? '' : dir}/node_modules`;
-    if (kind(at) === 'directory' && kind(`${at}/${pkg}`) === 'directory') {
-      const p = packageOf(`${at}/${pkg}`);
+    if (kind(at) === 'directory') {
+      const p = kind(`${at}/${pkg}`) === 'directory' ? packageOf(`${at}/${pkg}`) : null;
       if (p?.exports) return exported(p, sub);
       const full = `${at}/${pkg}${sub && '/' + sub}`;
-      return (sub ? asFile(full) : null) ?? asDirectory(full);
+      const hit = (isDirectory ? null : asFile(full)) ?? asDirectory(full);
+      if (hit) return hit;
     }
     if (dir === '/') return null;
   }

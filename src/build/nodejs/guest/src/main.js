@@ -60,7 +60,7 @@ export const run = {
     const entry = process.env.WASMRUN_MAIN;
     delete process.env.WASMRUN_MAIN;
     delete process.env.WASMRUN_FOLDER;
-    openPrepared(process.env.WASMRUN_BASE ?? '');
+    openPrepared(process.env.WASMRUN_BASE);
     delete process.env.WASMRUN_BASE;
     process.argv = ['/usr/bin/node', entry && normal(entry), ...args.slice(1)];
     enter(() => {

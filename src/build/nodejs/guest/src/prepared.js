@@ -29,8 +29,7 @@ function compile(files) {
   try {
     const functions = (0, eval)(text + ']');
     files.forEach((file, i) => ready.set(file.name, functions[i]));
-  } catch (e) {
-    if (!(e instanceof SyntaxError)) throw e;
+  } catch {
     // The one that is wrong is left to the start, which says so.
     if (files.length > 1) for (const file of files) compile([file]);
   }
@@ -40,18 +39,34 @@ globalThis.__prepare = (packages) => {
   const isData = (file) => file.name.endsWith('.json');
   for (const { name, text } of packages.files.filter(isData)) ready.set(name, JSON.parse(plain(text)));
   const programs = packages.files.filter((file) => !isData(file));
-  for (let i = 0; i < programs.length; i += AT_ONCE) compile(programs.slice(i, i + AT_ONCE));
+  // The engine counts as lines what others do not: in a text of their own such files move no others.
+  const isOdd = (file) => /\r(?!\n)|[\u2028\u2029]/.test(file.text);
+  const even = programs.filter((file) => !isOdd(file));
+  for (let i = 0; i < even.length; i += AT_ONCE) compile(even.slice(i, i + AT_ONCE));
+  for (const file of programs.filter(isOdd)) compile([file]);
   for (const [folder, name, to] of packages.wires) wires.set(folder + '\0' + name, to);
 };
 
+// Without a folder they are not those that the program sees.
 export function open(folder) {
   delete globalThis.__prepare;
+  if (folder === undefined) {
+    ready.clear();
+    wires.clear();
+    return;
+  }
   base = folder;
   rename((name) => base + name);
 }
 
 const below = (path) => (path.startsWith(base) ? path.slice(base.length) : null);
-export const preparedFile = (file) => (ready.size ? ready.get(below(file)) : undefined);
+// Each is given once: who deletes it from the cache of `require` wants what the file says then.
+export function preparedFile(file) {
+  if (!ready.size) return undefined;
+  const name = below(file), found = ready.get(name);
+  if (found !== undefined) ready.delete(name);
+  return found;
+}
 export function preparedWire(from, name) {
   const to = wires.size ? wires.get(below(from) + '\0' + name) : undefined;
   return to && base + to;

@@ -72,7 +72,8 @@ export function caller() {
 
 // As a stack has it; nothing for what is nobody's.
 function text(site) {
-  const name = site.getFunctionName();
+  let name = site.getFunctionName();
+  if (name === 'anonymous') name = null; // what `new Function` calls a file
   if (site.isNative()) return `${name || '<anonymous>'} (native)`;
   const at = place(site);
   if (at[0] === null) return null;

@@ -14,7 +14,7 @@ use support::{connect, eventually, output, wasmrun};
 
 fn main() {
     let has_node = succeeds("node", &["--version"]) && succeeds("npm", &["--version"]);
-    let tests: [(&'static str, fn()); 30] = [
+    let tests: [(&'static str, fn()); 31] = [
         ("express_says_hello", express_says_hello),
         ("express_answers_with_json", express_answers_with_json),
         ("a_program_has_what_it_expects", a_program_has_what_it_expects),
@@ -53,6 +53,10 @@ fn main() {
         (
             "bundled_files_keep_their_names",
             modules::bundled_files_keep_their_names,
+        ),
+        (
+            "bundles_have_nothing_from_elsewhere",
+            modules::bundles_have_nothing_from_elsewhere,
         ),
         ("rejections_of_commonjs_end_it", modules::rejections_of_commonjs_end_it),
         ("commonjs_imports", modules::commonjs_imports),

@@ -38,6 +38,35 @@ pub fn bundled_files_keep_their_names() {
     );
 }
 
+pub fn bundles_have_nothing_from_elsewhere() {
+    let whole = script("package.json", "{}");
+    let folder = whole.path().canonicalize().unwrap();
+    let app = folder.join("app");
+    std::fs::create_dir(&app).unwrap();
+    std::fs::write(folder.join("secret.json"), r#"{"key": "of the host"}"#).unwrap();
+    std::fs::write(app.join("package.json"), r#"{"type": "module"}"#).unwrap();
+    let run = || output(wasmrun(&["os", app.to_str().unwrap(), "--quiet"]));
+    let secret = folder.join("secret.json");
+    symlink(&secret, app.join("link.json")).unwrap();
+    for name in ["../secret.json", secret.to_str().unwrap(), "./link.json"] {
+        let text = format!("import secret from {name:?};\nconsole.log(secret.key);\n");
+        std::fs::write(app.join("index.js"), text).unwrap();
+        let said = run();
+        assert_eq!(
+            (said.code, said.stdout.as_str()),
+            (Some(2), ""),
+            "{name}: {}",
+            said.stderr
+        );
+        let message = format!("imports {}, which is not of the project", secret.display());
+        assert!(said.stderr.contains(&message), "{}", said.stderr);
+    }
+    // Its workspace is its own.
+    std::fs::write(folder.join("package.json"), r#"{"workspaces": ["app"]}"#).unwrap();
+    let said = run();
+    assert_eq!(said.stdout, "of the host\n", "{}", said.stderr);
+}
+
 pub fn rejections_of_commonjs_end_it() {
     let run = |text: &str| {
         let folder = script("app.js", text);

@@ -2,9 +2,9 @@
 
 use super::esbuild::{self, Metafile};
 use super::{manifest, packages, positions};
-use crate::build::component::Component;
 use crate::build::digest::Digest;
 use crate::build::step::{self, Step};
+use crate::build::{self, component::Component};
 use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
 use serde_json::Value;
@@ -70,6 +70,24 @@ pub fn is_needed(folder: &Path, script: &Path) -> Result<bool> {
     Ok(manifest.get("type").is_some_and(|kind| kind == "module"))
 }
 
+/// What is bundled the guest has, so it must not be more than the guest would be shown: an import may name any file of the
+/// host. In a workspace the other packages are shown as well.
+fn refuse_far(inputs: &[PathBuf], folder: &Path, installed: Option<&Path>) -> Result<()> {
+    let installed = installed.and_then(|packages| packages.canonicalize().ok());
+    let workspace = folder.ancestors().find(|parent| manifest::is_workspace(parent));
+    let workspace = workspace.filter(|workspace| build::refuse_home(workspace).is_ok());
+    let shown = [Some(folder), workspace, installed.as_deref()];
+    let is_shown = |path: &PathBuf| shown.iter().flatten().any(|shown| path.starts_with(shown));
+    match inputs.iter().find(|path| !is_shown(path)) {
+        Some(far) => {
+            let message = anyhow!("the program imports {}, which is not of the project", far.display());
+            let hint = "run the folder that has both, and name the file: `script` under `[nodejs]`";
+            Err(Failure::usage(message).hint(hint))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Makes it in its folder. One may start while another is made.
 pub async fn make(
     engine: &Component,
@@ -127,9 +145,11 @@ pub async fn make(
     for file in [map, metafile] {
         let _ = std::fs::remove_file(&file);
     }
+    let inputs: Vec<PathBuf> = found?.inputs.into_keys().collect();
+    refuse_far(&inputs, folder, installed)?;
     let bundle = Bundle {
         folder: out.to_owned(),
-        inputs: found?.inputs.into_keys().collect(),
+        inputs,
         began,
     };
     let place = bundle.main();

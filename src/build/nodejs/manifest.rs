@@ -3,6 +3,7 @@
 use crate::failure::{Failure, Result};
 use anyhow::Context;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::path::Path;
 
 pub const NAME: &str = "package.json";
@@ -13,4 +14,11 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
     serde_json::from_slice(&text)
         .with_context(|| format!("{} is not valid", path.display()))
         .map_err(Failure::usage)
+}
+
+/// Whether a folder is the root of several packages
+/// (<https://docs.npmjs.com/cli/using-npm/workspaces>, <https://pnpm.io/pnpm-workspace_yaml>).
+pub fn is_workspace(folder: &Path) -> bool {
+    let of_npm = || read::<Value>(&folder.join(NAME)).is_ok_and(|manifest| manifest.get("workspaces").is_some());
+    folder.join("pnpm-workspace.yaml").is_file() || of_npm()
 }

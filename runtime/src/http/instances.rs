@@ -4,10 +4,10 @@ use crate::event::{Event, Events};
 use crate::host::{Host, Stores};
 use crate::kind::Kind;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Sleep;
 use wasmtime::component::{GuestTaskId, InstancePre};
 use wasmtime::{Engine, Result, Store, StoreContextMut};
@@ -64,16 +64,14 @@ pub(super) struct Beyond {
     /// One for each instance that the pool has room for.
     pub(super) places: Arc<Semaphore>,
     pub(super) load: LoadMore,
-    pub(super) loaded: OnceLock<Loaded>,
+    pub(super) loaded: OnceCell<Loaded>,
 }
 
 impl Beyond {
-    fn loaded(&self, kind: Kind) -> Result<&Loaded> {
-        if let Some(loaded) = self.loaded.get() {
-            return Ok(loaded);
-        }
-        let loaded = Loaded::new((self.load)()?, kind)?;
-        Ok(self.loaded.get_or_init(|| loaded))
+    async fn loaded(&self, kind: Kind) -> Result<&Loaded> {
+        self.loaded
+            .get_or_try_init(async || Loaded::new((self.load)()?, kind))
+            .await
     }
 }
 
@@ -97,7 +95,7 @@ impl Instances {
         Ok(
             match tokio::time::timeout(PATIENCE, beyond.places.clone().acquire_owned()).await {
                 Ok(Ok(place)) => (&self.loaded, Some(place)),
-                _ => (beyond.loaded(self.kind)?, None),
+                _ => (beyond.loaded(self.kind).await?, None),
             },
         )
     }

@@ -15,9 +15,9 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use std::convert::Infallible;
 use std::pin::pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OnceCell, Semaphore, watch};
 use tokio::task::JoinSet;
 use wasmtime::Result;
 use wasmtime::component::InstancePre;
@@ -64,7 +64,7 @@ pub(crate) async fn serve(
         beyond: beyond.map(|load| Beyond {
             places: Arc::new(Semaphore::new(PLACES)),
             load,
-            loaded: OnceLock::new(),
+            loaded: OnceCell::new(),
         }),
         stores,
         reuse: match kind {

@@ -9,7 +9,7 @@ pub const NAME: &str = "component.wasm";
 /// Its digest, so that a start need not read it. Written last: where it is, the folder is whole.
 const DIGEST: &str = "component.blake3";
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Component {
     pub folder: PathBuf,
     pub digest: blake3::Hash,

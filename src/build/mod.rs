@@ -11,7 +11,7 @@ mod step;
 mod toolchain;
 mod work;
 
-pub use nodejs::snapshot::{BASE, Snapshot};
+pub use nodejs::snapshot::Snapshot;
 pub use step::{BUILD, become_command};
 
 use crate::cli::Language;
@@ -79,6 +79,17 @@ pub struct Program {
     pub directories: Vec<Directory>,
     /// What it is told.
     pub variables: Vec<(String, String)>,
+}
+
+impl Program {
+    /// What it is told where the user gives it these directories, too. Packages that were compiled ahead are not those of a
+    /// folder that the user puts in their place.
+    pub fn variables(&self, own: &[Directory]) -> impl Iterator<Item = (String, String)> {
+        let hides = |(name, value): &&(String, String)| {
+            name == nodejs::snapshot::BASE && own.iter().any(|own| nodejs::snapshot::is_hidden_by(value, &own.guest))
+        };
+        self.variables.iter().filter(move |variable| !hides(variable)).cloned()
+    }
 }
 
 impl Plan {

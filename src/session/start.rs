@@ -2,7 +2,7 @@
 
 use super::talk::say;
 use super::{Candidate, Making, Session, Step};
-use crate::build::{BASE, Snapshot};
+use crate::build::Snapshot;
 use crate::cli::{self, Restart, Tiered};
 use crate::failure::Result;
 use crate::forwards::Port;
@@ -212,18 +212,7 @@ impl Session {
             // A directory of the user's in the same place wins.
             let is_new = |directory: &&Directory| settings.directories.iter().all(|own| own.guest != directory.guest);
             mounts.extend(program.directories.iter().filter(is_new).cloned());
-            // Packages that were compiled ahead are not those of a folder that the user puts in their place.
-            let is_hidden = |base: &str| {
-                let packages = Path::new(base).join("node_modules");
-                let mut own = settings.directories.iter().map(|own| Path::new(&own.guest));
-                own.any(|own| own.starts_with(&packages) || packages.starts_with(own))
-            };
-            let variables = program.variables.iter();
-            environment.extend(
-                variables
-                    .filter(|(name, value)| name != BASE || !is_hidden(value))
-                    .cloned(),
-            );
+            environment.extend(program.variables(&settings.directories));
             // Where services look for the port to listen on, as they are run everywhere else.
             if let Some(port) = ports
                 .first()

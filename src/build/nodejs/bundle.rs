@@ -7,14 +7,12 @@ use crate::build::step::{self, Step};
 use crate::build::{self, component::Component};
 use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
-use serde_json::Value;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// Where the guest finds it.
 pub const PLACE: &str = "/bundle";
-pub const MAIN: &str = "/bundle/main.cjs";
 const NAME: &str = "main.cjs";
 /// What is behind its name in that of its table (`positions`).
 const POSITIONS: &str = "positions";
@@ -46,6 +44,11 @@ impl Bundle {
     }
 }
 
+/// Its name in the guest.
+pub fn main_of_guest() -> String {
+    format!("{PLACE}/{NAME}")
+}
+
 /// Its folder. Two scripts of one project may run side by side.
 pub fn folder(out: &Path, script: &Path) -> PathBuf {
     out.join(Digest::default().add(script.as_os_str().as_encoded_bytes()).name())
@@ -65,9 +68,7 @@ pub fn is_needed(folder: &Path, script: &Path) -> Result<bool> {
         .take_while(|parent| parent.starts_with(folder))
         .map(|parent| parent.join(manifest::NAME))
         .find(|path| path.is_file());
-    let Some(nearest) = nearest else { return Ok(false) };
-    let manifest: Value = manifest::read(&nearest)?;
-    Ok(manifest.get("type").is_some_and(|kind| kind == "module"))
+    nearest.map_or(Ok(false), |nearest| manifest::is_of_modules(&nearest))
 }
 
 /// What is bundled the guest has, so it must not be more than the guest would be shown: an import may name any file of the

@@ -16,6 +16,12 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
         .map_err(Failure::usage)
 }
 
+/// Whether one says that the files below it are ES modules.
+pub fn is_of_modules(path: &Path) -> Result<bool> {
+    let manifest: Value = read(path)?;
+    Ok(manifest.get("type").is_some_and(|kind| kind == "module"))
+}
+
 /// Whether a folder is the root of several packages
 /// (<https://docs.npmjs.com/cli/using-npm/workspaces>, <https://pnpm.io/pnpm-workspace_yaml>).
 pub fn is_workspace(folder: &Path) -> bool {

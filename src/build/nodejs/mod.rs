@@ -68,7 +68,7 @@ impl Plan {
         let script = &self.entry.script;
         let is_bundle = bundle::is_needed(&self.folder, script)?;
         let mut program = snapshot::Program {
-            engine: engine.folder.clone(),
+            engine: engine.clone(),
             folder: self.folder.clone(),
             script: script.clone(),
             installed: packages,
@@ -76,7 +76,7 @@ impl Plan {
         };
         let (snapshot, is_current) = program.snapshot(is_bundle)?;
         let main = match is_bundle {
-            true => bundle::MAIN.to_owned(),
+            true => bundle::main_of_guest(),
             false => script.to_string_lossy().into_owned(),
         };
         if is_bundle {

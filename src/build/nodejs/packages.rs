@@ -12,12 +12,14 @@ use std::path::{Path, PathBuf};
 
 /// Where the guest finds them: where Node looks last, coming from any file.
 pub const PLACE: &str = "/node_modules";
+/// What a folder of packages is called.
+pub const FOLDER: &str = "node_modules";
 const LOCK: &str = "package-lock.json";
 
 /// The folder of packages that the project does not have itself; none where it has, or needs none.
 pub async fn find_or_install(folder: &Path, offline: bool) -> Result<Option<PathBuf>> {
     let manifest = folder.join(manifest::NAME);
-    if folder.join("node_modules").is_dir() || !manifest.is_file() {
+    if folder.join(FOLDER).is_dir() || !manifest.is_file() {
         return Ok(None);
     }
     let whole: Value = manifest::read(&manifest)?;
@@ -63,5 +65,5 @@ pub async fn find_or_install(folder: &Path, offline: bool) -> Result<Option<Path
         making.finish(Path::is_dir)?;
         work.done();
     }
-    Ok(Some(place.join("node_modules")))
+    Ok(Some(place.join(FOLDER)))
 }

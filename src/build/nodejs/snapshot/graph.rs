@@ -3,17 +3,15 @@
 use super::Program;
 use crate::build::nodejs::bundle::{self, Bundle};
 use crate::build::nodejs::esbuild::{self, Metafile};
-use crate::build::nodejs::manifest;
+use crate::build::nodejs::{manifest, packages};
 use crate::build::step;
 use crate::failure::Result;
 use anyhow::{Context, anyhow};
 use serde::Serialize;
-use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-const NODE_MODULES: &str = "node_modules";
 /// What esbuild reads besides package.json.
 const SETTINGS: [&str; 2] = ["tsconfig.json", "jsconfig.json"];
 
@@ -54,7 +52,7 @@ impl Graph {
     /// Follows what a program loads; `room` is a folder for what esbuild writes.
     pub async fn of(program: &Program, room: &Path) -> Result<Graph> {
         let metafile = room.join("meta.json");
-        let esbuild = esbuild::program(&program.engine()?)?;
+        let esbuild = esbuild::program(&program.engine)?;
         let mut command = vec![esbuild.into_os_string(), program.script.clone().into()];
         // As the guest resolves them: `loader.js`.
         command.extend(
@@ -135,9 +133,9 @@ impl Graph {
     /// folder, there or not, and the scopes in it.
     fn add_nearer(&mut self) {
         let folders: Vec<PathBuf> = self.depends_on.iter().filter(|path| path.is_dir()).cloned().collect();
-        let nearer = folders.iter().map(|folder| match folder.ends_with(NODE_MODULES) {
+        let nearer = folders.iter().map(|folder| match folder.ends_with(packages::FOLDER) {
             true => folder.clone(),
-            false => folder.join(NODE_MODULES),
+            false => folder.join(packages::FOLDER),
         });
         for packages in nearer.collect::<BTreeSet<_>>() {
             let entries = std::fs::read_dir(&packages).into_iter().flatten().flatten();
@@ -163,7 +161,7 @@ impl Graph {
         for folder in folders.iter().map(PathBuf::as_path).chain(folder.ancestors()) {
             let found = SETTINGS.map(|name| folder.join(name));
             // esbuild does not read those of packages.
-            let is_own = !folder.components().any(|part| part.as_os_str() == NODE_MODULES);
+            let is_own = !folder.components().any(|part| part.as_os_str() == packages::FOLDER);
             for settings in found.iter().filter(|path| is_own && path.is_file()) {
                 let text = std::fs::read_to_string(settings).unwrap_or_default();
                 if FAR.iter().any(|word| text.contains(word)) {
@@ -172,7 +170,7 @@ impl Graph {
             }
             graph.depends_on.extend(found);
             graph.depends_on.insert(folder.join(manifest::NAME));
-            graph.depends_on.insert(folder.join(NODE_MODULES));
+            graph.depends_on.insert(folder.join(packages::FOLDER));
         }
         graph.add_nearer();
         let main = bundle.main();
@@ -181,7 +179,7 @@ impl Graph {
             return Err(anyhow!("what it imports depends on which files there are").into());
         }
         graph.packages.files.push(File {
-            name: bundle::MAIN.to_owned(),
+            name: bundle::main_of_guest(),
             text,
             is_finished: true,
         });
@@ -204,9 +202,7 @@ impl Graph {
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("cjs" | "json") => Ok(false),
             Some("js") => match nearest {
-                Some(nearest) => Ok(manifest::read::<Value>(&nearest)?
-                    .get("type")
-                    .is_some_and(|kind| kind == "module")),
+                Some(nearest) => manifest::is_of_modules(&nearest),
                 None => Ok(false),
             },
             _ => Ok(true),

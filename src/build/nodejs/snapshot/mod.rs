@@ -27,7 +27,6 @@ use std::time::SystemTime;
 
 /// The variable that says which folder has `node_modules`; `guest/src/main.js` reads it.
 pub const BASE: &str = "WASMRUN_BASE";
-const NODE_MODULES: &str = "node_modules";
 /// What the engine is made of.
 const ENGINE: &str = "engine.js";
 const WORLD: &str = "engine.wit";
@@ -39,7 +38,7 @@ const LONGEST: usize = 64 << 20;
 /// A program, and what there is to run it.
 #[derive(Clone, Debug)]
 pub struct Program {
-    pub engine: PathBuf,
+    pub engine: Component,
     pub folder: PathBuf,
     pub script: PathBuf,
     /// Packages that the project does not have itself.
@@ -58,9 +57,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// Whether it still fits.
     pub fn holds(&self) -> bool {
-        Record::read(&self.place).is_some_and(|record| {
-            record.digest().as_ref() == Some(&self.digest) && record.packages.iter().all(Stamp::holds)
-        })
+        Record::read(&self.place).is_some_and(|record| record.digest().as_ref() == Some(&self.digest) && record.fits())
     }
 }
 
@@ -75,18 +72,14 @@ pub struct Next {
 }
 
 impl Program {
-    fn engine(&self) -> Result<Component> {
-        Component::of(&self.engine)
-    }
-
     fn place(&self, is_bundle: bool) -> Result<PathBuf> {
-        record::place(&self.engine()?, &self.script, self.base(), is_bundle)
+        record::place(&self.engine, &self.script, self.base(), is_bundle)
     }
 
     /// The snapshot that is there and fits, and whether it is all that there could be.
     pub fn snapshot(&self, is_bundle: bool) -> Result<(Option<Snapshot>, bool)> {
         let place = self.place(is_bundle)?;
-        let Some(record) = Record::read(&place).filter(|record| record.packages.iter().all(Stamp::holds)) else {
+        let Some(record) = Record::read(&place).filter(Record::fits) else {
             return Ok((None, false));
         };
         let is_current = record.sources.iter().all(Stamp::holds);
@@ -130,11 +123,10 @@ impl Program {
             if call.len() > LONGEST {
                 return Err(anyhow!("the packages are larger than {LONGEST} bytes").into());
             }
-            let engine = self.engine()?;
-            let whole = Digest::default().add(engine.digest.as_bytes()).add(&call).whole();
+            let whole = Digest::default().add(self.engine.digest.as_bytes()).add(&call).whole();
             digest = Some(whole);
             if !code::is_there(&whole) {
-                componentize(&engine, &call, making.path()).await?;
+                componentize(&self.engine, &call, making.path()).await?;
                 made = Some(making);
             }
         }
@@ -162,7 +154,7 @@ impl Program {
     }
 
     fn packages(&self) -> PathBuf {
-        self.base().join(NODE_MODULES)
+        self.base().join(packages::FOLDER)
     }
 
     /// The folder that has `node_modules`.
@@ -176,11 +168,18 @@ impl Program {
     /// The same as the guest sees it, without a slash at its end.
     pub fn base_of_guest(&self, is_bundle: bool) -> String {
         match &self.installed {
-            _ if is_bundle => String::new(),
-            Some(_) => packages::PLACE.trim_end_matches("/node_modules").to_owned(),
-            None => self.folder.to_string_lossy().into_owned(),
+            None if !is_bundle => self.folder.to_string_lossy().into_owned(),
+            // `packages::PLACE` and `bundle::PLACE` are at the root.
+            _ => String::new(),
         }
     }
+}
+
+/// Whether a directory of the guest hides packages below a base, or some of them.
+pub fn is_hidden_by(base: &str, directory: &str) -> bool {
+    let (packages, directory) = (format!("{base}/{}", packages::FOLDER), Path::new(directory));
+    let packages = Path::new(&packages);
+    directory.starts_with(packages) || packages.starts_with(directory)
 }
 
 impl Next {
@@ -229,4 +228,23 @@ async fn componentize(engine: &Component, call: &str, room: &Path) -> Result<()>
         return Err(anyhow!("componentize-qjs: {} ({})", said.trim_end(), step::describe(status)).into());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_hidden_by;
+
+    #[test]
+    fn directories_hide_packages_in_and_around_them() {
+        for (base, directory, is_hidden) in [
+            ("/web", "/web/node_modules", true),
+            ("/web", "/web/node_modules/one", true),
+            ("/web", "/web", true),
+            ("/web", "/web/data", false),
+            ("", "/node_modules", true),
+            ("", "/data", false),
+        ] {
+            assert_eq!(is_hidden_by(base, directory), is_hidden, "{base} {directory}");
+        }
+    }
 }

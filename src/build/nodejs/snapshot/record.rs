@@ -33,6 +33,11 @@ impl Record {
         }
     }
 
+    /// Whether the snapshot still fits.
+    pub fn fits(&self) -> bool {
+        self.packages.iter().all(Stamp::holds)
+    }
+
     pub fn digest(&self) -> Option<blake3::Hash> {
         blake3::Hash::from_hex(self.digest.as_ref()?).ok()
     }

@@ -84,6 +84,29 @@ impl UnshareError {
 ///
 /// The process must have one thread only (unshare(2), `CLONE_NEWUSER`).
 pub(crate) fn unshare_all() -> Result<(), UnshareError> {
+    unshare_user()?;
+    unshare(OTHERS | CloneFlags::CLONE_NEWNET).map_err(|source| UnshareError::Refused {
+        namespaces: "network, mount, ipc, uts, cgroup and pid",
+        source,
+    })
+}
+
+/// The same, but in the network that it is in.
+pub(crate) fn unshare_all_but_network() -> Result<(), UnshareError> {
+    unshare_user()?;
+    unshare(OTHERS).map_err(|source| UnshareError::Refused {
+        namespaces: "mount, ipc, uts, cgroup and pid",
+        source,
+    })
+}
+
+const OTHERS: CloneFlags = CloneFlags::CLONE_NEWNS
+    .union(CloneFlags::CLONE_NEWIPC)
+    .union(CloneFlags::CLONE_NEWUTS)
+    .union(CloneFlags::CLONE_NEWCGROUP)
+    .union(CloneFlags::CLONE_NEWPID);
+
+fn unshare_user() -> Result<(), UnshareError> {
     // Both before the user namespace, where the process is nobody until the maps are written.
     let (uid, gid) = (getuid(), getgid());
     unshare(CloneFlags::CLONE_NEWUSER).map_err(|source| UnshareError::Refused {
@@ -96,15 +119,5 @@ pub(crate) fn unshare_all() -> Result<(), UnshareError> {
     // An unprivileged process may map a group only after it gave up setgroups(2).
     write("setgroups", "deny".to_owned())?;
     write("uid_map", format!("{uid} {uid} 1"))?;
-    write("gid_map", format!("{gid} {gid} 1"))?;
-    let rest = CloneFlags::CLONE_NEWNET
-        | CloneFlags::CLONE_NEWNS
-        | CloneFlags::CLONE_NEWIPC
-        | CloneFlags::CLONE_NEWUTS
-        | CloneFlags::CLONE_NEWCGROUP
-        | CloneFlags::CLONE_NEWPID;
-    unshare(rest).map_err(|source| UnshareError::Refused {
-        namespaces: "network, mount, ipc, uts, cgroup and pid",
-        source,
-    })
+    write("gid_map", format!("{gid} {gid} 1"))
 }

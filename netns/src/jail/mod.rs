@@ -17,6 +17,7 @@
 //! settings. The kernel frees namespaces, mounts and sockets with the last process. Nothing has to be cleaned up.
 
 mod broker;
+pub mod build;
 mod filter;
 mod init;
 mod mount;
@@ -82,6 +83,9 @@ pub enum JailError {
     /// It could not listen for the guest.
     #[error("cannot listen for the guest")]
     Listen(#[from] BindError),
+    /// The build's command could not be run.
+    #[error("cannot run the command")]
+    Command(#[source] io::Error),
     /// A process could not be made or asked.
     #[error("cannot start the jail's processes")]
     Process(#[source] io::Error),

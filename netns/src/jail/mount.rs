@@ -31,6 +31,8 @@ pub(super) struct Attributes(u64);
 impl Attributes {
     /// No device is opened, and no program has more rights than who starts it.
     pub(super) const NO_PRIVILEGES: Attributes = Attributes(libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV);
+    /// A device is a device, and nothing else is done with it.
+    pub(super) const DEVICE: Attributes = Attributes(libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC);
     /// Nor does any program run, or is mapped as one.
     pub(super) const HARMLESS: Attributes = Attributes(Self::NO_PRIVILEGES.0 | libc::MOUNT_ATTR_NOEXEC);
 
@@ -67,14 +69,40 @@ pub(super) fn keep_apart() -> Result<(), MountError> {
 
 /// An empty file system in memory. Nothing in it is a program or a device.
 pub(super) fn tmpfs(point: &Path, holds: Memory) -> Result<(), MountError> {
+    memory(point, holds, HARMLESS)
+}
+
+/// The same where programs may be made and run.
+pub(super) fn tmpfs_with_programs(point: &Path, holds: Memory) -> Result<(), MountError> {
+    memory(point, holds, MsFlags::MS_NOSUID | MsFlags::MS_NODEV)
+}
+
+fn memory(point: &Path, holds: Memory, flags: MsFlags) -> Result<(), MountError> {
     let Memory { size, inodes, mode } = holds;
     let options = format!("size={size},nr_inodes={inodes},mode={mode:o}");
-    mount(Some("tmpfs"), point, Some("tmpfs"), HARMLESS, Some(options.as_str()))
-        .map_err(failed("mount a tmpfs on", point))
+    mount(Some("tmpfs"), point, Some("tmpfs"), flags, Some(options.as_str())).map_err(failed("mount a tmpfs on", point))
+}
+
+/// Shows the directory `lower` at `point`; what is changed there is kept in `upper` (overlayfs, Linux 5.11 in a user
+/// namespace). `work` is an empty directory beside it for the kernel's own use.
+pub(super) fn overlay(lower: &Path, upper: &Path, work: &Path, point: &Path) -> Result<(), MountError> {
+    // Names of layers are separated by these (fs/overlayfs/params.c).
+    let escaped = |path: &Path| {
+        let text = path.to_string_lossy().into_owned();
+        text.replace('\\', "\\\\").replace(':', "\\:").replace(',', "\\,")
+    };
+    let options = format!(
+        "lowerdir={},upperdir={},workdir={},userxattr",
+        escaped(lower),
+        escaped(upper),
+        escaped(work)
+    );
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    mount(Some("overlay"), point, Some("overlay"), flags, Some(options.as_str()))
+        .map_err(failed("mount an overlay on", point))
 }
 
 /// The processes of the calling process's pid namespace (proc(5)).
-#[allow(dead_code, reason = "programs of others expect it, guests do not")]
 pub(super) fn proc(point: &Path) -> Result<(), MountError> {
     mount(Some("proc"), point, Some("proc"), HARMLESS, NONE).map_err(failed("mount a proc on", point))
 }

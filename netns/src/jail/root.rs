@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// Any directory that always exists and that nobody wants to hand to a guest.
-const BASE: &str = "/proc";
+pub(super) const BASE: &str = "/proc";
 
 /// A file or directory that the guest's process may use.
 #[derive(Debug, Clone)]
@@ -85,9 +85,7 @@ pub(super) fn enter(binds: &[Bind]) -> Result<(), RootError> {
 fn open(bind: &Bind) -> Result<Option<OwnedFd>, RootError> {
     let Bind::Host { path, .. } = bind else { return Ok(None) };
     let opened = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
-    opened
-        .map(Some)
-        .map_err(|errno| cannot_show(bind)(errno.into()))
+    opened.map(Some).map_err(|errno| cannot_show(bind)(errno.into()))
 }
 
 fn cannot_show(bind: &Bind) -> impl Fn(io::Error) -> RootError {

@@ -4,17 +4,10 @@ use crate::artifact;
 use crate::cli::{Check, Os};
 use crate::config::{self, File};
 use crate::failure::{Failure, Result};
-use crate::settings;
+use crate::{settings, trust};
 use anyhow::anyhow;
-use clap::Parser;
 use netns::Bind;
 use std::io::Write;
-
-#[derive(Parser)]
-struct Defaults {
-    #[command(flatten)]
-    os: Os,
-}
 
 /// Reads the file as a run would and prints what comes of it.
 pub fn run(check: &Check) -> Result<u8> {
@@ -22,9 +15,7 @@ pub fn run(check: &Check) -> Result<u8> {
         let message = anyhow!("there is no {} in {} or here", config::NAME, check.path.display());
         return Err(Failure::usage(message).hint("`wasmrun init` writes one"));
     };
-    // A run with no option but the file's.
-    let mut os = Defaults::try_parse_from(["wasmrun"]).map_err(Failure::usage)?.os;
-    os.path.clone_from(&check.path);
+    let os = Os::of_path(&check.path).map_err(Failure::usage)?;
     let settings = settings::resolve(&os, Some(&file))?;
     let artifact = match &settings.build {
         // What is built need not be there yet.
@@ -67,6 +58,9 @@ pub fn run(check: &Check) -> Result<u8> {
     for (name, value) in &settings.environment {
         writeln!(out, "env:       {name}={value}")?;
     }
-    writeln!(out, "ok")?;
+    match trust::require(&os, Some(&file)) {
+        Ok(()) => writeln!(out, "ok")?,
+        Err(failure) => writeln!(out, "needs trust: {}", failure.hint.unwrap_or_default())?,
+    }
     Ok(0)
 }

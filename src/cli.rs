@@ -1,6 +1,7 @@
 //! The command line as it is typed. Meaning is given in `settings`. The comments are the text of `--help`.
 #![allow(rustdoc::broken_intra_doc_links, reason = "brackets in usage texts are no links")]
 
+use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -69,6 +70,11 @@ pub enum Command {
     Init(Init),
     /// Check a .wasmrun.toml, and say what a run would do
     Check(Check),
+    /// Trust a project with what its .wasmrun.toml asks for and no jail makes harmless
+    #[command(after_help = TRUST_HELP)]
+    Trust(Trust),
+    /// Look at the cache, or take away what is in it
+    Cache(Cache),
     /// Check whether this machine can isolate guests, and say how to make it so
     Doctor,
     /// Print a completion script for a shell
@@ -78,6 +84,15 @@ pub enum Command {
         shell: Shell,
     },
 }
+
+const TRUST_HELP: &str = "\
+What needs trust: `[build] jail = false`, paths outside the project in `[guest] dirs` and `[build]`, and forwards that other
+machines can connect to. Builds run in a jail and need none, nor does what is typed on the command line.
+
+Examples:
+  wasmrun trust ./app             agree to what ./app/.wasmrun.toml asks for now; other lines are asked about again
+  wasmrun trust --list
+  wasmrun trust ./app --revoke";
 
 const OS_HELP: &str = "\
 Examples:
@@ -117,7 +132,7 @@ pub struct Os {
     )]
     pub forwards: Vec<String>,
     /// Forward every port that the guest listens on, from the same port of this machine or the next free one
-    #[arg(long, env = "WASMRUN_AUTO_FORWARD")]
+    #[arg(long, env = "WASMRUN_AUTO_FORWARD", value_parser = FalseyValueParser::new())]
     pub auto_forward: bool,
     /// Set an environment variable of the guest; without `=VALUE` it is taken from here. Repeatable
     #[arg(short, long = "env", value_name = "NAME[=VALUE]")]
@@ -150,10 +165,16 @@ pub struct Os {
     #[arg(long, value_enum, value_name = "LANGUAGE", env = "WASMRUN_LANGUAGE")]
     pub language: Option<Language>,
     /// Fetch no toolchain and no package: use what is there
-    #[arg(long, env = "WASMRUN_OFFLINE")]
+    #[arg(long, env = "WASMRUN_OFFLINE", value_parser = FalseyValueParser::new())]
     pub offline: bool,
+    /// Do without asking what the project's file asks for: see `wasmrun trust`
+    #[arg(long, env = "WASMRUN_TRUST", value_parser = FalseyValueParser::new())]
+    pub trust: bool,
+    /// Build as any program of yours, without a jail around the build
+    #[arg(long, env = "WASMRUN_NO_BUILD_JAIL", value_parser = FalseyValueParser::new())]
+    pub no_build_jail: bool,
     /// Build again and swap the guest when its files change; no connection is refused meanwhile
-    #[arg(short, long, env = "WASMRUN_WATCH")]
+    #[arg(short, long, env = "WASMRUN_WATCH", value_parser = FalseyValueParser::new())]
     pub watch: bool,
     /// Start a guest again that has ended; with --watch the default is on-failure
     #[arg(long, value_enum, value_name = "WHEN", env = "WASMRUN_RESTART")]
@@ -170,6 +191,9 @@ pub struct Os {
     /// Read this file instead of .wasmrun.toml
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, env = "WASMRUN_CONFIG")]
     pub config: Option<PathBuf>,
+    /// Run compiled code (.cwasm), which nothing can check: only what you have compiled yourself
+    #[arg(long)]
+    pub allow_precompiled: bool,
     /// Compile anew and keep nothing
     #[arg(long)]
     pub no_cache: bool,
@@ -265,6 +289,59 @@ pub enum Restart {
     OnFailure,
     /// Whatever its exit code
     Always,
+}
+
+#[derive(Debug, Args)]
+pub struct Trust {
+    /// The project's directory; without it, this one
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub path: Option<PathBuf>,
+    /// Read this file instead of .wasmrun.toml
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["list", "revoke"])]
+    pub config: Option<PathBuf>,
+    /// List the folders that are trusted, and with what
+    #[arg(long, conflicts_with_all = ["path", "revoke"])]
+    pub list: bool,
+    /// Trust the directory no longer
+    #[arg(long)]
+    pub revoke: bool,
+}
+
+impl Os {
+    /// A run of this path with no option but the file's.
+    pub fn of_path(path: &std::path::Path) -> Result<Os, clap::Error> {
+        #[derive(Parser)]
+        struct Defaults {
+            #[command(flatten)]
+            os: Os,
+        }
+        let mut os = Defaults::try_parse_from(["wasmrun"])?.os;
+        os.path = path.to_owned();
+        Ok(os)
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Cache {
+    #[command(subcommand)]
+    pub verb: CacheVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CacheVerb {
+    /// List what is in it, the least recently used first
+    List,
+    /// Take away what is old, or more than there should be; what runs stays
+    Prune {
+        /// Most that may stay
+        #[arg(long, value_name = "SIZE", default_value = "20GiB")]
+        size: bytesize::ByteSize,
+        /// What was not used for this long goes
+        #[arg(long, value_name = "TIME", default_value = "90days", value_parser = humantime::parse_duration)]
+        age: std::time::Duration,
+    },
+    /// Take everything away but what runs
+    Clear,
 }
 
 #[derive(Debug, Args)]

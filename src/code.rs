@@ -1,12 +1,13 @@
 //! From the guest's file to code that can start: the cache, or the compiler.
 
+use crate::cache;
 use crate::cli::Tiered;
 use crate::compiler::Compiler;
 use crate::failure::{Failure, Result};
 use crate::protocol::memory_file;
 use crate::spinner;
 use anyhow::{Context, anyhow};
-use runtime::{Cache, Key, Source, Tier, Traits};
+use runtime::{Cache, Found, Key, Source, Tier, Traits};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,8 @@ pub struct Code {
     pub tier: Tier,
     /// What it was made of, where better code can be made of it.
     source: Option<File>,
+    /// Keeps code that was found in the cache there.
+    _held: Option<File>,
     /// Deletes the file of code that is not in the cache.
     temporary: Mutex<Option<TempDir>>,
 }
@@ -58,20 +61,55 @@ impl Code {
     }
 }
 
+/// How code is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wish {
+    pub use_cache: bool,
+    pub tiered: Tiered,
+    pub precompiled: Precompiled,
+}
+
+/// Whether a guest may be code that is compiled already. Nothing checks such code: with it the namespaces are the only wall,
+/// and without them there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precompiled {
+    /// As long as nobody has said that it may.
+    Refused,
+    /// There are no namespaces.
+    NotWithoutIsolation,
+    /// In a file that says that it is.
+    Allowed,
+}
+
+impl Precompiled {
+    fn check(self, path: &Path) -> Result<()> {
+        let shown = path.display();
+        if path.extension().is_none_or(|extension| extension != "cwasm") {
+            let message = anyhow!("{shown} is compiled code by another name");
+            return Err(Failure::usage(message).hint("name the WebAssembly that it was made of, or call it `….cwasm`"));
+        }
+        match self {
+            Precompiled::Allowed => Ok(()),
+            Precompiled::Refused => {
+                let message = anyhow!("{shown} is compiled code, which runs as it is: nothing can check it");
+                Err(Failure::usage(message).hint("`--allow-precompiled`, if you have compiled it yourself"))
+            }
+            Precompiled::NotWithoutIsolation => {
+                let message = anyhow!("{shown} is compiled code, around which there has to be isolation");
+                Err(Failure::usage(message)
+                    .hint("leave `--no-isolation` out, or run the WebAssembly that it was made of"))
+            }
+        }
+    }
+}
+
 /// Finds or makes the code for a guest file; its digest, where that is known without reading it.
-pub async fn prepare(
-    artifact: &Path,
-    digest: Option<blake3::Hash>,
-    use_cache: bool,
-    tiered: Tiered,
-    compiler: &Compiler,
-) -> Result<Code> {
-    let cache = use_cache.then(open_cache).flatten();
+pub async fn prepare(artifact: &Path, digest: Option<blake3::Hash>, wish: Wish, compiler: &Compiler) -> Result<Code> {
+    let cache = wish.use_cache.then(open_cache).flatten();
     if let (Some(digest), Some(cache)) = (digest, &cache)
-        && let Some(path) = cache.find(&key(&digest)?)
+        && let Some((path, held)) = find(cache, &digest)?
     {
-        tracing::debug!("code: cached, {}", path.display());
-        return Ok(ready(path, digest, Traits::default()));
+        return Ok(ready(path, Some(held), digest, Traits::default()));
     }
     let shown = artifact.display();
     let cannot = || format!("cannot read {shown}");
@@ -89,13 +127,13 @@ pub async fn prepare(
         Source::Precompiled => Traits::default(),
     };
     if form == Source::Precompiled {
-        return Ok(ready(path, digest, traits));
+        wish.precompiled.check(artifact)?;
+        return Ok(ready(path, None, digest, traits));
     }
     if let Some(cache) = &cache
-        && let Some(path) = cache.find(&key(&digest)?)
+        && let Some((path, held)) = find(cache, &digest)?
     {
-        tracing::debug!("code: cached, {}", path.display());
-        return Ok(ready(path, digest, traits));
+        return Ok(ready(path, Some(held), digest, traits));
     }
     // The very bytes whose digest is the key: the file may change meanwhile.
     let mut file = memory_file("source")?;
@@ -107,7 +145,7 @@ pub async fn prepare(
         digest,
         traits,
     };
-    let in_two_steps = match tiered {
+    let in_two_steps = match wish.tiered {
         Tiered::Always => true,
         Tiered::Never => false,
         Tiered::Auto => bytes.len() >= SMALL && (compiler.is_for_many_builds() || traits.is_made_anew),
@@ -125,9 +163,24 @@ pub async fn prepare(
 
 /// Whether there is code of this digest.
 pub fn is_there(digest: &blake3::Hash) -> bool {
-    let key = key(digest).ok();
-    key.zip(open_cache())
-        .is_some_and(|(key, cache)| cache.find(&key).is_some())
+    let found = open_cache().and_then(|cache| find(&cache, digest).ok().flatten());
+    found.is_some()
+}
+
+/// The code of this digest, and what keeps it there. It may have been damaged since it was made, which is said once: it is
+/// made anew.
+fn find(cache: &Cache, digest: &blake3::Hash) -> Result<Option<(PathBuf, File)>> {
+    Ok(match cache.find(&key(digest)?) {
+        Found::Nothing => None,
+        Found::Damaged(path) => {
+            tracing::warn!("{} in the cache is damaged: compiling it anew", path.display());
+            None
+        }
+        Found::Code { path, held } => {
+            tracing::debug!("code: cached, {}", path.display());
+            Some((path, held))
+        }
+    })
 }
 
 /// Compiles a file of our own for later, to be found by this digest, which need not be the file's.
@@ -144,9 +197,10 @@ pub async fn keep(artifact: &Path, digest: blake3::Hash, compiler: &Compiler) ->
 }
 
 /// Code that was there.
-fn ready(path: PathBuf, digest: blake3::Hash, traits: Traits) -> Code {
+fn ready(path: PathBuf, held: Option<File>, digest: blake3::Hash, traits: Traits) -> Code {
     Code {
         path,
+        _held: held,
         digest,
         compiled: None,
         traits,
@@ -187,12 +241,17 @@ impl Binary<'_> {
         let path = cache
             .keep(&key(&self.digest)?, &mut code)
             .context("cannot write to the cache")?;
-        Ok(self.code(Tier::Optimized, (None, path), compiled))
+        let held = cache::lock(&path).ok();
+        Ok(Code {
+            _held: held,
+            ..self.code(Tier::Optimized, (None, path), compiled)
+        })
     }
 
     fn code(&self, tier: Tier, (temporary, path): (Option<TempDir>, PathBuf), compiled: Duration) -> Code {
         Code {
             path,
+            _held: None,
             digest: self.digest,
             compiled: Some(compiled),
             traits: self.traits,
@@ -236,23 +295,9 @@ fn key(digest: &blake3::Hash) -> Result<Key> {
     Key::of(digest).map_err(|error| anyhow::Error::new(error).into())
 }
 
-/// The folder for compiled code: `WASMRUN_CACHE_DIR`, else the user's cache folder.
-pub fn cache_folder() -> Option<PathBuf> {
-    match std::env::var_os("WASMRUN_CACHE_DIR") {
-        Some(folder) => Some(folder.into()),
-        None => dirs::cache_dir().map(|folder| folder.join("wasmrun").join("code")),
-    }
-}
-
-/// The same where there has to be one.
-pub fn cache_folder_or_say() -> Result<PathBuf> {
-    cache_folder()
-        .ok_or_else(|| Failure::from(anyhow!("there is no folder for what is built")).hint("set WASMRUN_CACHE_DIR"))
-}
-
 /// The cache, or none where it cannot be used; then every start compiles, which is said.
 fn open_cache() -> Option<Cache> {
-    let folder = cache_folder()?;
+    let folder = cache::place()?;
     match Cache::open(&folder) {
         Ok(cache) => Some(cache),
         Err(error) => {

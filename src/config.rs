@@ -2,6 +2,7 @@
 
 use crate::cli::{ForwardPath, Language, Listeners, Restart, Tiered};
 use crate::failure::{Failure, Result};
+use crate::trust;
 use anyhow::{Context, anyhow};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -58,6 +59,7 @@ pub struct Build {
     pub output: Option<PathBuf>,
     pub dir: Option<PathBuf>,
     pub language: Option<Language>,
+    pub jail: Option<bool>,
 }
 
 /// What of a Python project is run; one of these.
@@ -112,15 +114,25 @@ pub struct File {
 }
 
 impl File {
-    /// Reads the file that applies: the one named, else the project's, else the current directory's, else none.
+    /// Reads the file that applies: the one named, else the project's, else the current directory's where the project lies
+    /// below it, else none. One that was not named has to be the user's own.
     pub fn find(named: Option<&Path>, project: &Path) -> Result<Option<File>> {
         if let Some(path) = named {
             return File::read(path).map(Some);
         }
         let own = project.is_dir().then(|| project.join(NAME));
-        let candidates = own.into_iter().chain([PathBuf::from(NAME)]);
-        match candidates.into_iter().find(|path| path.exists()) {
-            Some(path) => File::read(&path).map(Some),
+        let is_below = || {
+            let (project, here) = (project.canonicalize().ok()?, Path::new(".").canonicalize().ok()?);
+            project.starts_with(here).then(|| PathBuf::from(NAME))
+        };
+        match own
+            .filter(|path| path.exists())
+            .or_else(|| is_below().filter(|path| path.exists()))
+        {
+            Some(path) => {
+                trust::refuse_others(&path)?;
+                File::read(&path).map(Some)
+            }
             None => Ok(None),
         }
     }
@@ -188,7 +200,7 @@ mod tests {
         assert!(!config.guest.args.is_empty() && !config.guest.dirs.is_empty());
         assert!(config.guest.restart.is_some());
         let build = &config.build;
-        assert!(build.command.is_some() && build.output.is_some() && build.dir.is_some());
+        assert!(build.command.is_some() && build.output.is_some() && build.dir.is_some() && build.jail.is_some());
         let python = &config.python;
         assert!(build.language.is_some() && python.script.is_some() && python.module.is_some());
         assert!(python.wsgi.is_some() && python.asgi.is_some());

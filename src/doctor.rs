@@ -271,7 +271,7 @@ fn descriptors() -> Check {
 }
 
 fn cache() -> Check {
-    let state = match crate::code::cache_folder() {
+    let state = match crate::cache::place() {
         None => State::Weak {
             why: "there is no home folder to keep compiled code in".to_owned(),
             fix: "set WASMRUN_CACHE_DIR to a folder of your own".to_owned(),

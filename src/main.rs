@@ -5,6 +5,7 @@
 mod artifact;
 mod backoff;
 mod build;
+mod cache;
 mod check;
 mod cli;
 mod code;
@@ -33,6 +34,7 @@ mod session;
 mod settings;
 mod signals;
 mod spinner;
+mod trust;
 mod watch;
 
 use clap::{CommandFactory, Parser};
@@ -78,6 +80,8 @@ fn run(command: &Command) -> Result<u8> {
         }
         Command::Init(init) => init::run(init),
         Command::Check(check) => check::run(check),
+        Command::Trust(trust) => trust::run(trust),
+        Command::Cache(cache) => cache::run(cache),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "wasmrun", &mut script);

@@ -3,10 +3,11 @@
 use crate::artifact;
 use crate::build::{Ahead, Built, Plan, Program, Snapshot};
 use crate::cli::Tiered;
-use crate::code::{self, Code};
+use crate::code::{self, Code, Wish};
 use crate::compiler::Compiler;
-use crate::config::File;
+use crate::config;
 use crate::failure::Result;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,6 +29,8 @@ pub struct Made {
     pub snapshot: Option<Snapshot>,
     /// What is worth making for the next start.
     pub ahead: Option<Ahead>,
+    /// What of the cache it runs from.
+    _held: Vec<Arc<File>>,
     /// How long the build took; none where nothing is built.
     pub built: Option<Duration>,
 }
@@ -36,9 +39,8 @@ pub struct Made {
 pub async fn make(
     path: &Path,
     plan: Option<Plan>,
-    config: Option<&File>,
-    use_cache: bool,
-    mut tiered: Tiered,
+    config: Option<&config::File>,
+    mut wish: Wish,
     compiler: &Compiler,
 ) -> Result<Made> {
     let (made, built) = match plan {
@@ -46,7 +48,7 @@ pub async fn make(
             let started = Instant::now();
             // An interpreter is compiled once; that it is not done twice is worth the wait.
             if plan.is_interpreted() {
-                tiered = Tiered::Never;
+                wish.tiered = Tiered::Never;
             }
             (plan.run().await?, Some(started.elapsed()))
         }
@@ -59,18 +61,20 @@ pub async fn make(
                     program: None,
                     snapshot: None,
                     ahead: None,
+                    held: Vec::new(),
                 },
                 None,
             )
         }
     };
-    let code = code::prepare(&made.artifact, made.digest, use_cache, tiered, compiler).await?;
+    let code = code::prepare(&made.artifact, made.digest, wish, compiler).await?;
     Ok(Made {
         artifact: made.artifact,
         code: Arc::new(code),
         program: made.program,
         snapshot: made.snapshot,
         ahead: made.ahead,
+        _held: made.held,
         built,
     })
 }

@@ -51,6 +51,18 @@ pub fn failure(failure: &Failure) {
     }
 }
 
+/// A question to whoever sits at the terminal. Everything but a yes is a no.
+pub fn ask(question: &str) -> std::io::Result<bool> {
+    use std::io::Write;
+    let mut errors = std::io::stderr().lock();
+    write!(errors, "{} [y/N] ", harmless(question))?;
+    errors.flush()?;
+    drop(errors);
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
 /// Messages for people.
 struct Text;
 
@@ -80,7 +92,7 @@ where
 }
 
 /// Without what a terminal would obey: names of functions, files and processes are somebody else's text.
-fn harmless(text: &str) -> String {
+pub fn harmless(text: &str) -> String {
     let safe = |c: char| {
         if c.is_control() && c != '\n' {
             char::REPLACEMENT_CHARACTER

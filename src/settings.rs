@@ -1,8 +1,9 @@
 //! What a run will do: command line, environment, file and defaults resolved, once. Nothing here is optional that has a
 //! default, and no port is a text any more.
 
-use crate::build::Plan;
+use crate::build::{Confinement, Plan, Policy};
 use crate::cli::{self, ForwardPath, Os, Restart, Tiered};
+use crate::code::Precompiled;
 use crate::config::{File, Livereload};
 use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
@@ -41,6 +42,7 @@ pub struct Settings {
     pub tiered: Tiered,
     pub cache: bool,
     pub isolation: bool,
+    pub precompiled: Precompiled,
     pub build: Option<Plan>,
     pub watch: Option<Watch>,
 }
@@ -106,12 +108,19 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
     if max_connections == Some(0) {
         return Err(Failure::usage(anyhow!("the connection limit must be at least 1")));
     }
+    let (directories, build) = (
+        directories(&os.dirs, file)?,
+        Plan::find(&os.path, file, os.language, policy(os, file))?,
+    );
+    if let Some(plan) = &build {
+        refuse_own_build(plan, &directories)?;
+    }
     Ok(Settings {
         artifact: file.and_then(File::artifact),
         mappings: mappings(&os.forwards, file)?,
         arguments,
         environment: environment(&os.env, file)?,
-        directories: directories(&os.dirs, file)?,
+        directories,
         stdin: os.stdin || config.guest.stdin.unwrap_or(false),
         memory,
         connect_timeout: length(
@@ -145,9 +154,41 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
         },
         cache: !os.no_cache,
         isolation: !os.no_isolation,
-        build: Plan::find(&os.path, file, os.language, os.offline)?,
+        precompiled: match (os.allow_precompiled, os.no_isolation) {
+            (_, true) => Precompiled::NotWithoutIsolation,
+            (true, false) => Precompiled::Allowed,
+            (false, false) => Precompiled::Refused,
+        },
+        build,
         watch: if os.watch { Some(watch(file)?) } else { None },
     })
+}
+
+fn policy(os: &Os, file: Option<&File>) -> Policy {
+    let is_open = file.is_some_and(|file| file.config.build.jail == Some(false));
+    Policy {
+        offline: os.offline,
+        confinement: if os.no_build_jail || is_open {
+            Confinement::Open
+        } else {
+            Confinement::Jailed
+        },
+    }
+}
+
+/// A guest that may write what is built would have its code run on this machine, where no jail is around the build.
+fn refuse_own_build(plan: &Plan, directories: &[Directory]) -> Result<()> {
+    let is_written = |directory: &&Directory| !directory.read_only && plan.folder().starts_with(&directory.host);
+    match directories.iter().find(is_written).filter(|_| !plan.is_jailed()) {
+        Some(directory) => {
+            let message = anyhow!(
+                "the guest may write {}, of which a build outside of the jail runs what is there",
+                directory.host.display()
+            );
+            Err(Failure::usage(message).hint("build in the jail, or give the guest the directory with `:ro`"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// What holds, for `inspect`: each setting's name, its value, and where it came from.

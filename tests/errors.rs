@@ -159,6 +159,31 @@ fn files_that_are_no_guests() {
         "{}",
         ended.stderr
     );
+    // Compiled code has one name, and runs only where that is said.
+    let compiled = guests::compiled();
+    let (innocent, honest) = (write("innocent.wasm", &compiled), write("honest.cwasm", &compiled));
+    run(&["os", &innocent, "--allow-precompiled"]).says(
+        2,
+        &format!(
+            "error: {innocent} is compiled code by another name\n\
+             hint: name the WebAssembly that it was made of, or call it `….cwasm`"
+        ),
+    );
+    run(&["os", &honest]).says(
+        2,
+        &format!(
+            "error: {honest} is compiled code, which runs as it is: nothing can check it\n\
+             hint: `--allow-precompiled`, if you have compiled it yourself"
+        ),
+    );
+    let ended = run(&["os", &honest, "--allow-precompiled", "--no-isolation"]);
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("around which there has to be isolation"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(run(&["os", &honest, "--allow-precompiled"]).code, Some(7));
     let cwasm = write("bad.cwasm", b"\x7fELF\x02\x01\x01");
     assert_eq!(run(&["os", &cwasm]).code, Some(2));
 }

@@ -5,6 +5,7 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use support::program::{self, copy, example, get, json, post, project, script, start, succeeds};
@@ -13,7 +14,7 @@ use support::{connect, eventually, output, wasmrun};
 fn main() {
     let has_python = succeeds("python3", &["-c", "import venv, ensurepip"]);
     let has_psql = succeeds("psql", &["--version"]);
-    let tests: [program::Test; 17] = [
+    let tests: [program::Test; 20] = [
         ("hostile_clients_end_nothing", true, hostile_clients_end_nothing),
         (
             "a_server_in_a_thread_leaves_the_main_program",
@@ -54,6 +55,21 @@ fn main() {
             what_is_wrong_with_a_program_is_said,
         ),
         ("nothing_is_fetched_offline", true, nothing_is_fetched_offline),
+        (
+            "a_project_changes_no_others_packages",
+            true,
+            a_project_changes_no_others_packages,
+        ),
+        (
+            "an_import_writes_nothing_of_the_users",
+            true,
+            an_import_writes_nothing_of_the_users,
+        ),
+        (
+            "a_lock_files_versions_are_installed",
+            true,
+            a_lock_files_versions_are_installed,
+        ),
         ("psql_finds_its_tables_again", has_psql, psql_finds_its_tables_again),
     ];
     program::main(tests.map(|(name, more, test)| (name, has_python && more, test)));
@@ -406,4 +422,81 @@ fn psql_finds_its_tables_again() {
     let (run, address) = start(&example("postgres"), 5432, &["--dir", &directory]);
     assert_eq!(ask(address, "SELECT count(*) FROM todo"), "2\n");
     run.stop();
+}
+
+/// Writes a wheel with one module.
+fn wheel(folder: &Path, name: &str, version: &str, module: &str) {
+    let script = "import sys, zipfile
+folder, name, version, module = sys.argv[1:]
+info = f'{name}-{version}.dist-info'
+with zipfile.ZipFile(f'{folder}/{name}-{version}-py3-none-any.whl', 'w') as wheel:
+    wheel.writestr(f'{name}.py', module)
+    wheel.writestr(f'{info}/METADATA', f'Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n')
+    wheel.writestr(f'{info}/WHEEL', 'Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n')
+    wheel.writestr(f'{info}/RECORD', f'{name}.py,,\\n{info}/METADATA,,\\n{info}/WHEEL,,\\n{info}/RECORD,,\\n')";
+    let mut command = Command::new("python3");
+    command.args(["-c", script, folder.to_str().unwrap(), name, version, module]);
+    assert!(command.status().unwrap().success());
+}
+
+/// uv.toml of a project is not obeyed: it could lead uv to other packages, also for those who have the same requirements.
+fn a_project_changes_no_others_packages() {
+    let says = "import six\nprint('six', six.__version__)\n";
+    let evil = script("app.py", says);
+    std::fs::create_dir(evil.path().join("wheels")).unwrap();
+    wheel(&evil.path().join("wheels"), "six", "1.17.0", "__version__ = 'EVIL'\n");
+    let text = format!(
+        "[pip]\nno-index = true\nfind-links = [\"{}/wheels\"]\n",
+        evil.path().display()
+    );
+    std::fs::write(evil.path().join("uv.toml"), text).unwrap();
+    let good = script("app.py", says);
+    for folder in [&evil, &good] {
+        std::fs::write(folder.path().join("requirements.txt"), "six==1.17.0\n").unwrap();
+        let ended = output(wasmrun(&["os", folder.path().to_str().unwrap()]));
+        assert_eq!(
+            (ended.code, ended.stdout.as_str()),
+            (Some(0), "six 1.17.0\n"),
+            "{}",
+            ended.stderr
+        );
+    }
+}
+
+/// A package's import, which is done while the snapshot is made, may leave links where we write next.
+fn an_import_writes_nothing_of_the_users() {
+    let folder = script("app.py", "import planter\n");
+    let victim = folder.path().join("victim");
+    std::fs::write(&victim, "kept").unwrap();
+    let module = format!(
+        "import os\nfor folder in ('/0', '/python', '/world', '/bundled', '.'):\n    for name in ('component.wasm', \
+         'component.blake3', 'missing.json'):\n        try:\n            os.symlink('../' * 12 + {:?}, folder + '/' + name)\n        \
+         except OSError:\n            pass\n",
+        victim.display().to_string().trim_start_matches('/')
+    );
+    wheel(folder.path(), "planter", "1", &module);
+    std::fs::write(folder.path().join("requirements.txt"), "./planter-1-py3-none-any.whl\n").unwrap();
+    // Whether it can be made then is not the question.
+    let ended = output(wasmrun(&["os", folder.path().to_str().unwrap()]));
+    assert_eq!(std::fs::read_to_string(&victim).unwrap(), "kept", "{}", ended.stderr);
+}
+
+fn a_lock_files_versions_are_installed() {
+    let folder = script("app.py", "import six\nprint(six.__version__)\n");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write(
+        "pyproject.toml",
+        "[project]\nname = \"x\"\nversion = \"1\"\ndependencies = [\"six\"]\n",
+    );
+    write(
+        "uv.lock",
+        "version = 1\n[[package]]\nname = \"six\"\nversion = \"1.15.0\"\n",
+    );
+    let ended = output(wasmrun(&["os", folder.path().to_str().unwrap()]));
+    assert_eq!(
+        (ended.code, ended.stdout.as_str()),
+        (Some(0), "1.15.0\n"),
+        "{}",
+        ended.stderr
+    );
 }

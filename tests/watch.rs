@@ -306,33 +306,22 @@ fn a_newer_change_ends_the_build_that_runs_with_all_its_processes() {
     let project = Project::new(Kind::Http);
     let folder = project.folder.path();
     std::fs::write(folder.join("source"), "quick").unwrap();
-    let command = "if grep -q slow source; then sh -c 'echo $$ > target/pid; sleep 60; true' & wait; fi";
+    let command = "if grep -q slow source; then sh -c 'sleep 7541; true' & wait; fi";
     let config = format!("[build]\ncommand = \"{command}\"\noutput = \"app.wasm\"\n");
-    std::fs::create_dir(folder.join("target")).unwrap();
     std::fs::write(folder.join(".wasmrun.toml"), config).unwrap();
     let (run, address) = project.watch(&[]);
     std::fs::write(folder.join("source"), "slow").unwrap();
-    let pid = || {
-        std::fs::read_to_string(folder.join("target/pid"))
-            .ok()?
-            .trim()
-            .parse()
-            .ok()
-    };
-    eventually("the slow build runs", || pid().is_some());
-    let child = nix::unistd::Pid::from_raw(pid().unwrap());
+    let is_slow = || support::is_running("sleep 7541");
+    eventually("the slow build runs", is_slow);
     project.save(7);
     std::fs::write(folder.join("source"), "quick again").unwrap();
     serves(address, 7);
-    eventually("no process of the old build is left", || !support::is_alive(child));
+    eventually("no process of the old build is left", || !is_slow());
     // And at the end.
     std::fs::write(folder.join("source"), "slow again").unwrap();
-    eventually("another slow build runs", || {
-        pid() != Some(child.as_raw()) && pid().is_some()
-    });
-    let child = nix::unistd::Pid::from_raw(pid().unwrap());
+    eventually("another slow build runs", is_slow);
     run.stop();
-    eventually("no process of the build is left", || !support::is_alive(child));
+    eventually("no process of the build is left", || !is_slow());
 }
 
 #[test]
@@ -731,8 +720,14 @@ fn without_watch_a_project_is_built_once() {
         "[build]\ncommand = \"echo offline: $CARGO_NET_OFFLINE; exit 3\"\noutput = \"x.wasm\"\n",
     )
     .unwrap();
-    support::run(&["os", project.path()]).says(2, "offline:\nerror: the build failed (exit code 3)");
-    support::run(&["os", project.path(), "--offline"]).says(2, "offline: true\nerror: the build failed (exit code 3)");
+    let said = |command: &str, what: &str| {
+        let folder = folder.canonicalize().unwrap();
+        format!("building: {command} (in {})\n{what}", folder.display())
+    };
+    let offline = "echo offline: $CARGO_NET_OFFLINE; exit 3";
+    let failed = "error: the build failed (exit code 3)";
+    support::run(&["os", project.path()]).says(2, &said(offline, &format!("offline:\n{failed}")));
+    support::run(&["os", project.path(), "--offline"]).says(2, &said(offline, &format!("offline: true\n{failed}")));
     std::fs::write(
         folder.join(".wasmrun.toml"),
         "[build]\ncommand = \"true\"\noutput = \"x.wasm\"\n",
@@ -741,9 +736,12 @@ fn without_watch_a_project_is_built_once() {
     let path = Path::new(project.path()).join("x.wasm");
     support::run(&["os", project.path()]).says(
         2,
-        &format!(
-            "error: the build ended well, but there is no {}\nhint: name what it makes: `output = \"…\"` under `[build]`",
-            path.display()
+        &said(
+            "true",
+            &format!(
+                "error: the build ended well, but there is no {}\nhint: name what it makes: `output = \"…\"` under `[build]`",
+                path.display()
+            ),
         ),
     );
 }

@@ -5,9 +5,10 @@
 //! The code in it runs later, so nobody else may write there: the folder belongs to the user and is private.
 
 use crate::engine::{Allocation, Tier, engine, fingerprint};
-use rustix::fs::{AtFlags, CWD, linkat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat};
 use rustix::io::Errno;
-use std::fs::{self, File};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Seek};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -16,6 +17,8 @@ use std::sync::OnceLock;
 use std::time::SystemTime;
 use tempfile::TempDir;
 
+/// What files of code are called.
+const EXTENSION: &str = "cwasm";
 /// The oldest files go when the folder is larger than this, in bytes.
 const CAPACITY: u64 = 4 << 30;
 
@@ -105,12 +108,50 @@ impl Cache {
         })
     }
 
-    /// The code's file, if it is there. Marks it as used.
-    pub fn find(&self, key: &Key) -> Option<PathBuf> {
+    /// The code's file, if it is there and is what was put there. Marks it as used, and keeps it from being evicted as long
+    /// as the file is open. What is damaged is removed.
+    pub fn find(&self, key: &Key) -> Found {
         let path = self.path(key);
-        let file = File::open(&path).ok()?;
-        let _ = file.set_modified(SystemTime::now());
-        Some(path)
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let Ok(file) = rustix::fs::open(&path, flags, Mode::empty()).map(File::from) else {
+            return Found::Nothing;
+        };
+        let _ = file.lock_shared();
+        // As this program once left it, or another that was killed.
+        if !seal_of(&path).exists() {
+            let _ = fs::remove_file(&path);
+            return Found::Nothing;
+        }
+        let is_whole = file.metadata().is_ok_and(|metadata| {
+            let is_ours = metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0;
+            metadata.is_file() && is_ours && self.is_whole(&path, &file, &metadata)
+        });
+        if is_whole {
+            // Not the code itself: when it was changed says whether it was.
+            let _ = File::open(seal_of(&path)).and_then(|seal| seal.set_modified(SystemTime::now()));
+            return Found::Code { path, held: file };
+        }
+        let _ = fs::remove_file(&path);
+        let _ = fs::remove_file(seal_of(&path));
+        Found::Damaged(path)
+    }
+
+    /// Whether it is what was sealed: by when it was changed for the last time, or else by all that is in it.
+    fn is_whole(&self, path: &Path, file: &File, metadata: &Metadata) -> bool {
+        let Some(seal) = Seal::read(path) else { return false };
+        if seal.stamp == Stamp::of(metadata) {
+            return true;
+        }
+        let is_whole = seal.stamp.length == metadata.len()
+            && blake3::Hasher::new()
+                .update_reader(file)
+                .is_ok_and(|hasher| hasher.finalize() == seal.digest);
+        if is_whole {
+            // It was copied, or its folder restored.
+            let stamp = Stamp::of(metadata);
+            let _ = Seal { stamp, ..seal }.write(path);
+        }
+        is_whole
     }
 
     /// A file to compile into. It has no name yet, so a process that is killed leaves nothing behind.
@@ -145,13 +186,22 @@ impl Cache {
         let path = self.path(key);
         // On disk before it has a name: after a power cut there is all of it or nothing.
         code.sync_data()?;
+        code.rewind()?;
+        let digest = blake3::Hasher::new().update_reader(&*code)?.finalize();
+        let seal = |file: &File| {
+            let stamp = Stamp::of(&file.metadata()?);
+            Seal { digest, stamp }.write(&path)
+        };
+        // First: code without a seal is nobody's. To get a name is a change, too.
+        seal(code)?;
         name(code, &path)?;
+        seal(&File::open(&path)?)?;
         self.evict(&path);
         Ok(path)
     }
 
     fn path(&self, key: &Key) -> PathBuf {
-        self.folder.join(format!("{}.cwasm", key.0))
+        self.folder.join(&key.0).with_extension(EXTENSION)
     }
 
     /// Removes what was not used for longest until the folder is within its capacity. A guest that runs from a removed
@@ -163,8 +213,12 @@ impl Cache {
         let mut files: Vec<(SystemTime, u64, PathBuf)> = entries
             .filter_map(|entry| {
                 let entry = entry.ok()?;
-                let metadata = entry.metadata().ok()?;
-                Some((metadata.modified().ok()?, metadata.len(), entry.path()))
+                let metadata = entry.metadata().ok().filter(Metadata::is_file)?;
+                let path = entry.path();
+                // The seal says when it was used.
+                let used = fs::metadata(seal_of(&path)).unwrap_or_else(|_| metadata.clone());
+                let is_code = path.extension().is_some_and(|extension| extension == EXTENSION);
+                is_code.then_some((used.modified().ok()?, metadata.len(), path))
             })
             .collect();
         files.sort();
@@ -173,10 +227,86 @@ impl Cache {
             if total <= CAPACITY {
                 return;
             }
-            if path != newest && fs::remove_file(&path).is_ok() {
+            // What runs is locked.
+            let is_free = File::open(&path).is_ok_and(|file| file.try_lock().is_ok());
+            if path != newest && is_free && fs::remove_file(&path).is_ok() {
+                let _ = fs::remove_file(seal_of(&path));
                 total -= length;
             }
         }
+    }
+}
+
+/// What was found under a key.
+#[derive(Debug)]
+pub enum Found {
+    /// There is none.
+    Nothing,
+    /// There was one that is not what was put there; it is gone.
+    Damaged(PathBuf),
+    /// Its file, which is not evicted while `held` is open.
+    Code {
+        /// Where it is.
+        path: PathBuf,
+        /// The same, locked.
+        held: File,
+    },
+}
+
+/// What of a file changes when somebody writes to it (inode(7)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Stamp {
+    length: u64,
+    inode: u64,
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Stamp {
+        Stamp {
+            length: metadata.len(),
+            inode: metadata.ino(),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+/// What a file of code was when it was finished, in a file beside it. To read all of it at each start would take as long as
+/// the start.
+#[derive(Debug, Serialize, Deserialize)]
+struct Seal {
+    #[serde(with = "hexadecimal")]
+    digest: blake3::Hash,
+    stamp: Stamp,
+}
+
+impl Seal {
+    fn read(code: &Path) -> Option<Seal> {
+        serde_json::from_slice(&fs::read(seal_of(code)).ok()?).ok()
+    }
+
+    fn write(&self, code: &Path) -> io::Result<()> {
+        let folder = code.parent().unwrap_or(Path::new("."));
+        let file = tempfile::NamedTempFile::new_in(folder)?;
+        serde_json::to_writer(&file, self)?;
+        file.persist(seal_of(code)).map_err(|error| error.error)?;
+        Ok(())
+    }
+}
+
+fn seal_of(code: &Path) -> PathBuf {
+    code.with_extension("seal")
+}
+
+mod hexadecimal {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(digest: &blake3::Hash, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&digest.to_hex())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<blake3::Hash, D::Error> {
+        blake3::Hash::from_hex(String::deserialize(from)?).map_err(D::Error::custom)
     }
 }
 

@@ -29,7 +29,7 @@ mod sockets;
 
 pub use adoption::{Adoption, Counts};
 pub use binary::{BinaryError, Sockets, Source, Toolchain, Traits};
-pub use cache::{Cache, CacheError, Key};
+pub use cache::{Cache, CacheError, Found, Key};
 pub use compile::{CompileError, Compiler};
 pub use engine::Tier;
 pub use event::{Attempt, Event, Events};

@@ -1,5 +1,7 @@
 //! A build that is one command, and where its output is.
 
+use super::Policy;
+use super::jail::{Confinement, Room};
 use super::step::{self, Step};
 use crate::artifact;
 use crate::config::File;
@@ -33,16 +35,34 @@ pub struct Command {
     /// Where the command runs.
     pub folder: PathBuf,
     pub output: Output,
+    /// A folder outside the project that the build may write.
+    pub out: PathBuf,
+    pub policy: Policy,
     /// Looks for the reason when the command has failed.
-    pub hint: Option<fn(&Path) -> Option<String>>,
+    pub hint: Option<Hint>,
 }
 
 /// Two commands are the same when they do the same.
 impl PartialEq for Command {
     fn eq(&self, other: &Command) -> bool {
-        (&self.command, &self.variables, &self.folder, &self.output)
-            == (&other.command, &other.variables, &other.folder, &other.output)
+        (&self.command, &self.variables, &self.folder, &self.output, self.policy)
+            == (
+                &other.command,
+                &other.variables,
+                &other.folder,
+                &other.output,
+                other.policy,
+            )
     }
+}
+
+/// How the reason of a failure is found.
+#[derive(Clone, Copy, Debug)]
+pub struct Hint {
+    /// Adds the words of a command to ask; none where nothing has to be asked.
+    pub ask: fn(&mut Vec<OsString>),
+    /// From what it has said, and whether it has ended well.
+    pub hint: fn(&str, bool) -> Option<String>,
 }
 
 /// Where the guest is when the command has ended.
@@ -75,15 +95,18 @@ impl Command {
             tool: None,
             command: ["sh", "-c", command].map(OsString::from).to_vec(),
             variables: Vec::new(),
+            out: super::language::out(&folder)?,
             folder,
             output,
+            policy: Policy::default(),
             hint: None,
         })
     }
 
-    /// Where nothing may be fetched, tells the tools that fetch.
-    pub fn offline(mut self, offline: bool) -> Command {
-        if offline {
+    /// Under this policy. Where nothing may be fetched, the tools that fetch are told.
+    pub fn under(mut self, policy: Policy) -> Command {
+        self.policy = policy;
+        if policy.offline {
             self.variables.extend(OFFLINE);
         }
         self
@@ -100,6 +123,8 @@ impl Command {
 
     pub fn describe(&self) -> String {
         let words: Vec<_> = self.command.iter().map(|word| word.to_string_lossy()).collect();
+        // That of a configuration is the shell's.
+        let words = if self.tool.is_none() { &words[2..] } else { &words };
         format!("{} (in {})", words.join(" "), self.folder.display())
     }
 
@@ -121,12 +146,18 @@ impl Command {
             .iter()
             .map(|(name, value)| (*name, OsStr::new(value)))
             .collect();
+        let room = match self.policy.confinement {
+            Confinement::Jailed => Some(Room::of_project(&self.folder, &self.out)?),
+            Confinement::Open => None,
+        };
         let step = Step {
             command: &self.command,
             variables: &variables,
             folder: &self.folder,
+            room: room.as_ref(),
         };
-        let mut process = step.start(self.output == Output::CargoMessages)?;
+        tracing::info!("building: {}", self.describe());
+        let mut process = step.start(self.output == Output::CargoMessages).await?;
         let named = match process.child.stdout.take() {
             Some(messages) => last_artifact(messages).await,
             None => None,
@@ -134,12 +165,28 @@ impl Command {
         let status = process.ended().await?;
         if !status.success() {
             let failure = Failure::usage(anyhow!("the build failed ({})", step::describe(status)));
-            return Err(match self.hint.and_then(|hint| hint(&self.folder)) {
+            return Err(match self.reason(&step).await {
                 Some(hint) => failure.hint(hint),
                 None => failure,
             });
         }
         self.built(named)
+    }
+
+    async fn reason(&self, step: &Step<'_>) -> Option<String> {
+        let hint = self.hint?;
+        let mut command = Vec::new();
+        (hint.ask)(&mut command);
+        if command.is_empty() {
+            return (hint.hint)("", false);
+        }
+        let (said, status) = step::captured(&Step {
+            command: &command,
+            ..*step
+        })
+        .await
+        .ok()?;
+        (hint.hint)(&said, status.success())
     }
 
     fn built(&self, named: Option<PathBuf>) -> Result<PathBuf> {

@@ -1,5 +1,6 @@
 //! A component that an interpreter is, in a folder of the cache: made once, and never changed.
 
+use super::fresh;
 use crate::failure::Result;
 use anyhow::{Context, anyhow};
 use std::path::{Path, PathBuf};
@@ -30,13 +31,11 @@ impl Component {
         Component::open(folder).ok_or_else(|| anyhow!("{} is not whole", folder.display()).into())
     }
 
-    /// Says that the component in a folder is finished.
+    /// Says that the component in a folder is finished. Code of packages was at work there.
     pub fn seal(folder: &Path) -> Result<()> {
-        let (component, digest) = (folder.join(NAME), folder.join(DIGEST));
-        let bytes = std::fs::read(&component).with_context(|| format!("cannot read {}", component.display()))?;
-        std::fs::write(&digest, blake3::hash(&bytes).to_hex().as_str())
-            .with_context(|| format!("cannot write {}", digest.display()))?;
-        Ok(())
+        let component = folder.join(NAME);
+        let bytes = fresh::read(&component).with_context(|| format!("cannot read {}", component.display()))?;
+        fresh::write(&folder.join(DIGEST), blake3::hash(&bytes).to_hex().as_bytes())
     }
 
     pub fn path(&self) -> PathBuf {

@@ -1,6 +1,6 @@
 //! What a project is built with, told by the files that it has. A language is added here and nowhere else.
 
-use super::command::{Command, Output, Tool};
+use super::command::{Command, Hint, Output, Tool};
 use super::digest::Digest;
 use super::{Plan, Project, nodejs, python};
 use crate::artifact;
@@ -38,7 +38,9 @@ pub const LANGUAGES: [Language; 8] = [
                 variables: Vec::new(),
                 folder: project.folder.clone(),
                 output: Output::CargoMessages,
-                hint: Some(rust_hint),
+                out: project.out()?,
+                policy: project.policy,
+                hint: Some(RUST_HINT),
             }))
         },
     },
@@ -54,7 +56,9 @@ pub const LANGUAGES: [Language; 8] = [
                 variables: vec![("GOOS", "wasip1"), ("GOARCH", "wasm")],
                 folder: project.folder.clone(),
                 output: Output::File(output),
-                hint: Some(go_hint),
+                out: project.out()?,
+                policy: project.policy,
+                hint: Some(GO_HINT),
             }))
         },
     },
@@ -73,7 +77,9 @@ pub const LANGUAGES: [Language; 8] = [
                 variables: Vec::new(),
                 folder: project.folder.clone(),
                 output: Output::File(output),
-                hint: Some(|_| Some("npm install --save-dev assemblyscript".to_owned())),
+                out: project.out()?,
+                policy: project.policy,
+                hint: Some(NPX_HINT),
             }))
         },
     },
@@ -88,6 +94,8 @@ pub const LANGUAGES: [Language; 8] = [
                 variables: Vec::new(),
                 folder: project.folder.clone(),
                 output: Output::OnlyOneIn(out.join("bin")),
+                out: project.out()?,
+                policy: project.policy,
                 hint: None,
             }))
         },
@@ -116,6 +124,8 @@ pub const LANGUAGES: [Language; 8] = [
                 variables: Vec::new(),
                 folder: project.folder.clone(),
                 output: Output::OnlyOneIn(project.folder.clone()),
+                out: project.out()?,
+                policy: project.policy,
                 hint: None,
             }))
         },
@@ -188,9 +198,14 @@ impl Language {
 impl Project<'_> {
     /// A folder for what the build writes, outside the project.
     pub(super) fn out(&self) -> Result<PathBuf> {
-        let name = Digest::default().add(self.folder.as_os_str().as_encoded_bytes()).name();
-        Ok(crate::code::cache_folder_or_say()?.join("build").join(name))
+        out(&self.folder)
     }
+}
+
+/// A folder for what the build of a project's folder writes.
+pub(super) fn out(folder: &Path) -> Result<PathBuf> {
+    let name = Digest::default().add(folder.as_os_str().as_encoded_bytes()).name();
+    Ok(crate::cache::folder(crate::cache::Kind::Build)?.join(name))
 }
 
 fn c(project: &Project) -> Result<Plan> {
@@ -213,7 +228,9 @@ fn c(project: &Project) -> Result<Plan> {
         variables: Vec::new(),
         folder: project.folder.clone(),
         output: Output::File(output),
-        hint: clang.then_some(|_| Some("sudo apt-get install wasi-libc libclang-rt-dev-wasm32 lld".to_owned())),
+        out: project.out()?,
+        policy: project.policy,
+        hint: clang.then_some(CLANG_HINT),
     }))
 }
 
@@ -223,27 +240,39 @@ const CLANG: Tool = Tool {
 };
 
 /// A Rust toolchain without the target says so in many lines; the fix is one.
-fn rust_hint(folder: &Path) -> Option<String> {
-    // Cargo's own variable for another compiler.
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let output = std::process::Command::new(rustc)
-        .args(["--print", "target-libdir", "--target", "wasm32-wasip2"])
-        .current_dir(folder)
-        .output()
-        .ok()?;
-    let place = String::from_utf8(output.stdout).ok()?;
-    let is_there = output.status.success() && Path::new(place.trim()).is_dir();
-    (!is_there).then(|| "the target is not installed: `rustup target add wasm32-wasip2`".to_owned())
-}
+const RUST_HINT: Hint = Hint {
+    // Which toolchain it is the project may decide (rust-toolchain.toml), so it is asked as it was used.
+    ask: |command| {
+        // Cargo's own variable for another compiler.
+        let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+        command.push(rustc);
+        command.extend(["--print", "target-libdir", "--target", "wasm32-wasip2"].map(OsString::from));
+    },
+    hint: |said, is_well| {
+        let is_there = is_well && Path::new(said.trim()).is_dir();
+        (!is_there).then(|| "the target is not installed: `rustup target add wasm32-wasip2`".to_owned())
+    },
+};
 
 /// Go has wasip1 since 1.21; Debian 12's is older.
-fn go_hint(folder: &Path) -> Option<String> {
-    let output = std::process::Command::new("go")
-        .arg("version")
-        .current_dir(folder)
-        .output()
-        .ok()?;
-    let version = String::from_utf8(output.stdout).ok()?;
+const GO_HINT: Hint = Hint {
+    ask: |command| command.extend(["go", "version"].map(OsString::from)),
+    hint: |said, _| go_hint(said),
+};
+
+/// npx says of a package only that it is not there.
+const NPX_HINT: Hint = Hint {
+    ask: |_| {},
+    hint: |_, _| Some("npm install --save-dev assemblyscript".to_owned()),
+};
+
+/// clang says of a missing library only its path.
+const CLANG_HINT: Hint = Hint {
+    ask: |_| {},
+    hint: |_, _| Some("sudo apt-get install wasi-libc libclang-rt-dev-wasm32 lld".to_owned()),
+};
+
+fn go_hint(version: &str) -> Option<String> {
     let minor = version
         .split("go1.")
         .nth(1)?
@@ -285,7 +314,7 @@ mod tests {
             folder: folder.to_owned(),
             script: None,
             file: None,
-            offline: false,
+            policy: crate::build::Policy::default(),
         }
     }
 

@@ -3,6 +3,8 @@
 mod command;
 mod component;
 mod digest;
+mod fresh;
+mod jail;
 mod language;
 mod making;
 mod nodejs;
@@ -11,6 +13,7 @@ mod step;
 mod toolchain;
 mod work;
 
+pub use jail::Confinement;
 pub use nodejs::snapshot::Snapshot;
 pub use step::{BUILD, become_command};
 
@@ -19,7 +22,9 @@ use crate::config::File;
 use crate::failure::{Failure, Result};
 use crate::settings::Directory;
 use anyhow::{Context, anyhow};
+use std::fs::File as Handle;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// How to build a project.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +37,14 @@ pub enum Plan {
     Nodejs(nodejs::Plan),
 }
 
+/// What a build may do on this machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Nothing is fetched.
+    pub offline: bool,
+    pub confinement: Confinement,
+}
+
 /// What was typed, for whoever finds out how it is built.
 pub struct Project<'a> {
     /// Absolute.
@@ -39,7 +52,7 @@ pub struct Project<'a> {
     /// The file that was named instead of its folder.
     pub script: Option<PathBuf>,
     pub file: Option<&'a File>,
-    pub offline: bool,
+    pub policy: Policy,
 }
 
 /// What a build has made.
@@ -54,6 +67,8 @@ pub struct Built {
     pub snapshot: Option<Snapshot>,
     /// What is worth making for the next start.
     pub ahead: Option<Ahead>,
+    /// What of the cache it runs from, which stays there as long.
+    pub held: Vec<Arc<Handle>>,
 }
 
 /// A program whose next start can be sooner.
@@ -95,12 +110,12 @@ impl Program {
 impl Plan {
     /// The plan for what was typed: the file's `[build] command`, else what the named language has, else the project's, else
     /// none.
-    pub fn find(path: &Path, file: Option<&File>, language: Option<Language>, offline: bool) -> Result<Option<Plan>> {
+    pub fn find(path: &Path, file: Option<&File>, language: Option<Language>, policy: Policy) -> Result<Option<Plan>> {
         if let (None, Some(file)) = (language, file)
             && let Some(command) = &file.config.build.command
         {
             let command = command::Command::of_config(path, file, command)?;
-            return Ok(Some(Plan::Command(command.offline(offline))));
+            return Ok(Some(Plan::Command(command.under(policy))));
         }
         let language = language.or(file.and_then(|file| file.config.build.language));
         let of_script = path.is_file().then(|| language::of_script(path)).flatten();
@@ -130,14 +145,14 @@ impl Plan {
             folder,
             script,
             file,
-            offline,
+            policy,
         };
         let plan = language.plan(&project)?;
         if plan.is_interpreted() {
             refuse_home(plan.folder())?;
         }
         Ok(Some(match plan {
-            Plan::Command(command) => Plan::Command(command.offline(offline)),
+            Plan::Command(command) => Plan::Command(command.under(policy)),
             other => other,
         }))
     }
@@ -149,6 +164,16 @@ impl Plan {
             Plan::Python(plan) => &plan.folder,
             Plan::Nodejs(plan) => &plan.folder,
         }
+    }
+
+    /// Whether its processes are confined.
+    pub fn is_jailed(&self) -> bool {
+        let policy = match self {
+            Plan::Command(command) => command.policy,
+            Plan::Python(plan) => plan.policy,
+            Plan::Nodejs(plan) => plan.policy,
+        };
+        policy.confinement == Confinement::Jailed
     }
 
     /// Files that the build writes, as far as they are known before.
@@ -182,6 +207,7 @@ impl Plan {
                 program: None,
                 snapshot: None,
                 ahead: None,
+                held: Vec::new(),
             }),
             Plan::Python(plan) => plan.run().await,
             Plan::Nodejs(plan) => plan.run().await,
@@ -189,7 +215,8 @@ impl Plan {
     }
 }
 
-/// The guest of an interpreter reads the whole folder, and what is in a home folder is nothing for it.
+/// The guest of an interpreter reads the whole folder, and a build may write it: what is in a home folder is nothing for
+/// either.
 fn refuse_home(folder: &Path) -> Result<()> {
     let home = dirs::home_dir().and_then(|home| home.canonicalize().ok());
     if folder == Path::new("/") || home.is_some_and(|home| home.starts_with(folder)) {

@@ -1,12 +1,10 @@
 //! Steps that take a while and say little.
 
-use super::step;
+use super::step::{self, Step};
 use crate::failure::{Failure, Result};
 use crate::spinner;
 use anyhow::anyhow;
 use indicatif::{HumanDuration, ProgressBar};
-use std::ffi::{OsStr, OsString};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Runs them: a spinner on a terminal, one line at the end, and all that
@@ -28,8 +26,8 @@ impl Work {
     }
 
     /// One step; returns what it wrote.
-    pub async fn step(&self, command: &[OsString], variables: &[(&str, &OsStr)], folder: &Path) -> Result<String> {
-        let (text, status) = step::captured(command, variables, folder).await?;
+    pub async fn step(&self, step: &Step<'_>) -> Result<String> {
+        let (text, status) = step::captured(step).await?;
         if status.success() {
             return Ok(text);
         }

@@ -31,6 +31,7 @@ use crate::output::Ring;
 use crate::protocol::Message;
 use crate::settings::{self, Settings};
 use crate::signals::Signals;
+use crate::trust;
 use crate::watch::{Changes, Watch};
 use anyhow::Context;
 use netns::{Forwarder, Limits, Notice};
@@ -44,13 +45,15 @@ use tokio::time::Instant;
 
 /// Runs the command and returns wasmrun's exit code.
 pub async fn run(os: &Os) -> Result<u8> {
+    let file = File::find(os.config.as_deref(), &os.path)?;
+    // While it waits for an answer, Ctrl-C ends it.
+    trust::require_or_ask(os, file.as_ref())?;
     // From here on signals wait for us instead of ending the process.
     let signals = Signals::new()?;
     if !os.no_cache {
         // Needed soon, and to be had meanwhile.
         std::thread::spawn(runtime::Key::settings);
     }
-    let file = File::find(os.config.as_deref(), &os.path)?;
     let settings = settings::resolve(os, file.as_ref())?;
     if let Some(file) = &file {
         tracing::debug!("config: {}", file.path.display());

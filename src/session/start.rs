@@ -4,6 +4,7 @@ use super::talk::say;
 use super::{Candidate, Making, Session, Step};
 use crate::build::Snapshot;
 use crate::cli::{self, Restart, Tiered};
+use crate::code::Wish;
 use crate::failure::Result;
 use crate::forwards::Port;
 use crate::generation::Start;
@@ -34,12 +35,16 @@ impl Session {
         let path = self.os.path.clone();
         let plan = self.settings.build.clone();
         let file = self.file.clone();
-        let use_cache = self.settings.cache;
         let is_service = self.settings.auto_forward || !self.forwards.is_empty();
         let tiered = match self.settings.tiered {
             // A program that nobody connects to does its work once.
             Tiered::Auto if !is_service => Tiered::Never,
             wanted => wanted,
+        };
+        let wish = Wish {
+            use_cache: self.settings.cache,
+            tiered,
+            precompiled: self.settings.precompiled,
         };
         let compiler = self.compiler.clone();
         self.optimizing = None;
@@ -47,7 +52,7 @@ impl Session {
         self.making = Some(Making {
             since: dropped.as_ref().map_or(since, |making| making.since.min(since)),
             anyway: anyway || dropped.is_some_and(|making| making.anyway),
-            made: Box::pin(async move { make::make(&path, plan, file.as_deref(), use_cache, tiered, &compiler).await }),
+            made: Box::pin(async move { make::make(&path, plan, file.as_deref(), wish, &compiler).await }),
         });
     }
 

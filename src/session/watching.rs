@@ -8,7 +8,7 @@ use crate::live::Live;
 use crate::livereload::Livereload;
 use crate::settings::{self, Settings};
 use crate::watch::{Change, Changes, Scope, Watch};
-use crate::{artifact, report};
+use crate::{artifact, report, trust};
 use anyhow::Context;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -75,6 +75,20 @@ impl Session {
             }
         }
         scope.files.push(self.config_path()?);
+        // What the guest writes is not what it is made of, wherever it lies.
+        let own = self
+            .settings
+            .directories
+            .iter()
+            .filter(|directory| !directory.read_only);
+        for directory in own {
+            let is_below = |folder: &PathBuf| directory.host.starts_with(folder) && directory.host != *folder;
+            if scope.folders.iter().any(is_below) {
+                scope
+                    .ignore
+                    .push(format!("{}/", globset::escape(&directory.host.to_string_lossy())));
+            }
+        }
         Ok(scope)
     }
 
@@ -125,6 +139,7 @@ impl Session {
     /// Applies the file as it is now. True when a new generation is needed.
     pub(super) async fn reread(&mut self) -> bool {
         let read = File::find(self.os.config.as_deref(), &self.os.path).and_then(|file| {
+            trust::require(&self.os, file.as_ref())?;
             let settings = settings::resolve(&self.os, file.as_ref())?;
             Ok((file, settings))
         });

@@ -14,7 +14,7 @@ use support::{connect, eventually, output, wasmrun};
 
 fn main() {
     let has_node = succeeds("node", &["--version"]) && succeeds("npm", &["--version"]);
-    let tests: [(&'static str, fn()); 31] = [
+    let tests: [(&'static str, fn()); 32] = [
         ("express_says_hello", express_says_hello),
         ("express_answers_with_json", express_answers_with_json),
         ("a_program_has_what_it_expects", a_program_has_what_it_expects),
@@ -57,6 +57,10 @@ fn main() {
         (
             "bundles_have_nothing_from_elsewhere",
             modules::bundles_have_nothing_from_elsewhere,
+        ),
+        (
+            "a_workspaces_packages_are_found",
+            modules::a_workspaces_packages_are_found,
         ),
         ("rejections_of_commonjs_end_it", modules::rejections_of_commonjs_end_it),
         ("commonjs_imports", modules::commonjs_imports),

@@ -67,6 +67,40 @@ pub fn bundles_have_nothing_from_elsewhere() {
     assert_eq!(said.stdout, "of the host\n", "{}", said.stderr);
 }
 
+/// Package managers put a workspace's packages into the folder of its root.
+pub fn a_workspaces_packages_are_found() {
+    let whole = script("package.json", r#"{"private": true, "workspaces": ["packages/*"]}"#);
+    let root = whole.path().canonicalize().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = root.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let manifest =
+        r#"{"name": "web", "main": "app.js", "dependencies": {"far": "1.0.0", "own-of-the-workspace": "1.0.0"}}"#;
+    write("packages/web/package.json", manifest);
+    write(
+        "packages/web/app.js",
+        "console.log(require('far'), require('own-of-the-workspace'));",
+    );
+    write(
+        "packages/own/package.json",
+        r#"{"name": "own-of-the-workspace", "main": "own.js"}"#,
+    );
+    write("packages/own/own.js", "module.exports = 'own';");
+    let web = root.join("packages/web");
+    let run = || output(wasmrun(&["os", web.to_str().unwrap()]));
+    // Nothing of these names comes from a registry.
+    let said = run();
+    assert_eq!(said.code, Some(2), "{}", said.stderr);
+    let message = format!("run `npm install` in {}", root.display());
+    assert!(said.stderr.contains(&message), "{}", said.stderr);
+    write("node_modules/far/index.js", "module.exports = 'far';");
+    symlink("../packages/own", root.join("node_modules/own-of-the-workspace")).unwrap();
+    let said = run();
+    assert_eq!(said.stdout, "far own\n", "{}", said.stderr);
+}
+
 pub fn rejections_of_commonjs_end_it() {
     let run = |text: &str| {
         let folder = script("app.js", text);

@@ -102,3 +102,16 @@ pub fn guest(name: &str) -> PathBuf {
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
     path
 }
+
+/// The code of the guest `exit7`, as the cache has it: the file that is new after it was compiled for the first time.
+pub fn compiled() -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = super::wasmrun(&["os", guest("exit7").to_str().unwrap()]);
+    command.env("WASMRUN_CACHE_DIR", folder.path().join("code"));
+    assert_eq!(super::output(command).code, Some(7));
+    let files = std::fs::read_dir(folder.path().join("code")).unwrap().flatten();
+    let code = files
+        .map(|file| file.path())
+        .find(|path| path.extension().is_some_and(|end| end == "cwasm"));
+    std::fs::read(code.expect("compiled code in the cache")).unwrap()
+}

@@ -35,6 +35,11 @@ pub fn wasmrun(arguments: &[&str]) -> Command {
     command
         .env("WASMRUN_CACHE_DIR", cache())
         .env("XDG_RUNTIME_DIR", runtime_folder())
+        // Nothing is trusted but what a test trusts.
+        .env(
+            "XDG_STATE_HOME",
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join("no-state"),
+        )
         // Tests run side by side, and many run the same guest.
         .env("WASMRUN_NAME", name)
         .env("NO_COLOR", "1");
@@ -275,6 +280,15 @@ pub fn is_alive(pid: Pid) -> bool {
     // A process that nobody has waited for yet is over, too.
     std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or_default().starts_with(" Z"))
+}
+
+/// Whether a process with this command line runs, in whatever pid namespace.
+pub fn is_running(command: &str) -> bool {
+    let wanted = command.replace(' ', "\0") + "\0";
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    processes
+        .filter_map(|process| std::fs::read_to_string(process.path().join("cmdline")).ok())
+        .any(|line| line == wanted)
 }
 
 /// One HTTP/1.1 request on a connection of its own; the status and the body.

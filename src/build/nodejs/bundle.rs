@@ -1,10 +1,11 @@
 //! ES modules and TypeScript become one CommonJS file, by esbuild.
 
 use super::esbuild::{self, Metafile};
+use super::snapshot::Program;
 use super::{manifest, packages, positions};
+use crate::build;
 use crate::build::digest::Digest;
 use crate::build::step::{self, Step};
-use crate::build::{self, component::Component};
 use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
 use std::ffi::OsString;
@@ -90,20 +91,16 @@ fn refuse_far(inputs: &[PathBuf], folder: &Path, installed: Option<&Path>) -> Re
 }
 
 /// Makes it in its folder. One may start while another is made.
-pub async fn make(
-    engine: &Component,
-    folder: &Path,
-    script: &Path,
-    installed: Option<&Path>,
-    out: &Path,
-) -> Result<Bundle> {
+pub async fn make(program: &Program, out: &Path) -> Result<Bundle> {
+    let Program { folder, script, .. } = program;
+    let installed = program.installed.as_deref();
     let began = SystemTime::now();
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
     // The engine cannot see what becomes of its own async functions; of generators that do the same it can. An `import()`
     // that is left to it ends it.
     let plain = ["async-await", "for-await", "async-generator", "dynamic-import"]
         .map(|feature| format!("--supported:{feature}=false"));
-    let mut command: Vec<OsString> = vec![esbuild::program(engine)?.into_os_string(), script.into()];
+    let mut command: Vec<OsString> = vec![esbuild::program(&program.engine)?.into_os_string(), script.into()];
     command.extend(
         [
             "--bundle",
@@ -127,12 +124,14 @@ pub async fn make(
     let metafile = made.with_added_extension("json");
     command.push(format!("--outfile={}", made.display()).into());
     command.push(format!("--metafile={}", metafile.display()).into());
+    let room = program.room(out);
     let step = Step {
         command: &command,
         variables: &esbuild::variables(installed),
         folder,
+        room: room.as_ref(),
     };
-    let status = step.start(false)?.ended().await?;
+    let status = step.start(false).await?.ended().await?;
     if !status.success() {
         return Err(Failure::usage(anyhow!("the build failed ({})", step::describe(status))));
     }

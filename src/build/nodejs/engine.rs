@@ -1,9 +1,12 @@
 //! The engine: QuickJS with Node's modules, made by componentize-qjs from `guest/`, an npm project of our own. One for all
 //! projects, because it has none of their code.
 
+use crate::build::Policy;
 use crate::build::component::Component;
 use crate::build::digest::Digest;
+use crate::build::jail::Room;
 use crate::build::making::Making;
+use crate::build::step::Step;
 use crate::build::toolchain;
 use crate::build::work::Work;
 use crate::failure::{Failure, Result};
@@ -14,14 +17,14 @@ use std::ffi::OsString;
 static GUEST: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/build/nodejs/guest");
 
 /// The engine that is there, or a new one with packages from npm.
-pub async fn find_or_make(offline: bool) -> Result<Component> {
+pub async fn find_or_make(policy: Policy) -> Result<Component> {
     // By everything that it is made of.
     let name = Digest::default().add_folder(&GUEST).name();
     let place = toolchain::folder()?.join(format!("nodejs-{name}"));
     if let Some(engine) = Component::open(&place) {
         return Ok(engine);
     }
-    if offline {
+    if policy.offline {
         let message = anyhow!("the Node.js toolchain is not installed, and nothing may be fetched");
         return Err(Failure::usage(message).hint("start once without --offline"));
     }
@@ -31,8 +34,8 @@ pub async fn find_or_make(offline: bool) -> Result<Component> {
     GUEST
         .extract(making.path())
         .with_context(|| format!("cannot write to {}", making.path().display()))?;
-    npm(&work, &["install", "--ignore-scripts"], &making).await?;
-    npm(&work, &["run", "build"], &making).await?;
+    npm(&work, &["install", "--ignore-scripts"], &making, policy).await?;
+    npm(&work, &["run", "build"], &making, policy).await?;
     Component::seal(making.path())?;
     let place = making.finish(|place| Component::open(place).is_some())?;
     work.done();
@@ -40,20 +43,31 @@ pub async fn find_or_make(offline: bool) -> Result<Component> {
 }
 
 /// Runs npm in a folder that is being made.
-pub async fn npm(work: &Work, arguments: &[&str], making: &Making) -> Result<()> {
+pub async fn npm(work: &Work, arguments: &[&str], making: &Making, policy: Policy) -> Result<()> {
     if crate::build::find("npm").is_none() {
         let message = anyhow!("Node projects are built with npm, which is not installed");
         return Err(Failure::usage(message).hint("sudo apt-get install nodejs npm"));
     }
-    // A project's .npmrc may name another program for this.
-    let quiet = [
+    let options = [
         "npm",
-        "--git=git",
+        // What a repository has in its own .npmrc is obeyed while it is fetched, and may name programs.
+        "--git=false",
         "--no-audit",
         "--no-fund",
         "--no-progress",
         "--loglevel=error",
     ];
-    let command: Vec<OsString> = quiet.iter().chain(arguments).map(OsString::from).collect();
-    work.step(&command, &[], making.path()).await.map(drop)
+    let command: Vec<OsString> = options.iter().chain(arguments).map(OsString::from).collect();
+    // Only npm itself writes there: no script of any package runs.
+    let cache = toolchain::folder()?.join("npm-cache");
+    let room = policy
+        .confinement
+        .around(|| Room::writing(making.path()).and_writes(&cache).and_fetches());
+    let step = Step {
+        command: &command,
+        variables: &[("npm_config_cache", cache.as_os_str())],
+        folder: making.path(),
+        room: room.as_ref(),
+    };
+    work.step(&step).await.map(drop)
 }

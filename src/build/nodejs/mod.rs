@@ -7,15 +7,17 @@ mod bundle;
 mod engine;
 mod entry;
 mod esbuild;
-mod manifest;
+pub mod manifest;
 mod packages;
 mod positions;
 pub mod snapshot;
 
-use super::{Ahead, Built, Program, Project};
+use super::{Ahead, Built, Policy, Program, Project};
+use crate::cache;
 use crate::failure::Result;
 use crate::settings::Directory;
 use entry::Entry;
+use packages::Packages;
 use std::path::{Path, PathBuf};
 
 /// What the guest is to run, and where; `guest/src/main.js` reads them.
@@ -29,7 +31,7 @@ pub struct Plan {
     pub folder: PathBuf,
     entry: Entry,
     out: PathBuf,
-    offline: bool,
+    pub policy: Policy,
 }
 
 /// Whether a folder is a Node project.
@@ -43,7 +45,7 @@ impl Plan {
             folder: project.folder.clone(),
             entry: Entry::find(project)?,
             out: project.out()?,
-            offline: project.offline,
+            policy: project.policy,
         })
     }
 
@@ -56,10 +58,19 @@ impl Plan {
     }
 
     pub async fn run(&self) -> Result<Built> {
-        let engine = engine::find_or_make(self.offline).await?;
-        let packages = packages::find_or_install(&self.folder, self.offline).await?;
+        let engine = engine::find_or_make(self.policy).await?;
+        let packages = packages::find_or_install(&self.folder, self.policy).await?;
         let folder = self.folder.to_string_lossy().into_owned();
-        let mut directories = vec![Directory::read_only(&self.folder, &folder)];
+        // Whose packages lie above it is shown from there.
+        let shown = match &packages {
+            Packages::Workspace(root) => root.as_path(),
+            _ => self.folder.as_path(),
+        };
+        let mut directories = vec![Directory::read_only(shown, &shown.to_string_lossy())];
+        let packages = match packages {
+            Packages::Installed(folder) => Some(folder),
+            Packages::Own | Packages::Workspace(_) => None,
+        };
         directories.extend(
             packages
                 .as_deref()
@@ -72,6 +83,7 @@ impl Plan {
             folder: self.folder.clone(),
             script: script.clone(),
             installed: packages,
+            confinement: self.policy.confinement,
             bundle: None,
         };
         let (snapshot, is_current) = program.snapshot(is_bundle)?;
@@ -82,11 +94,16 @@ impl Plan {
         if is_bundle {
             let out = bundle::folder(&self.out, script);
             if snapshot.is_none() {
-                let installed = program.installed.as_deref();
-                program.bundle = Some(bundle::make(&engine, &self.folder, script, installed, &out).await?);
+                program.bundle = Some(bundle::make(&program, &out).await?);
             }
             directories.push(Directory::read_only(&out, bundle::PLACE));
         }
+        let installed = program.installed.as_deref().and_then(Path::parent);
+        let bundled = is_bundle.then_some(self.out.as_path());
+        let held = [Some(engine.folder.as_path()), installed, bundled]
+            .into_iter()
+            .flatten();
+        let held = held.map(cache::hold).collect::<Result<_>>()?;
         let mut variables = self.entry.variables.clone();
         if snapshot.is_some() {
             tracing::debug!("packages: compiled before");
@@ -98,6 +115,7 @@ impl Plan {
             artifact: engine.path(),
             digest: Some(snapshot.as_ref().map_or(engine.digest, |snapshot| snapshot.digest)),
             program: Some(Program { directories, variables }),
+            held,
             // A bundle is what it is, whatever becomes of its sources.
             snapshot: snapshot.filter(|_| !is_bundle),
             ahead: (!is_current).then_some(Ahead(program)),

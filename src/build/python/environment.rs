@@ -7,8 +7,11 @@ use super::toolchain::{COMPONENTIZE_PY, PYTHON, Toolchain, UV};
 use crate::build::component::{self, Component};
 use crate::build::digest::Digest;
 use crate::build::making::Making;
+use crate::build::step::Step;
 use crate::build::work::Work;
-use crate::failure::Result;
+use crate::build::{Policy, fresh};
+use crate::cache;
+use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
 use include_dir::{Dir, include_dir};
 use serde::{Deserialize, Serialize};
@@ -30,42 +33,86 @@ struct Told<'a> {
     native: &'a BTreeMap<String, String>,
 }
 
+/// What of uv decides which packages it takes, besides what it is told.
+const CONFIGURATION: &str = "uv/uv.toml";
+/// The requirements, and what versions of others may be, in files of our own.
+const REQUIREMENTS: &str = "requirements.in";
+const CONSTRAINTS: &str = "constraints.in";
+
 /// What may be done on this machine to make one.
 #[derive(Clone, Copy)]
 pub struct May {
-    pub fetch: bool,
+    pub policy: Policy,
     /// Build packages without a wheel, which runs their code.
     pub build: bool,
 }
 
 /// The environment for a project's requirements.
 pub async fn find_or_make(project: &Path, requirements: &Requirements, may: May) -> Result<Component> {
-    let folder = place(requirements)?;
+    let folder = place(project, requirements, may)?;
     if let Some(environment) = Component::open(&folder) {
         return Ok(environment);
     }
-    let toolchain = Toolchain::find_or_install(!may.fetch).await?;
+    let local = requirements.local.first().filter(|_| !may.build);
+    if let Some(local) = local.filter(|local| local.is_dir()) {
+        let message = anyhow!("{} is a package that has to be built", local.display());
+        return Err(Failure::usage(message).hint(BUILD_HINT));
+    }
+    let toolchain = Toolchain::find_or_install(may.policy).await?;
     let making = Making::begin(&folder)?;
+    for index in &requirements.indexes {
+        tracing::info!("packages come from {index} as well: requirements.txt says so");
+    }
     let work = Work::begin("preparing Python and the project's packages".to_owned());
+    // All that is ours first: later there may be links of a package's in its place.
+    GUEST
+        .extract(making.path())
+        .with_context(|| format!("cannot write to {}", making.path().display()))?;
     install(&work, &toolchain, project, requirements, making.path(), may).await?;
     let packages = Packages::read(&making.path().join(SITE))?;
-    componentize(&work, &toolchain, project, &packages, making.path()).await?;
+    componentize(&work, &toolchain, project, &packages, making.path(), may).await?;
     warn(making.path(), &packages);
     let folder = making.finish(|place| Component::open(place).is_some())?;
     work.done();
     Component::of(&folder)
 }
 
+const BUILD_HINT: &str =
+    "to build a package runs its code in the build jail: `build-packages = true` under `[python]` allows it";
+
 /// By everything that it depends on.
-fn place(requirements: &Requirements) -> Result<PathBuf> {
-    let name = Digest::default()
+fn place(project: &Path, requirements: &Requirements, may: May) -> Result<PathBuf> {
+    let mut digest = Digest::default()
         .add(COMPONENTIZE_PY)
         .add(UV)
         .add(PYTHON)
-        .add(&requirements.text)
-        .add_folder(&GUEST)
-        .name();
-    Ok(crate::code::cache_folder_or_say()?.join("python").join(name))
+        .add(requirements.text(project))
+        .add([u8::from(may.build)])
+        .add_folder(&GUEST);
+    for (name, value) in registry_variables() {
+        digest = digest.add(name.as_encoded_bytes()).add(value.as_encoded_bytes());
+    }
+    if let Some(configuration) = configuration() {
+        digest = digest.add(std::fs::read(configuration).unwrap_or_default());
+    }
+    Ok(cache::folder(cache::Kind::Python)?.join(digest.name()))
+}
+
+/// uv's own, of the environment: which index it asks, and how it chooses.
+fn registry_variables() -> Vec<(OsString, OsString)> {
+    let mut variables: Vec<_> = std::env::vars_os()
+        .filter(|(name, _)| name.as_encoded_bytes().starts_with(b"UV_") && name != "UV_CACHE_DIR")
+        .collect();
+    variables.sort();
+    variables
+}
+
+/// The user's configuration of uv. That of a project is a stranger's.
+fn configuration() -> Option<PathBuf> {
+    let own = dirs::config_dir().map(|folder| folder.join(CONFIGURATION));
+    own.into_iter()
+        .chain([Path::new("/etc").join(CONFIGURATION)])
+        .find(|file| file.is_file())
 }
 
 async fn install(
@@ -81,7 +128,17 @@ async fn install(
     if requirements.is_empty() {
         return Ok(());
     }
+    let lines = [requirements.options.join("\n"), requirements.packages.join("\n")].join("\n");
+    fresh::write(&folder.join(REQUIREMENTS), lines.as_bytes())?;
+    fresh::write(
+        &folder.join(CONSTRAINTS),
+        requirements.constraints.join("\n").as_bytes(),
+    )?;
     let mut command = toolchain.uv();
+    match configuration() {
+        Some(file) => command.extend(["--config-file".into(), file.into_os_string()]),
+        None => command.push("--no-config".into()),
+    }
     // Wheels are chosen for the guest's version of Python. Native ones come along with this machine's code, which is
     // removed; many have a part in Python that does the same.
     let options = [
@@ -96,26 +153,46 @@ async fn install(
     // As pip does: a company may have a certificate of its own between here and PyPI.
     command.extend(["--system-certs", "--link-mode", "copy", "--no-progress", "--python"].map(OsString::from));
     command.push(toolchain.python().into());
-    command.extend(["--target".into(), site.into_os_string()]);
-    if !may.fetch {
+    command.extend(["--target".into(), site.clone().into_os_string()]);
+    if may.policy.offline {
         command.push("--offline".into());
     }
-    // To build a package is to run its code, here and not in a guest.
+    // To build a package is to run its code.
     if !may.build {
         command.extend(["--only-binary", ":all:"].map(OsString::from));
     }
-    for file in &requirements.files {
-        command.extend(["-r".into(), file.clone().into_os_string()]);
+    command.extend(["-r".into(), folder.join(REQUIREMENTS).into_os_string()]);
+    command.extend(["-c".into(), folder.join(CONSTRAINTS).into_os_string()]);
+    // uv's cache is shared by all projects, so what builds may not write it.
+    let cache = crate::build::toolchain::folder()?.join("uv-cache");
+    let room = may.policy.confinement.around(|| {
+        let room = toolchain
+            .room(&site)
+            .and_reads(&folder.join(REQUIREMENTS))
+            .and_reads(&folder.join(CONSTRAINTS))
+            .and_fetches();
+        let room = if requirements.local.is_empty() {
+            room
+        } else {
+            room.and_reads(project)
+        };
+        if may.build { room } else { room.and_writes(&cache) }
+    });
+    if may.build {
+        command.push("--no-cache".into());
     }
-    command.extend(requirements.packages.iter().map(OsString::from));
-    let said = work.step(&command, &[], project).await.map_err(|failure| {
+    let step = Step {
+        command: &command,
+        variables: &[("UV_CACHE_DIR", cache.as_os_str())],
+        folder: &site,
+        room: room.as_ref(),
+    };
+    let said = work.step(&step).await.map_err(|failure| {
         let text = failure.error.to_string();
         if may.build || !(text.contains("wheel") || text.contains("building")) {
             return failure;
         }
-        failure.hint(
-            "to build a package runs its code on this machine, not in a guest: `build-packages = true` under `[python]` allows it",
-        )
+        failure.hint(BUILD_HINT)
     })?;
     tracing::debug!("{}", said.trim_end());
     Ok(())
@@ -127,10 +204,8 @@ async fn componentize(
     project: &Path,
     packages: &Packages,
     folder: &Path,
+    may: May,
 ) -> Result<()> {
-    GUEST
-        .extract(folder)
-        .with_context(|| format!("cannot write to {}", folder.display()))?;
     let mut imports = packages.imports.clone();
     imports.extend(packages::imports_of(project));
     // What is the project's own is read when it starts.
@@ -142,8 +217,7 @@ async fn componentize(
         imports,
         native: &packages.native,
     };
-    let plan = folder.join(PLAN);
-    std::fs::write(&plan, serde_json::to_vec(&told)?).with_context(|| format!("cannot write {}", plan.display()))?;
+    fresh::write(&folder.join(PLAN), &serde_json::to_vec(&told)?)?;
     let mut command = toolchain.componentize_py();
     let words = [
         "--quiet",
@@ -159,9 +233,16 @@ async fn componentize(
     ];
     command.extend(words.map(OsString::from));
     command.push(component::NAME.into());
-    // Otherwise it takes in what is installed for the Python of this machine.
-    let none = [("VIRTUAL_ENV", OsStr::new("/nonexistent"))];
-    work.step(&command, &none, folder).await.map_err(|mut failure| {
+    // The packages are imported: their code can change what is in the folder, and leave links there.
+    let room = may.policy.confinement.around(|| toolchain.room(folder));
+    let step = Step {
+        command: &command,
+        // Otherwise it takes in what is installed for the Python of this machine.
+        variables: &[("VIRTUAL_ENV", OsStr::new("/nonexistent"))],
+        folder,
+        room: room.as_ref(),
+    };
+    work.step(&step).await.map_err(|mut failure| {
         // It adds the stack of its own code.
         let text = failure.error.to_string();
         if let Some((useful, _)) = text.split_once("\n\nStack backtrace:") {
@@ -180,7 +261,7 @@ fn is_own(project: &Path, top: &str) -> bool {
 fn warn(folder: &Path, packages: &Packages) {
     #[derive(Deserialize)]
     struct Missing(BTreeMap<String, String>);
-    let text = std::fs::read(folder.join(MISSING)).unwrap_or_default();
+    let text = fresh::read(&folder.join(MISSING)).unwrap_or_default();
     let Ok(Missing(missing)) = serde_json::from_slice(&text) else {
         return;
     };

@@ -9,7 +9,8 @@ mod packages;
 mod requirements;
 mod toolchain;
 
-use super::{Built, Program, Project};
+use super::{Built, Policy, Program, Project};
+use crate::cache;
 use crate::failure::Result;
 use crate::settings::Directory;
 use entry::Entry;
@@ -28,7 +29,7 @@ pub struct Plan {
     /// The project; the guest sees it by the same name, so that tracebacks have the user's own paths.
     pub folder: PathBuf,
     entry: Entry,
-    offline: bool,
+    pub policy: Policy,
     may_build: bool,
 }
 
@@ -53,7 +54,7 @@ impl Plan {
         Ok(Plan {
             folder: project.folder.clone(),
             entry: Entry::find(project, config)?,
-            offline: project.offline,
+            policy: project.policy,
             may_build: config.is_some_and(|config| config.build_packages),
         })
     }
@@ -65,7 +66,7 @@ impl Plan {
     pub async fn run(&self) -> Result<Built> {
         let requirements = Requirements::find(&self.folder)?.and_servers(&self.entry);
         let may = May {
-            fetch: !self.offline,
+            policy: self.policy,
             build: self.may_build,
         };
         let environment = environment::find_or_make(&self.folder, &requirements, may).await?;
@@ -75,6 +76,7 @@ impl Plan {
             digest: Some(environment.digest),
             snapshot: None,
             ahead: None,
+            held: vec![cache::hold(&environment.folder)?],
             program: Some(Program {
                 directories: vec![
                     Directory::read_only(&environment.folder, ENVIRONMENT),

@@ -33,8 +33,8 @@ impl Packages {
             let files: BTreeSet<&str> = record.lines().filter_map(|line| line.split(',').next()).collect();
             for file in &files {
                 packages.add(file, &distribution, &files);
-                if is_native(file) && !file.contains("..") {
-                    let _ = std::fs::remove_file(site.join(file));
+                if is_native(file) {
+                    remove(site, file);
                 }
             }
         }
@@ -70,6 +70,20 @@ impl Packages {
         if !top.starts_with('_') && !top.contains('.') {
             self.imports.insert(top.to_owned());
         }
+    }
+}
+
+/// Removes a file of a package's. The list is the package's own text, and may name any file.
+fn remove(site: &Path, file: &str) {
+    let path = site.join(file);
+    let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+    let is_below = site
+        .canonicalize()
+        .ok()
+        .zip(folder)
+        .is_some_and(|(site, folder)| folder.starts_with(site));
+    if is_below {
+        let _ = std::fs::remove_file(path);
     }
 }
 
@@ -144,6 +158,24 @@ mod tests {
         assert_eq!(imports, ["flask", "six"]);
         let native: Vec<&str> = packages.native.keys().map(String::as_str).collect();
         assert_eq!(native, ["markupsafe._speedups", "numpy.libs.libgfortran", "top"]);
+    }
+
+    #[test]
+    fn nothing_outside_is_removed_whatever_a_list_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let (site, outside) = (folder.path().join("site"), folder.path().join("outside.so"));
+        std::fs::create_dir_all(site.join("evil-1.dist-info")).unwrap();
+        std::os::unix::fs::symlink(folder.path(), site.join("link")).unwrap();
+        for file in [&outside, &site.join("own.so")] {
+            std::fs::write(file, "").unwrap();
+        }
+        let list = format!(
+            "own.so,,\n../outside.so,,\nlink/outside.so,,\n{},,\n",
+            outside.display()
+        );
+        std::fs::write(site.join("evil-1.dist-info/RECORD"), list).unwrap();
+        Packages::read(&site).unwrap();
+        assert!(outside.exists() && !site.join("own.so").exists());
     }
 
     #[test]

@@ -1,23 +1,30 @@
-//! What a project depends on, as it says itself.
+//! What a project depends on, as it says itself: read here and handed on as data, line by line, because a stranger's file
+//! may name options that run code.
+
+mod file;
+mod lock;
 
 use super::entry::Entry;
 use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
 use std::path::{Path, PathBuf};
 
-/// Files that requirements.txt may name one after another; more is a circle.
-const NESTED: usize = 16;
 /// What serves ASGI applications. Pure Python, as everything here has to be.
 const ASGI_SERVER: &str = "uvicorn";
 
-/// What is to be installed.
+/// What is to be installed. Nothing in it is an option of a program, but what `options` has.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Requirements {
-    /// Files as `uv pip install -r` takes them.
-    pub files: Vec<PathBuf>,
+    /// As PEP 508 has them, or names of the project's own packages and wheels.
     pub packages: Vec<String>,
-    /// Everything that the files say, by which they are told apart.
-    pub text: String,
+    /// What versions of packages may be, which are not asked for by this.
+    pub constraints: Vec<String>,
+    /// Where packages are, and which may be taken.
+    pub options: Vec<String>,
+    /// Other than PyPI, for the user to know.
+    pub indexes: Vec<String>,
+    /// Folders of the project that are packages; to install them is to run their code.
+    pub local: Vec<PathBuf>,
 }
 
 impl Requirements {
@@ -25,82 +32,107 @@ impl Requirements {
     pub fn find(folder: &Path) -> Result<Requirements> {
         let file = folder.join("requirements.txt");
         if file.is_file() {
-            let mut text = String::new();
-            read(&file, &mut text, NESTED)?;
-            // The same words mean other files in another project.
-            let is_local = |line: &str| line.trim_start().starts_with(['.', '/', '-']) || line.contains("file:");
-            if text.lines().any(is_local) {
-                text += &folder.to_string_lossy();
-            }
-            return Ok(Requirements {
-                files: vec![file],
-                packages: Vec::new(),
-                text,
-            });
+            return file::read(&file, folder);
         }
         let file = folder.join("pyproject.toml");
         if !file.is_file() {
             return Ok(Requirements::default());
         }
-        let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        let project: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-            Failure::usage(anyhow!("{}: {}", file.display(), error.to_string().trim_end()))
-        })?;
+        let project = table(&file)?;
         let project = project.get("project").and_then(toml::Value::as_table);
         // A file that only configures tools says nothing of dependencies (PEP 621).
         let dependencies = project
             .and_then(|project| project.get("dependencies"))
             .and_then(toml::Value::as_array);
-        let packages: Vec<String> = dependencies
-            .into_iter()
-            .flatten()
-            .filter_map(|package| package.as_str().map(str::to_owned))
-            .collect();
-        Ok(Requirements {
-            files: Vec::new(),
-            text: packages.join("\n"),
-            packages,
-        })
+        let mut requirements = Requirements::default();
+        for package in dependencies.into_iter().flatten().filter_map(toml::Value::as_str) {
+            let place = format!("{}: `dependencies`", file.display());
+            requirements.add(package, &place, folder)?;
+        }
+        if !requirements.is_empty() {
+            requirements.constraints = lock::pins(folder)?;
+        }
+        Ok(requirements)
     }
 
     /// With what runs an entry that does not serve itself.
     pub fn and_servers(mut self, entry: &Entry) -> Requirements {
         if matches!(entry, Entry::Asgi(_)) {
             self.packages.push(ASGI_SERVER.to_owned());
-            self.text += "\n";
-            self.text += ASGI_SERVER;
         }
         self
     }
 
     pub fn is_empty(&self) -> bool {
-        self.files.is_empty() && self.packages.is_empty()
+        self.packages.is_empty()
+    }
+
+    /// Everything that they say, by which they are told apart. What a path means depends on the project.
+    pub fn text(&self, project: &Path) -> String {
+        let mut lines = self.options.clone();
+        lines.extend(self.packages.iter().cloned());
+        lines.extend(self.constraints.iter().map(|line| format!("-c {line}")));
+        if !self.local.is_empty() {
+            lines.push(project.to_string_lossy().into_owned());
+        }
+        lines.join("\n")
+    }
+
+    /// One package as PEP 508 writes it, or a path of the project's.
+    fn add(&mut self, text: &str, place: &str, project: &Path) -> Result<()> {
+        let text = text.trim();
+        let refused = |why: &str| Err(Failure::usage(anyhow!("{place}: `{text}` {why}")));
+        if text.is_empty() || text.starts_with('-') || text.contains(['\n', '\r', '\0']) || text.contains("${") {
+            return refused("is no package");
+        }
+        if is_path(text) {
+            let (path, rest) = text
+                .split_once([' ', '[', ';'])
+                .map_or((text, ""), |(path, _)| (path, &text[path.len()..]));
+            let path = path
+                .strip_prefix("file://")
+                .or(path.strip_prefix("file:"))
+                .unwrap_or(path);
+            let whole = project.join(path).canonicalize();
+            let whole = whole
+                .with_context(|| format!("{place}: cannot use `{path}`"))
+                .map_err(Failure::usage)?;
+            if !project.canonicalize().is_ok_and(|project| whole.starts_with(project)) {
+                return refused("is not of the project");
+            }
+            self.packages.push(format!("{}{rest}", whole.display()));
+            self.local.push(whole);
+            return Ok(());
+        }
+        if !text.starts_with(|first: char| first.is_ascii_alphanumeric()) {
+            return refused("is no package");
+        }
+        if let Some((_, url)) = text.split_once('@') {
+            let url = url.trim();
+            let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+            match scheme {
+                "http" | "https" | "git+https" | "git+http" | "git+ssh" | "git+git" => {}
+                "file" | "git+file" => return refused("names a file of this machine"),
+                // A version with a local part, or a marker's text.
+                _ if !url.contains("://") => {}
+                _ => return refused("is at no place that packages come from"),
+            }
+        }
+        self.packages.push(text.to_owned());
+        Ok(())
     }
 }
 
-/// The text of a requirements file with those that it names
-/// (<https://pip.pypa.io/en/stable/reference/requirements-file-format/>).
-fn read(file: &Path, text: &mut String, depth: usize) -> Result<()> {
-    let own = std::fs::read_to_string(file)
-        .with_context(|| format!("cannot read {}", file.display()))
-        .map_err(Failure::usage)?;
-    text.push_str(&own);
-    text.push('\n');
-    let named = own.lines().filter_map(|line| {
-        let line = line.trim();
-        let name = ["-r", "--requirement", "-c", "--constraint"]
-            .iter()
-            .find_map(|option| line.strip_prefix(option))?;
-        let name = name.strip_prefix('=').or(name.strip_prefix([' ', '\t']))?;
-        Some(name.trim())
-    });
-    for name in named.filter(|name| !name.contains("://")) {
-        if depth == 0 {
-            return Err(Failure::usage(anyhow!("{} names itself, by others", file.display())));
-        }
-        read(&file.parent().unwrap_or(Path::new(".")).join(name), text, depth - 1)?;
-    }
-    Ok(())
+/// Whether pip would look for a file (<https://pip.pypa.io/en/stable/reference/requirement-specifiers/>).
+fn is_path(text: &str) -> bool {
+    let first = text.split([' ', ';', '@', '[']).next().unwrap_or(text);
+    text.starts_with(['.', '/']) || text.starts_with("file:") || (first.contains('/') && !first.contains("://"))
+}
+
+fn table(file: &Path) -> Result<toml::Table> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let table = text.parse::<toml::Table>();
+    table.map_err(|error| Failure::usage(anyhow!("{}: {}", file.display(), error.to_string().trim_end())))
 }
 
 #[cfg(test)]
@@ -112,28 +144,6 @@ mod tests {
     }
 
     #[test]
-    fn files_that_a_file_names_count() {
-        let folder = tempfile::tempdir().unwrap();
-        write(
-            folder.path(),
-            "requirements.txt",
-            "flask\n-r more.txt\n  -c limits.txt\n",
-        );
-        write(folder.path(), "more.txt", "bottle\n");
-        write(folder.path(), "limits.txt", "flask<4\n");
-        let text = Requirements::find(folder.path()).unwrap().text;
-        let expected = "flask\n-r more.txt\n  -c limits.txt\n\nbottle\n\nflask<4\n\n";
-        assert_eq!(text, format!("{expected}{}", folder.path().display()));
-    }
-
-    #[test]
-    fn a_circle_is_an_error() {
-        let folder = tempfile::tempdir().unwrap();
-        write(folder.path(), "requirements.txt", "-r requirements.txt\n");
-        assert!(Requirements::find(folder.path()).is_err());
-    }
-
-    #[test]
     fn a_pyproject_counts_by_its_dependencies_alone() {
         let folder = tempfile::tempdir().unwrap();
         write(
@@ -142,13 +152,37 @@ mod tests {
             "[project]\nname = \"x\"\ndependencies = [\"flask>=3\"]\n",
         );
         let found = Requirements::find(folder.path()).unwrap();
-        assert_eq!(
-            (found.packages, found.text.as_str()),
-            (vec!["flask>=3".to_owned()], "flask>=3")
-        );
+        assert_eq!(found.packages, ["flask>=3"]);
         write(folder.path(), "pyproject.toml", "[tool.ruff]\nline-length = 100\n");
         assert!(Requirements::find(folder.path()).unwrap().is_empty());
         write(folder.path(), "pyproject.toml", "[project\n");
         assert!(Requirements::find(folder.path()).is_err());
+    }
+
+    #[test]
+    fn dependencies_are_packages_and_no_options() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("pkg")).unwrap();
+        for (dependency, is_package) in [
+            ("flask", true),
+            ("flask[async]>=3 ; python_version > '3.8'", true),
+            ("thing @ https://example.org/thing-1-py3-none-any.whl", true),
+            ("local==1+abc", true),
+            ("./pkg", true),
+            ("--editable=./pkg", false),
+            ("-e ./pkg", false),
+            ("--index-url=https://example.org", false),
+            ("--config-file=/tmp/uv.toml", false),
+            ("../elsewhere", false),
+            ("/etc", false),
+            ("thing @ file:///etc", false),
+            ("thing @ git+file:///home/you/secret", false),
+            ("https://example.org/${HOME}/x.whl", false),
+            ("flask\n--index-url https://example.org", false),
+        ] {
+            let text = format!("[project]\nname = \"x\"\ndependencies = [{dependency:?}]\n");
+            write(folder.path(), "pyproject.toml", &text);
+            assert_eq!(Requirements::find(folder.path()).is_ok(), is_package, "{dependency}");
+        }
     }
 }

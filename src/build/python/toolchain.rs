@@ -1,6 +1,9 @@
 //! What makes components of Python: componentize-py, and uv for the dependencies. Both are pinned.
 
+use crate::build::Policy;
+use crate::build::jail::Room;
 use crate::build::making::Making;
+use crate::build::step::Step;
 use crate::build::toolchain;
 use crate::build::work::Work;
 use crate::failure::{Failure, Result};
@@ -21,12 +24,12 @@ pub struct Toolchain {
 
 impl Toolchain {
     /// The one that is there, or a new one from PyPI.
-    pub async fn find_or_install(offline: bool) -> Result<Toolchain> {
+    pub async fn find_or_install(policy: Policy) -> Result<Toolchain> {
         let name = format!("python-{COMPONENTIZE_PY}-{UV}").replace("==", "-");
         let place = toolchain::folder()?.join(name);
         let python = place.join("bin").join("python");
         if !python.is_file() {
-            if offline {
+            if policy.offline {
                 let message = anyhow!("the Python toolchain is not installed, and nothing may be fetched");
                 return Err(Failure::usage(message).hint("start once without --offline"));
             }
@@ -38,13 +41,26 @@ impl Toolchain {
             let making = Making::begin(&place)?;
             let work = Work::begin(format!("installing the Python toolchain ({COMPONENTIZE_PY}, {UV})"));
             let folder = making.path().to_owned();
-            let made = work
-                .step(
-                    &words([host.as_os_str(), "-m".as_ref(), "venv".as_ref(), folder.as_os_str()]),
-                    &[],
-                    &folder,
-                )
-                .await;
+            let room = policy.confinement.around(|| Room::writing(&folder).and_fetches());
+            let run = |command: Vec<OsString>| {
+                let (work, folder, room) = (&work, &folder, room.as_ref());
+                async move {
+                    let step = Step {
+                        command: &command,
+                        variables: &[],
+                        folder,
+                        room,
+                    };
+                    work.step(&step).await
+                }
+            };
+            let made = run(words([
+                host.as_os_str(),
+                "-m".as_ref(),
+                "venv".as_ref(),
+                folder.as_os_str(),
+            ]))
+            .await;
             made.map_err(|failure| failure.hint("sudo apt-get install python3-venv"))?;
             let inside = folder.join("bin").join("python");
             let pip = [
@@ -52,15 +68,13 @@ impl Toolchain {
                 "pip",
                 "install",
                 "--disable-pip-version-check",
+                "--no-cache-dir",
                 "--only-binary=:all:",
                 COMPONENTIZE_PY,
                 UV,
             ];
-            let pip: Vec<OsString> = [inside.into_os_string()]
-                .into_iter()
-                .chain(pip.map(OsString::from))
-                .collect();
-            let fetched = work.step(&pip, &[], &folder).await;
+            let pip = [inside.into_os_string()].into_iter().chain(pip.map(OsString::from));
+            let fetched = run(pip.collect()).await;
             fetched.map_err(|failure| failure.hint("PyPI has to be reachable for this once"))?;
             making.finish(|place| place.join("bin").join("python").is_file())?;
             work.done();
@@ -77,6 +91,15 @@ impl Toolchain {
     pub fn componentize_py(&self) -> Vec<OsString> {
         let start = "import sys, componentize_py; sys.argv[0] = 'componentize-py'; sys.exit(componentize_py.script())";
         words([self.python.as_os_str(), "-c".as_ref(), start.as_ref()])
+    }
+
+    /// What its programs are shown: the virtual environment with the Python that it is of, and a folder to write.
+    pub fn room(&self, writes: &std::path::Path) -> Room {
+        let room = Room::writing(writes);
+        let whole = self.python.canonicalize().unwrap_or_else(|_| self.python.clone());
+        // PREFIX/bin/python
+        let prefixes = [self.python.as_path(), &whole].map(|python| python.ancestors().nth(2));
+        prefixes.into_iter().flatten().fold(room, Room::and_reads)
     }
 
     pub fn python(&self) -> &std::path::Path {

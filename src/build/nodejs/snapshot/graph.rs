@@ -4,7 +4,7 @@ use super::Program;
 use crate::build::nodejs::bundle::{self, Bundle};
 use crate::build::nodejs::esbuild::{self, Metafile};
 use crate::build::nodejs::{manifest, packages};
-use crate::build::step;
+use crate::build::step::{self, Step};
 use crate::failure::Result;
 use anyhow::{Context, anyhow};
 use serde::Serialize;
@@ -71,11 +71,24 @@ impl Graph {
         command.push(format!("--metafile={}", metafile.display()).into());
         command.push(format!("--outfile={}", room.join("out.js").display()).into());
         let variables = esbuild::variables(program.installed.as_deref());
-        let (mut said, mut status) = step::background(&command, &variables, &program.folder).await?;
+        let room = program.room(room);
+        let run = |command: Vec<OsString>| {
+            let (folder, room, variables) = (&program.folder, room.as_ref(), &variables);
+            async move {
+                let step = Step {
+                    command: &command,
+                    variables,
+                    folder,
+                    room,
+                };
+                step::background(&step).await
+            }
+        };
+        let (mut said, mut status) = run(command.clone()).await?;
         if !status.success() {
             // What is not installed may never be asked for.
             command.extend(missing(&said).map(|name| format!("--external:{name}").into()));
-            (said, status) = step::background(&command, &variables, &program.folder).await?;
+            (said, status) = run(command).await?;
         }
         if !status.success() {
             return Err(anyhow!("esbuild: {} ({})", said.trim_end(), step::describe(status)).into());

@@ -11,10 +11,12 @@ mod stamp;
 
 use super::bundle::Bundle;
 use super::{manifest, packages};
+use crate::build;
 use crate::build::component::{self, Component};
 use crate::build::digest::Digest;
+use crate::build::jail::{Confinement, Room};
 use crate::build::making::Making;
-use crate::build::step;
+use crate::build::step::{self, Step};
 use crate::code;
 use crate::failure::Result;
 use anyhow::{Context, anyhow};
@@ -41,6 +43,7 @@ pub struct Program {
     pub engine: Component,
     pub folder: PathBuf,
     pub script: PathBuf,
+    pub confinement: Confinement,
     /// Packages that the project does not have itself.
     pub installed: Option<PathBuf>,
     /// What it became, where it is not run as it is.
@@ -126,7 +129,7 @@ impl Program {
             let whole = Digest::default().add(self.engine.digest.as_bytes()).add(&call).whole();
             digest = Some(whole);
             if !code::is_there(&whole) {
-                componentize(&self.engine, &call, making.path()).await?;
+                self.componentize(&call, making.path()).await?;
                 made = Some(making);
             }
         }
@@ -149,6 +152,50 @@ impl Program {
         // What changes meanwhile is tried again.
         if sources.iter().all(|stamp| stamp.is_before(began)) {
             Record::new(None, Vec::new(), sources).write(&self.place(self.bundle.is_some())?)?;
+        }
+        Ok(())
+    }
+
+    /// What esbuild is shown, and the engine's own tools: the project with its workspace, its packages, and a folder for what
+    /// they make.
+    pub fn room(&self, out: &Path) -> Option<Room> {
+        self.confinement.around(|| {
+            let room = Room::writing(out)
+                .and_reads(&self.engine.folder)
+                .and_reads(&self.folder);
+            let room = match self.folder.ancestors().find(|folder| manifest::is_workspace(folder)) {
+                Some(workspace) if build::refuse_home(workspace).is_ok() => room.and_reads(workspace),
+                _ => room,
+            };
+            match &self.installed {
+                Some(packages) => room.and_reads(packages),
+                None => room,
+            }
+        })
+    }
+
+    /// Makes the component in a folder.
+    async fn componentize(&self, call: &str, place: &Path) -> Result<()> {
+        let engine = &self.engine;
+        let source = engine.folder.join(ENGINE);
+        let mut text = std::fs::read_to_string(&source).with_context(|| format!("cannot read {}", source.display()))?;
+        text.push_str(call);
+        let script = place.join(ENGINE);
+        std::fs::write(&script, text).with_context(|| format!("cannot write {}", script.display()))?;
+        let mut command = vec![OsString::from("node"), engine.folder.join(COMPONENTIZE).into()];
+        command.extend(["--wit".into(), engine.folder.join(WORLD).into_os_string()]);
+        command.extend(["--js".into(), script.into_os_string()]);
+        command.extend(["-n", "engine", "-o", component::NAME].map(OsString::from));
+        let room = self.room(place);
+        let step = Step {
+            command: &command,
+            variables: &[],
+            folder: place,
+            room: room.as_ref(),
+        };
+        let (said, status) = step::background(&step).await?;
+        if !status.success() {
+            return Err(anyhow!("componentize-qjs: {} ({})", said.trim_end(), step::describe(status)).into());
         }
         Ok(())
     }
@@ -210,24 +257,6 @@ fn stamps<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Result<Vec<Stamp>
 fn call(packages: &Packages) -> Result<String> {
     let packages = serde_json::to_string(packages).context("cannot write down the packages")?;
     Ok(format!("\n__prepare({packages});\n"))
-}
-
-/// Makes the component in a folder.
-async fn componentize(engine: &Component, call: &str, room: &Path) -> Result<()> {
-    let source = engine.folder.join(ENGINE);
-    let mut text = std::fs::read_to_string(&source).with_context(|| format!("cannot read {}", source.display()))?;
-    text.push_str(call);
-    let script = room.join(ENGINE);
-    std::fs::write(&script, text).with_context(|| format!("cannot write {}", script.display()))?;
-    let mut command = vec![OsString::from("node"), engine.folder.join(COMPONENTIZE).into()];
-    command.extend(["--wit".into(), engine.folder.join(WORLD).into_os_string()]);
-    command.extend(["--js".into(), script.into_os_string()]);
-    command.extend(["-n", "engine", "-o", component::NAME].map(OsString::from));
-    let (said, status) = step::background(&command, &[], room).await?;
-    if !status.success() {
-        return Err(anyhow!("componentize-qjs: {} ({})", said.trim_end(), step::describe(status)).into());
-    }
-    Ok(())
 }
 
 #[cfg(test)]

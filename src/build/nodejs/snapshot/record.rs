@@ -3,6 +3,7 @@
 use super::stamp::Stamp;
 use crate::build::component::Component;
 use crate::build::digest::Digest;
+use crate::cache;
 use crate::failure::Result;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -82,9 +83,7 @@ pub fn place(engine: &Component, script: &Path, base: &Path, is_bundle: bool) ->
         .add([u8::from(is_bundle)])
         .add(script.as_os_str().as_encoded_bytes())
         .name();
-    let cache = crate::code::cache_folder_or_say()?;
-    Ok(cache
-        .join("nodejs")
+    Ok(cache::folder(cache::Kind::Nodejs)?
         .join("snapshots")
         .join(format!("{name}.{EXTENSION}")))
 }

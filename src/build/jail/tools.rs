@@ -1,0 +1,156 @@
+//! Toolchains of this machine: where they are, what they are told, and where they keep what they fetch.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+/// Folders that have more than a toolchain: of those on PATH that are in them no more is shown than is on PATH.
+const WIDE: [&str; 4] = [".local", ".cargo", "go", ".config"];
+/// In the home folder: settings of tools without which they find no packages. What has only passwords is left out
+/// (`.cargo/credentials.toml`, `.netrc`, `.docker`).
+const SETTINGS: [&str; 8] = [
+    ".cargo/bin",
+    ".cargo/config",
+    ".cargo/config.toml",
+    ".cargo/env",
+    ".config/go",
+    ".local/share/uv/python",
+    ".rustup",
+    ".nvm",
+];
+/// In the home folder: what package managers are told, with the passwords of registries. For those alone, where they run
+/// nobody's code.
+const REGISTRIES: [&str; 4] = [".config/pip", ".config/uv", ".pip", ".npmrc"];
+/// In the home folder: what tools have fetched.
+const CACHES: [(&str, Option<&str>); 6] = [
+    (".cargo/registry", Some("CARGO_HOME/registry")),
+    (".cargo/git", Some("CARGO_HOME/git")),
+    ("go/pkg/mod", Some("GOMODCACHE")),
+    (".cache/go-build", Some("GOCACHE")),
+    (".cache/zig", Some("ZIG_GLOBAL_CACHE_DIR")),
+    (".cache/tinygo", None),
+];
+/// Variables that name a toolchain's folder.
+const ROOTS: [&str; 10] = [
+    "CARGO_HOME/bin",
+    "CARGO_HOME/config.toml",
+    "RUSTUP_HOME",
+    "GOROOT",
+    "PYENV_ROOT",
+    "NVM_DIR",
+    "VIRTUAL_ENV",
+    "WASI_SDK_PATH",
+    "JAVA_HOME",
+    "EMSDK",
+];
+/// Variables that name a program.
+const PROGRAMS: [&str; 8] = ["RUSTC", "CARGO", "CC", "CXX", "AR", "LD", "RUSTC_WRAPPER", "GCC"];
+/// Variables that name certificates, or a folder of packages.
+const FILES: [&str; 9] = [
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NODE_EXTRA_CA_CERTS",
+    "CURL_CA_BUNDLE",
+    "REQUESTS_CA_BUNDLE",
+    "PIP_CERT",
+    "PIP_CONFIG_FILE",
+    "PIP_FIND_LINKS",
+    "UV_FIND_LINKS",
+];
+
+/// The user's home folder.
+pub fn home() -> Option<PathBuf> {
+    dirs::home_dir().and_then(|home| home.canonicalize().ok())
+}
+
+/// What `NAME/rest` says, where the variable is set to an absolute path.
+fn variable(name: &str) -> Option<PathBuf> {
+    let (name, rest) = name.split_once('/').unwrap_or((name, ""));
+    let value = PathBuf::from(std::env::var_os(name)?);
+    value
+        .is_absolute()
+        .then(|| if rest.is_empty() { value } else { value.join(rest) })
+}
+
+/// The folders of toolchains that PATH and their own variables lead to.
+pub fn on_path() -> BTreeSet<PathBuf> {
+    let home = home();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = std::env::split_paths(&path)
+        .filter(|folder| folder.is_absolute())
+        .collect();
+    let programs = PROGRAMS.iter().filter_map(|name| variable(name));
+    let programs = programs.filter_map(|program| program.parent().map(Path::to_owned));
+    let mut found = BTreeSet::new();
+    for folder in folders.into_iter().chain(programs) {
+        found.insert(whole_toolchain(&folder, home.as_deref()));
+        // A program that is a link belongs to the toolchain that it leads to.
+        let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        let links = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_symlink()));
+        let is_of_system = |path: &Path| ["/usr", "/opt", "/etc"].iter().any(|system| path.starts_with(system));
+        // The system's own links, of which there are many, lead to the system.
+        let elsewhere = links.filter(|link| {
+            let target = std::fs::read_link(link.path()).unwrap_or_default();
+            !is_of_system(&folder) || (target.is_absolute() && !is_of_system(&target))
+        });
+        for program in elsewhere.filter_map(|link| link.path().canonicalize().ok()) {
+            if !is_of_system(&program)
+                && let Some(folder) = program.parent()
+            {
+                found.insert(whole_toolchain(folder, home.as_deref()));
+            }
+        }
+    }
+    found.extend(ROOTS.iter().filter_map(|name| variable(name)));
+    found
+}
+
+/// Programs in `bin` need what lies beside it.
+fn whole_toolchain(folder: &Path, home: Option<&Path>) -> PathBuf {
+    let is_programs = matches!(
+        folder.file_name().and_then(OsStr::to_str),
+        Some("bin" | "sbin" | "shims")
+    );
+    let around = folder.parent().filter(|_| is_programs);
+    let around = around.filter(|around| around.components().count() > 2);
+    let is_wide = |around: &&Path| {
+        let is_home = home.is_some_and(|home| home.starts_with(around));
+        let name = around.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        is_home
+            || WIDE.contains(&name)
+            || ["CARGO_HOME", "GOPATH"]
+                .iter()
+                .any(|name| variable(name).as_deref() == Some(*around))
+    };
+    match around.filter(|around| !is_wide(around)) {
+        Some(around) => around.to_owned(),
+        None => folder.to_owned(),
+    }
+}
+
+/// What tools are told by the user.
+pub fn settings() -> Vec<PathBuf> {
+    let own = home().into_iter().flat_map(|home| SETTINGS.map(|name| home.join(name)));
+    let named = FILES.iter().filter_map(|name| variable(name));
+    own.chain(named).collect()
+}
+
+/// What package managers are told besides.
+pub fn registries() -> Vec<PathBuf> {
+    home()
+        .into_iter()
+        .flat_map(|home| REGISTRIES.map(|name| home.join(name)))
+        .collect()
+}
+
+/// What tools have fetched; the folders need not be there.
+pub fn caches() -> Vec<PathBuf> {
+    let home = home();
+    let place = |(usual, name): &(&str, Option<&str>)| {
+        let named = name.and_then(variable);
+        named.or_else(|| home.as_ref().map(|home| home.join(usual)))
+    };
+    // Behind a link is another place, which is not shown.
+    let real = |path: PathBuf| path.canonicalize().unwrap_or(path);
+    CACHES.iter().filter_map(place).map(real).collect()
+}

@@ -1,0 +1,62 @@
+//! Where a project says that packages are: lines of its .npmrc (<https://docs.npmjs.com/cli/configuring-npm/npmrc>). All
+//! others are left out: they name programs, files and options of Node.
+
+use std::path::Path;
+
+/// The lines, and what they name.
+#[derive(Debug, Default)]
+pub struct Registries {
+    text: String,
+    names: Vec<String>,
+}
+
+impl Registries {
+    pub fn read(folder: &Path) -> Registries {
+        let text = std::fs::read_to_string(folder.join(".npmrc")).unwrap_or_default();
+        let mut found = Registries::default();
+        for line in text.lines() {
+            let Some((key, value)) = line.split_once('=') else {
+                continue;
+            };
+            let (key, value) = (key.trim(), value.trim().trim_matches(['"', '\'']));
+            let is_registry = key == "registry" || (key.starts_with('@') && key.ends_with(":registry"));
+            let is_address = ["https://", "http://"].iter().any(|scheme| value.starts_with(scheme));
+            // npm puts the user's variables into `${…}`.
+            if is_registry && is_address && !format!("{key}{value}").contains(['$', ' ', '\0']) {
+                found.text += &format!("{key}={value}\n");
+                found.names.push(value.to_owned());
+            }
+        }
+        found
+    }
+
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The user should know whom packages come from.
+    pub fn tell(&self) {
+        for name in &self.names {
+            tracing::info!("packages come from {name}: the project's .npmrc says so");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "registry=https://one.example/\n@two:registry = \"https://two.example/\"\ngit=./evil.sh\n\
+                    node-options=--require ./evil.js\ninstall-links=true\n//one.example/:_authToken=${TOKEN}\n\
+                    registry=https://${TOKEN}.example/\nscript-shell=./evil\nregistry=file:///tmp\n";
+        std::fs::write(folder.path().join(".npmrc"), text).unwrap();
+        let found = Registries::read(folder.path());
+        assert_eq!(
+            found.text(),
+            "registry=https://one.example/\n@two:registry=https://two.example/\n"
+        );
+    }
+}

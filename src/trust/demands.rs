@@ -1,0 +1,172 @@
+//! What needs trust, line by line.
+
+use super::canonical;
+use crate::cli::Os;
+use crate::config::File;
+use crate::failure::Result;
+use netns::{Bind, Rule};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// One thing that a file asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// As the user knows it from the file.
+    line: String,
+    /// What it comes to, with what is behind names and links.
+    means: String,
+}
+
+impl fmt::Display for Demand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.line, self.means)
+    }
+}
+
+/// Everything that a file asks for, with this command line.
+pub fn of(os: &Os, file: &File) -> Result<Vec<Demand>> {
+    let folder = canonical(file.folder())?;
+    let mut demands = Vec::new();
+    let mut add = |line: String, means: String| demands.push(Demand { line, means });
+    let build = &file.config.build;
+    if build.jail == Some(false) && !os.no_build_jail {
+        let command = build
+            .command
+            .as_deref()
+            .unwrap_or("the build of the project's language");
+        add(
+            "`[build] jail = false`".to_owned(),
+            format!("runs as you, with all that is yours: {command}"),
+        );
+    }
+    let command = build.command.is_some();
+    for (name, path) in [("dir", &build.dir), ("output", &build.output)] {
+        if let Some(path) = path.as_ref().filter(|_| command) {
+            let real = real(&folder.join(path));
+            if !real.starts_with(&folder) {
+                add(
+                    format!("`[build] {name} = {path:?}`"),
+                    format!("the build may change {}", real.display()),
+                );
+            }
+        }
+    }
+    for directory in &file.config.guest.dirs {
+        let text = directory.get_ref();
+        let (path, may) = match text.strip_suffix(":ro") {
+            Some(path) => (path, "read"),
+            None => (text.as_str(), "read and change"),
+        };
+        let host = path.split_once("::").map_or(path, |(host, _)| host);
+        let real = real(&folder.join(host));
+        if !real.starts_with(&folder) {
+            add(
+                format!("`[guest] dirs`, `{text}`"),
+                format!("the guest may {may} {}", real.display()),
+            );
+        }
+    }
+    for forward in &file.config.network.forwards {
+        // A wrong rule is an error elsewhere.
+        let Ok(rule) = forward.get_ref().parse::<Rule>() else {
+            continue;
+        };
+        let address = rule.mappings().find_map(|mapping| match mapping.bind {
+            Bind::Address(address) if !address.is_loopback() => Some(address),
+            _ => None,
+        });
+        if let Some(address) = address {
+            add(
+                format!("`[network] forwards`, `{}`", forward.get_ref()),
+                format!("other machines can connect, to {address}"),
+            );
+        }
+    }
+    Ok(demands)
+}
+
+/// Where a path leads, as far as it is there.
+fn real(path: &Path) -> PathBuf {
+    let mut rest = Vec::new();
+    for folder in path.ancestors() {
+        if let Ok(real) = folder.canonicalize() {
+            let whole = rest.iter().rev().fold(real, |whole: PathBuf, name| whole.join(name));
+            return whole;
+        }
+        match folder.file_name() {
+            Some(name) => rest.push(name.to_owned()),
+            // `..` after what is not there leads nobody knows where.
+            None => return PathBuf::from("/"),
+        }
+    }
+    PathBuf::from("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn demands(text: &str) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("data")).unwrap();
+        std::os::unix::fs::symlink("/etc", folder.path().join("link")).unwrap();
+        let path = folder.path().join(".wasmrun.toml");
+        std::fs::write(&path, text).unwrap();
+        let file = File::read(&path).unwrap();
+        let found = of(&Os::of_path(folder.path()).unwrap(), &file).unwrap();
+        found.iter().map(|demand| demand.means.clone()).collect()
+    }
+
+    #[test]
+    fn what_a_jail_makes_harmless_is_no_question() {
+        for text in [
+            "",
+            "[build]\ncommand = \"make\"\n",
+            "[build]\ncommand = \"make\"\noutput = \"out/app.wasm\"\ndir = \"data\"\n",
+            "[build]\njail = true\n",
+            "[guest]\ndirs = [\"data::/data\", \".::/app:ro\"]\n",
+            "[network]\nforwards = [\"8080:80\", \"127.0.0.1:8081:80\", \"[::1]:8082:80\"]\n",
+            "[python]\nbuild-packages = true\n",
+        ] {
+            assert_eq!(demands(text), [""; 0], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_reaches_further_is() {
+        for (text, means) in [
+            (
+                "[build]\njail = false\n",
+                "runs as you, with all that is yours: the build of the project's language",
+            ),
+            (
+                "[build]\ncommand = \"make\"\njail = false\n",
+                "runs as you, with all that is yours: make",
+            ),
+            (
+                "[build]\ncommand = \"x\"\noutput = \"/usr/x.wasm\"\n",
+                "the build may change /usr/x.wasm",
+            ),
+            (
+                "[build]\ncommand = \"x\"\ndir = \"/usr\"\n",
+                "the build may change /usr",
+            ),
+            ("[guest]\ndirs = [\"/etc::/e:ro\"]\n", "the guest may read /etc"),
+            ("[guest]\ndirs = [\"link::/e\"]\n", "the guest may read and change /etc"),
+            (
+                "[guest]\ndirs = [\"data/../../..::/e\"]\n",
+                "the guest may read and change /",
+            ),
+            (
+                "[network]\nforwards = [\"0.0.0.0:8080:80\"]\n",
+                "other machines can connect, to 0.0.0.0",
+            ),
+            (
+                "[network]\nforwards = [\"[::]:8080-8090:80-90\"]\n",
+                "other machines can connect, to ::",
+            ),
+        ] {
+            assert_eq!(demands(text), [means], "{text}");
+        }
+    }
+}

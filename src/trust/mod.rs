@@ -1,0 +1,129 @@
+//! What of a project's file runs on this machine as the user, or reaches what is the user's: only in folders that the user
+//! trusts. Everything else of a project runs in a jail, and is nobody's question.
+//!
+//! Trust is in a folder and in the very lines (`demands`), so a guest that may write the project, or the next `git pull`,
+//! cannot change what was agreed to. What was typed needs none: who types it has decided.
+
+mod demands;
+mod owner;
+mod store;
+
+pub use demands::Demand;
+pub use owner::refuse_others;
+
+use crate::cli::{Os, Trust};
+use crate::config::{self, File};
+use crate::failure::{Failure, Result};
+use crate::report;
+use anyhow::anyhow;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use store::Store;
+
+/// Checks that what a file asks for is trusted.
+///
+/// # Errors
+///
+/// It is not; with the command that changes it.
+pub fn require(os: &Os, file: Option<&File>) -> Result<()> {
+    let Some(file) = file.filter(|_| !os.trust) else {
+        return Ok(());
+    };
+    let demands = demands::of(os, file)?;
+    if demands.is_empty() {
+        return Ok(());
+    }
+    let folder = folder(file)?;
+    if Store::read()?.has(&folder, &demands) {
+        return Ok(());
+    }
+    let message = anyhow!(
+        "{} asks for what needs your trust:{}",
+        file.path.display(),
+        lines(&demands)
+    );
+    let command = format!("`wasmrun trust {}`", folder.display());
+    Err(Failure::usage(message).hint(format!(
+        "{command} allows these lines; WASMRUN_TRUST=1 where nobody can be asked"
+    )))
+}
+
+/// The same, and asks where somebody can be asked.
+pub fn require_or_ask(os: &Os, file: Option<&File>) -> Result<()> {
+    let failure = match (require(os, file), file) {
+        (Err(failure), Some(file)) if can_ask(os) => (failure, file),
+        (result, _) => return result,
+    };
+    let (failure, file) = failure;
+    let demands = demands::of(os, file)?;
+    let folder = folder(file)?;
+    tracing::warn!(
+        "{} asks for what needs your trust:{}",
+        file.path.display(),
+        lines(&demands)
+    );
+    if !report::ask(&format!("trust {}, with these lines?", folder.display()))? {
+        return Err(failure);
+    }
+    Store::change(|store| store.add(&folder, &demands))
+}
+
+fn can_ask(os: &Os) -> bool {
+    // What is typed is the guest's.
+    !os.stdin && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+fn lines(demands: &[Demand]) -> String {
+    demands.iter().map(|demand| format!("\n  {demand}")).collect()
+}
+
+/// The folder of a file, by its only name.
+fn folder(file: &File) -> Result<PathBuf> {
+    canonical(file.folder())
+}
+
+fn canonical(folder: &Path) -> Result<PathBuf> {
+    folder
+        .canonicalize()
+        .map_err(|error| Failure::usage(anyhow!("cannot use {}: {error}", folder.display())))
+}
+
+/// `wasmrun trust`
+pub fn run(trust: &Trust) -> Result<u8> {
+    if trust.list {
+        let mut out = std::io::stdout().lock();
+        for (folder, lines) in Store::read()?.all() {
+            writeln!(out, "{}", folder.display())?;
+            for line in lines {
+                writeln!(out, "  {}", report::harmless(&line))?;
+            }
+        }
+        return Ok(0);
+    }
+    let path = trust.path.as_deref().unwrap_or(Path::new("."));
+    if trust.revoke {
+        // The folder may be gone.
+        let folder = canonical(path).or_else(|_| std::path::absolute(path).map_err(Failure::from))?;
+        let mut had = false;
+        Store::change(|store| had = store.remove(&folder))?;
+        if had {
+            tracing::info!("{} is not trusted any more", folder.display());
+        } else {
+            tracing::info!("{} was not trusted", folder.display());
+        }
+        return Ok(0);
+    }
+    let Some(file) = File::find(trust.config.as_deref(), path)? else {
+        let message = anyhow!("there is no {} in {}", config::NAME, path.display());
+        return Err(Failure::usage(message).hint("without one nothing needs your trust"));
+    };
+    let demands = demands::of(&Os::of_path(path)?, &file)?;
+    if demands.is_empty() {
+        tracing::info!("nothing in {} needs your trust", file.path.display());
+        return Ok(0);
+    }
+    let folder = folder(&file)?;
+    Store::change(|store| store.add(&folder, &demands))?;
+    tracing::info!("trusted in {}:{}", folder.display(), lines(&demands));
+    Ok(0)
+}

@@ -1,0 +1,86 @@
+//! What was trusted, in the user's state folder.
+
+use super::Demand;
+use crate::failure::{Failure, Result};
+use anyhow::{Context, anyhow};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::{DirBuilder, File};
+use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+const NAME: &str = "trust.json";
+
+/// Folders, and the lines that were agreed to in each.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub struct Store {
+    folders: BTreeMap<PathBuf, Vec<String>>,
+}
+
+impl Store {
+    /// What is there now.
+    pub fn read() -> Result<Store> {
+        let path = place()?.join(NAME);
+        let text = match std::fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Store::default()),
+            Err(error) => {
+                let error = anyhow::Error::new(error).context(format!("cannot read {}", path.display()));
+                return Err(error.into());
+            }
+        };
+        super::refuse_others(&path)?;
+        serde_json::from_slice(&text).map_err(|error| {
+            Failure::from(anyhow!("{} makes no sense: {error}", path.display()))
+                .hint("remove it: you will be asked again")
+        })
+    }
+
+    /// Changes it; of two at once, one waits.
+    pub fn change(change: impl FnOnce(&mut Store)) -> Result<()> {
+        let folder = place()?;
+        let cannot = || format!("cannot write to {}", folder.display());
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)
+            .with_context(cannot)?;
+        let lock = File::open(&folder).with_context(cannot)?;
+        lock.lock().with_context(cannot)?;
+        let mut store = Store::read()?;
+        change(&mut store);
+        let mut file = tempfile::NamedTempFile::new_in(&folder).with_context(cannot)?;
+        file.write_all(&serde_json::to_vec_pretty(&store)?)
+            .with_context(cannot)?;
+        file.persist(folder.join(NAME)).with_context(cannot)?;
+        Ok(())
+    }
+
+    pub fn has(&self, folder: &Path, demands: &[Demand]) -> bool {
+        let Some(lines) = self.folders.get(folder) else {
+            return false;
+        };
+        demands.iter().all(|demand| lines.contains(&demand.to_string()))
+    }
+
+    /// Exactly these: what a file does not ask for any more is not agreed to for ever.
+    pub fn add(&mut self, folder: &Path, demands: &[Demand]) {
+        let lines = demands.iter().map(Demand::to_string).collect();
+        self.folders.insert(folder.to_owned(), lines);
+    }
+
+    pub fn remove(&mut self, folder: &Path) -> bool {
+        self.folders.remove(folder).is_some()
+    }
+
+    pub fn all(self) -> impl Iterator<Item = (PathBuf, Vec<String>)> {
+        self.folders.into_iter()
+    }
+}
+
+/// The folder of what wasmrun remembers (XDG Base Directory Specification, `XDG_STATE_HOME`).
+fn place() -> Result<PathBuf> {
+    let folder = dirs::state_dir().ok_or_else(|| anyhow!("there is no folder for what is trusted"))?;
+    Ok(folder.join("wasmrun"))
+}

@@ -1,0 +1,3 @@
+#!/bin/sh
+sh ./mark.sh
+exec "$@"

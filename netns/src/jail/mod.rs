@@ -19,12 +19,14 @@
 mod broker;
 mod filter;
 mod init;
+mod mount;
 mod notify;
 mod root;
 mod surrender;
 
 pub use broker::{Broker, can_be_brokered};
 pub use filter::{FilterError, Sockets};
+pub use mount::MountError;
 pub use root::{Bind, RootError};
 pub use surrender::SurrenderError;
 

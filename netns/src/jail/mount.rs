@@ -1,0 +1,164 @@
+//! The only mount(2) and its kin: open_tree(2), move_mount(2), mount_setattr(2), pivot_root(2), umount2(2).
+//!
+//! What is shown is a file or directory that is open already, never a path: between a look at a path and its mount the path
+//! may have come to lead elsewhere. Its flags are set before it is attached anywhere, for all that is mounted below it.
+
+use nix::NixPath;
+use nix::errno::Errno;
+use nix::libc;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::unistd::{chdir, pivot_root};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+/// A change of the mount namespace that the kernel refused.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {step} {}", path.display())]
+pub struct MountError {
+    /// What was tried.
+    pub step: &'static str,
+    /// Where.
+    pub path: PathBuf,
+    /// The kernel's answer.
+    #[source]
+    pub source: Errno,
+}
+
+/// What cannot be done with what is mounted (mount_setattr(2)). A flag that is there is never taken away.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attributes(u64);
+
+impl Attributes {
+    /// No device is opened, and no program has more rights than who starts it.
+    pub(super) const NO_PRIVILEGES: Attributes = Attributes(libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV);
+    /// Nor does any program run, or is mapped as one.
+    pub(super) const HARMLESS: Attributes = Attributes(Self::NO_PRIVILEGES.0 | libc::MOUNT_ATTR_NOEXEC);
+
+    /// Nothing is changed, either.
+    pub(super) const fn read_only(self) -> Attributes {
+        Attributes(self.0 | libc::MOUNT_ATTR_RDONLY)
+    }
+}
+
+/// What a file system in memory holds at most, and who may use it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Memory {
+    /// In bytes.
+    pub(super) size: u64,
+    /// Files, which take memory when they are empty, too.
+    pub(super) inodes: u64,
+    /// Of its root.
+    pub(super) mode: u32,
+}
+
+const NONE: Option<&str> = None;
+const HARMLESS: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV).union(MsFlags::MS_NOEXEC);
+
+fn failed(step: &'static str, path: &Path) -> impl FnOnce(Errno) -> MountError + use<> {
+    let path = path.to_owned();
+    move |source| MountError { step, path, source }
+}
+
+/// From here on nothing that the calling process mounts shows on the host, nor the other way round.
+pub(super) fn keep_apart() -> Result<(), MountError> {
+    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(NONE, "/", NONE, private, NONE).map_err(failed("make private", Path::new("/")))
+}
+
+/// An empty file system in memory. Nothing in it is a program or a device.
+pub(super) fn tmpfs(point: &Path, holds: Memory) -> Result<(), MountError> {
+    let Memory { size, inodes, mode } = holds;
+    let options = format!("size={size},nr_inodes={inodes},mode={mode:o}");
+    mount(Some("tmpfs"), point, Some("tmpfs"), HARMLESS, Some(options.as_str()))
+        .map_err(failed("mount a tmpfs on", point))
+}
+
+/// The processes of the calling process's pid namespace (proc(5)).
+#[allow(dead_code, reason = "programs of others expect it, guests do not")]
+pub(super) fn proc(point: &Path) -> Result<(), MountError> {
+    mount(Some("proc"), point, Some("proc"), HARMLESS, NONE).map_err(failed("mount a proc on", point))
+}
+
+/// Shows `what`, which was opened in the calling process's mount namespace and is called `shown`, at `point`. A file is
+/// shown on a file, a directory on a directory.
+pub(super) fn bind(what: BorrowedFd<'_>, shown: &Path, point: &Path, attributes: Attributes) -> Result<(), MountError> {
+    // Recursive, because the kernel does not let a less privileged namespace look under a mount (MNT_LOCKED).
+    let tree = copy(what).map_err(failed("bind", shown))?;
+    set(tree.as_fd(), attributes, libc::AT_RECURSIVE).map_err(failed("set the mount flags of", shown))?;
+    attach(tree.as_fd(), point).map_err(failed("bind", shown))
+}
+
+/// Makes `base`, on which something is mounted, the root of the calling process, and lets go of the one that was.
+pub(super) fn pivot(base: &Path) -> Result<(), MountError> {
+    chdir(base).map_err(failed("enter", base))?;
+    // With "." for both, the old root ends up on top of the new one and is taken off again (pivot_root(2), NOTES).
+    pivot_root(".", ".").map_err(failed("make the root of", base))?;
+    umount2(".", MntFlags::MNT_DETACH).map_err(failed("let go of", Path::new("the host's root")))?;
+    chdir("/").map_err(failed("enter", Path::new("/")))
+}
+
+/// Changes what is mounted as the root, but nothing below it.
+pub(super) fn restrict_root(attributes: Attributes) -> Result<(), MountError> {
+    let root = Path::new("/");
+    let change = || -> Result<(), Errno> {
+        let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
+        let opened = rustix::fs::open(root, flags, rustix::fs::Mode::empty());
+        let opened = opened.map_err(|errno| Errno::from_raw(errno.raw_os_error()))?;
+        set(opened.as_fd(), attributes, 0)
+    };
+    change().map_err(failed("set the mount flags of", root))
+}
+
+/// A mount that is attached nowhere: open_tree(2), Linux 5.2.
+fn copy(what: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC;
+    let flags = flags | (libc::AT_EMPTY_PATH | libc::AT_RECURSIVE).cast_unsigned();
+    #[expect(unsafe_code, reason = "nix does not know this system call")]
+    // SAFETY: the path is a literal that ends with NUL; the result is checked, and is a descriptor that nobody else knows.
+    unsafe {
+        let tree = libc::syscall(libc::SYS_open_tree, what.as_raw_fd(), c"".as_ptr(), flags);
+        Errno::result(tree).map(|tree| OwnedFd::from_raw_fd(tree as i32))
+    }
+}
+
+/// move_mount(2), Linux 5.2.
+fn attach(tree: BorrowedFd<'_>, point: &Path) -> Result<(), Errno> {
+    let moved = point.with_nix_path(|point| {
+        #[expect(unsafe_code, reason = "nix does not know this system call")]
+        // SAFETY: both paths end with NUL, and the kernel keeps neither.
+        unsafe {
+            libc::syscall(
+                libc::SYS_move_mount,
+                tree.as_raw_fd(),
+                c"".as_ptr(),
+                libc::AT_FDCWD,
+                point.as_ptr(),
+                libc::MOVE_MOUNT_F_EMPTY_PATH,
+            )
+        }
+    })?;
+    Errno::result(moved).map(drop)
+}
+
+/// mount_setattr(2), Linux 5.12. Unlike a remount it reaches the mounts below, too, and leaves their other flags as they are.
+fn set(mounted: BorrowedFd<'_>, attributes: Attributes, reach: libc::c_int) -> Result<(), Errno> {
+    let attributes = libc::mount_attr {
+        attr_set: attributes.0,
+        attr_clr: 0,
+        propagation: 0,
+        userns_fd: 0,
+    };
+    #[expect(unsafe_code, reason = "nix does not know this system call")]
+    // SAFETY: the path ends with NUL and the attributes have the size that is given; the kernel keeps neither.
+    let changed = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mounted.as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_EMPTY_PATH | reach,
+            &raw const attributes,
+            size_of::<libc::mount_attr>(),
+        )
+    };
+    Errno::result(changed).map(drop)
+}

@@ -1,5 +1,6 @@
 //! One guest process, from the supervisor's side.
 
+use crate::directory::Held;
 use crate::failure::{Failure, Result};
 use crate::output::{Ends, Output};
 use crate::protocol::{self, Adopts, Bind, GUEST, Launch, Message, Order, Task};
@@ -83,7 +84,7 @@ impl Generation {
         let launch = Launch {
             supervisor: rustix::process::getpid().as_raw_pid(),
             adopts: start.adopts,
-            binds: start.binds,
+            binds: start.binds.map(open).transpose()?,
             task: start.task,
         };
         let empty;
@@ -193,6 +194,19 @@ impl Generation {
         code.and_then(|code| u8::try_from(code).ok())
             .ok_or_else(|| Failure::from(anyhow::anyhow!("the guest's process ended in no known way: {status}")))
     }
+}
+
+/// Opens what is not held yet.
+fn open(mut binds: Vec<Bind>) -> Result<Vec<Bind>> {
+    for bind in &mut binds {
+        if let Bind::Host { path, held, .. } = bind
+            && held.is_none()
+        {
+            let opened = Held::of(path).with_context(|| format!("cannot show {} to the guest", path.display()))?;
+            *held = Some(opened);
+        }
+    }
+    Ok(binds)
 }
 
 /// Takes messages off the channel until the other end is gone. A thread, because tokio knows no message sockets.

@@ -4,6 +4,7 @@ use super::talk::say;
 use super::{Candidate, Making, Session, Step};
 use crate::build::Snapshot;
 use crate::cli::{self, Restart, Tiered};
+use crate::directory::Directory;
 use crate::failure::Result;
 use crate::forwards::Port;
 use crate::generation::Start;
@@ -11,7 +12,6 @@ use crate::live::Live;
 use crate::make::{self, Made};
 use crate::protocol::{Adopts, Bind, Message, Task};
 use crate::report;
-use crate::settings::Directory;
 use netns::{Protocol, jail};
 use runtime::{Event, Guest, Outcome, Tier};
 use std::path::{Path, PathBuf};
@@ -226,10 +226,13 @@ impl Session {
         let mut binds = vec![Bind::Host {
             path: made.code.path.clone(),
             read_only: true,
+            // Opened by whoever starts it: it may be gone by then, or have become better.
+            held: None,
         }];
         binds.extend(mounts.iter().map(|directory| Bind::Host {
             path: directory.host.clone(),
             read_only: directory.read_only,
+            held: directory.held(),
         }));
         let seen = |number: usize, host: &Path| -> PathBuf {
             if settings.isolation {

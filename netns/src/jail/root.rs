@@ -3,20 +3,23 @@
 use super::mount::{self, Attributes, Memory, MountError};
 use super::path_of;
 use nix::unistd::sethostname;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// Any directory that always exists and that nobody wants to hand to a guest.
 const BASE: &str = "/proc";
 
 /// A file or directory that the guest's process may use.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum Bind {
     /// One of the host.
     Host {
-        /// Absolute.
+        /// The file or directory itself (`O_PATH` will do), opened by whoever chose it: a path may lead elsewhere by now.
+        held: OwnedFd,
+        /// What it was called then, for errors.
         path: PathBuf,
         /// Nothing in it can be changed by the guest's process.
         read_only: bool,
@@ -81,13 +84,28 @@ pub(super) fn enter(binds: &[Bind]) -> Result<(), RootError> {
     Ok(())
 }
 
-/// The file or directory itself; none is one in memory.
+/// What is to be shown, opened in the mount namespace of this process; none is a directory in memory.
 fn open(bind: &Bind) -> Result<Option<OwnedFd>, RootError> {
-    let Bind::Host { path, .. } = bind else { return Ok(None) };
-    let opened = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
-    opened
+    let Bind::Host { held, .. } = bind else { return Ok(None) };
+    reopen(held.as_fd())
         .map(Some)
         .map_err(|errno| cannot_show(bind)(errno.into()))
+}
+
+/// The same file in this mount namespace. Mounts of another one cannot be shown here, only files and directories that are
+/// reached by a mount of this one (`check_mnt`, fs/namespace.c). So it is opened by the path that it has now (proc(5),
+/// `/proc/self/fd`), with no link followed, and must be the very same.
+fn reopen(held: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    let path = rustix::fs::readlink(format!("/proc/self/fd/{}", held.as_raw_fd()), Vec::new())?;
+    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let opened = rustix::fs::openat2(rustix::fs::CWD, path, flags, Mode::empty(), resolve)?;
+    let identity = |file: BorrowedFd<'_>| rustix::fs::fstat(file).map(|found| (found.st_dev, found.st_ino));
+    if identity(held)? == identity(opened.as_fd())? {
+        Ok(opened)
+    } else {
+        Err(Errno::STALE)
+    }
 }
 
 fn cannot_show(bind: &Bind) -> impl Fn(io::Error) -> RootError {
@@ -100,7 +118,7 @@ fn cannot_show(bind: &Bind) -> impl Fn(io::Error) -> RootError {
 
 fn show(bind: &Bind, opened: Option<&OwnedFd>, point: &Path) -> Result<(), RootError> {
     match (bind, opened) {
-        (Bind::Host { path, read_only }, Some(opened)) => {
+        (Bind::Host { path, read_only, .. }, Some(opened)) => {
             let is_directory = make_point(opened, point).map_err(cannot_show(bind))?;
             let attributes = if is_directory {
                 Attributes::HARMLESS

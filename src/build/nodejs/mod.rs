@@ -13,8 +13,8 @@ mod positions;
 pub mod snapshot;
 
 use super::{Ahead, Built, Program, Project};
+use crate::directory::Directory;
 use crate::failure::Result;
-use crate::settings::Directory;
 use entry::Entry;
 use std::path::{Path, PathBuf};
 

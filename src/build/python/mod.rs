@@ -10,8 +10,8 @@ mod requirements;
 mod toolchain;
 
 use super::{Built, Program, Project};
+use crate::directory::Directory;
 use crate::failure::Result;
-use crate::settings::Directory;
 use entry::Entry;
 use environment::May;
 use requirements::Requirements;

@@ -34,8 +34,12 @@ fn serve_compiles() -> Result<()> {
     jail::close_inherited()?;
     let _ = rustix::thread::set_name(c"wasmrun-compile");
     let channel = std::io::stdin().as_fd().try_clone_to_owned()?;
-    let mut kept = None;
+    let mut kept: Option<Compiler> = None;
     while let Some((job, fds)) = protocol::receive_with::<Job>(&channel, RecvFlags::empty())? {
+        if kept.is_none() {
+            // Before it has more than this thread, and has read anything.
+            jail::limit_compiler(job.memory)?;
+        }
         let [source, code] = <[OwnedFd; 2]>::try_from(fds).map_err(|_| anyhow!("a job has two files"))?;
         let compiled = (|| -> Result<()> {
             let (mut source, mut bytes) = (File::from(source), Vec::new());

@@ -116,6 +116,8 @@ pub struct Job {
     pub more_will_follow: bool,
     /// Nobody waits for it.
     pub background: bool,
+    /// Bytes that the process may use, in all.
+    pub memory: u64,
     pub tier: runtime::Tier,
 }
 

@@ -260,7 +260,8 @@ fn given(
     }
 }
 
-fn size(text: &str, place: &str) -> Result<u64> {
+/// A number of bytes as it was typed at a place.
+pub fn size(text: &str, place: &str) -> Result<u64> {
     let size: bytesize::ByteSize = text.parse().map_err(|_| {
         Failure::usage(anyhow!("{place}: `{text}` is no size")).hint("write for example `64MiB` or `1GiB`")
     })?;

@@ -1,7 +1,8 @@
 //! Init: the first process of a jail's pid namespace; with its end everything in there ends.
 
 use super::broker::Broker;
-use super::{JailError, exit_code_of, status, surrender};
+use super::role::Role;
+use super::{JailError, exit_code_of, filter, status, surrender};
 use crate::factory::{FactoryServer, Turn};
 use crate::passing;
 use caps::Capability;
@@ -37,6 +38,7 @@ fn set_up(factory: OwnedFd) -> Result<FactoryServer, JailError> {
     server.links().loopback_up()?;
     server.links().loopback_acks_at_once()?;
     surrender::all_but(Some(Capability::CAP_NET_ADMIN))?;
+    filter::install_for(Role::Init)?;
     Ok(server)
 }
 

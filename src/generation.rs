@@ -3,7 +3,7 @@
 use crate::directory::Held;
 use crate::failure::{Failure, Result};
 use crate::output::{Ends, Output};
-use crate::protocol::{self, Adopts, Bind, GUEST, Launch, Message, Order, Task};
+use crate::protocol::{self, Adopts, Bind, Fixed, GUEST, Launch, Message, Order, Task};
 use anyhow::{Context, anyhow};
 use netns::{SocketFactory, Target, passing};
 use rustix::net::RecvFlags;
@@ -40,6 +40,8 @@ pub struct Start {
     pub task: Task,
     /// None: no isolation.
     pub binds: Option<Vec<Bind>>,
+    /// Files in them that are not the guest's to change.
+    pub fixed: Vec<Fixed>,
     pub stdin: bool,
     /// It accepts from listeners of the host.
     pub adopts: Option<Adopts>,
@@ -85,6 +87,7 @@ impl Generation {
             supervisor: rustix::process::getpid().as_raw_pid(),
             adopts: start.adopts,
             binds: start.binds.map(open).transpose()?,
+            fixed: start.fixed,
             task: start.task,
         };
         let empty;

@@ -3,7 +3,7 @@
 //! Both are this binary again, told apart by a hidden first argument, and single-threaded until the jail stands.
 
 use crate::failure::{FAILED, TRAPPED};
-use crate::protocol::{self, Adopts, Bind, Inside, Job, JobDone, Launch, Launched, Message, Order, Task};
+use crate::protocol::{self, Adopts, Bind, Fixed, Inside, Job, JobDone, Launch, Launched, Message, Order, Task};
 use anyhow::{Context, Result, anyhow};
 use netns::jail::{self, JailError, Sockets};
 use runtime::{Adoption, Attempt, Compiler, Counts, Events, Guest, Outcome, Stop};
@@ -125,6 +125,7 @@ fn enter(launch: &Launch, factory: Option<OwnedFd>, held: Vec<OwnedFd>) -> Resul
     let plan = jail::Plan {
         supervisor: launch.supervisor,
         binds: to_jail(binds, held),
+        fixed: launch.fixed.iter().map(Fixed::to_jail).collect(),
         sockets,
         listens,
     };
@@ -143,6 +144,15 @@ fn to_jail(binds: &[Bind], held: Vec<OwnedFd>) -> Vec<jail::Bind> {
         Bind::Scratch { size } => Some(jail::Bind::Scratch { size: *size }),
     };
     binds.iter().filter_map(with).collect()
+}
+
+impl Fixed {
+    fn to_jail(&self) -> jail::Fixed {
+        jail::Fixed {
+            within: self.within,
+            path: self.path.clone(),
+        }
+    }
 }
 
 fn run_guest(guest: Guest, adopts: Option<Adopts>, listeners: Vec<OwnedFd>, channel: Arc<OwnedFd>) -> Result<u8> {

@@ -32,6 +32,7 @@ pub struct Launch {
     pub adopts: Option<Adopts>,
     /// None: no isolation.
     pub binds: Option<Vec<Bind>>,
+    pub fixed: Vec<Fixed>,
     pub task: Task,
 }
 
@@ -56,6 +57,13 @@ pub enum Bind {
     },
     /// In memory, with at most so many bytes.
     Scratch { size: u64 },
+}
+
+/// A file in a directory that the guest may write, by the directory's place among the binds. It is not the guest's to change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fixed {
+    pub within: usize,
+    pub path: PathBuf,
 }
 
 /// What the process is for.

@@ -124,3 +124,47 @@ fn a_directory_that_is_removed_and_made_anew_is_the_one_that_the_next_guest_gets
     eventually("the next one has written, too", || made.exists());
     run.stop();
 }
+
+/// A guest that writes its own file would be another one at its next start.
+#[test]
+fn a_guest_does_not_write_its_own_file() {
+    let place = place();
+    // What this guest tries to create in its directory is called "made".
+    let made = place.path().join("data/sub/made");
+    std::fs::copy(guest("files"), &made).unwrap();
+    let source = std::fs::read(&made).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = wasmrun(&["os", "data/sub/made"]);
+        command.args(arguments).current_dir(place.path());
+        output(command)
+    };
+    // It ends with the errno.
+    assert_ne!(run(&["--dir", "data/sub::/x"]).code, Some(0));
+    assert_eq!(std::fs::read(&made).unwrap(), source);
+    // Nor does it move the folder away in which it lies.
+    let relinks = place.path().join("data/sub/guest.wat");
+    std::fs::copy(guest("relinks"), &relinks).unwrap();
+    let mut command = wasmrun(&[
+        "os",
+        "data/sub/guest.wat",
+        "--dir",
+        "data::/data",
+        "--dir",
+        "data/sub::/sub",
+    ]);
+    command.current_dir(place.path());
+    assert_eq!(output(command).code, Some(134));
+    assert!(relinks.exists() && !place.path().join("data/was").exists());
+    // A build would put another file there, of which the guests that run know nothing.
+    let ended = run(&["--watch", "--dir", "data::/x"]);
+    let data = place.path().canonicalize().unwrap().join("data");
+    ended.says(
+        2,
+        &format!(
+            "error: with --watch the guest could write its own code: it may write {}, which has {}\n\
+             hint: give it a folder of its own, or add `:ro`",
+            data.display(),
+            data.join("sub/made").display()
+        ),
+    );
+}

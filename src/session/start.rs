@@ -5,15 +5,17 @@ use super::{Candidate, Making, Session, Step};
 use crate::build::Snapshot;
 use crate::cli::{self, Restart, Tiered};
 use crate::directory::Directory;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::forwards::Port;
 use crate::generation::Start;
 use crate::live::Live;
 use crate::make::{self, Made};
-use crate::protocol::{Adopts, Bind, Message, Task};
+use crate::protocol::{Adopts, Bind, Fixed, Message, Task};
 use crate::report;
+use anyhow::anyhow;
 use netns::{Protocol, jail};
 use runtime::{Event, Guest, Outcome, Tier};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -168,6 +170,15 @@ impl Session {
     /// Starts a generation. With nobody else there it serves at once, and connections wait for it to listen.
     pub(super) fn start(&mut self, made: Made, since: std::time::Instant) -> Result<()> {
         self.restart = None;
+        match self.check_watched(&made) {
+            // What serves is not ended by settings that cannot be.
+            Err(failure) if self.serving.is_some() => {
+                report::failure(&failure);
+                self.say_who_serves();
+                return Ok(());
+            }
+            checked => checked?,
+        }
         self.optimize(&made);
         self.last_made = Some(made.clone());
         self.started += 1;
@@ -234,6 +245,7 @@ impl Session {
             read_only: directory.read_only,
             held: directory.held(),
         }));
+        let fixed = self.not_the_guests(made, &mounts);
         let seen = |number: usize, host: &Path| -> PathBuf {
             if settings.isolation {
                 jail::path_of(number)
@@ -288,9 +300,51 @@ impl Session {
         Start {
             task: Task::Run(Box::new(guest)),
             binds: settings.isolation.then_some(binds),
+            fixed,
             stdin: settings.stdin,
             adopts,
         }
+    }
+
+    /// What a guest may not write, although it lies in a directory that it may: its own file and its code, by which it would
+    /// be another guest at the next start, and the settings, by which it would get whatever it names.
+    fn not_the_guests(&self, made: &Made, mounts: &[Directory]) -> Vec<Fixed> {
+        let config = self.file.as_ref().map(|file| file.path.as_path());
+        let files = [Some(made.artifact.as_path()), Some(made.code.path.as_path()), config];
+        let files: BTreeSet<PathBuf> = files
+            .into_iter()
+            .flatten()
+            .filter_map(|file| file.canonicalize().ok())
+            .collect();
+        let mounts = mounts.iter().enumerate().filter(|(_, mount)| !mount.read_only);
+        let within = |(number, mount): (usize, &Directory)| {
+            let inside = files.iter().filter_map(|file| file.strip_prefix(&mount.host).ok());
+            // The code comes before the directories.
+            let fixed = inside.map(|path| Fixed {
+                within: number + 1,
+                path: path.to_owned(),
+            });
+            fixed.collect::<Vec<_>>()
+        };
+        mounts.flat_map(within).collect()
+    }
+
+    /// With `--watch` a build puts the guest's file in place anew, and the guests that run by then see the new one, which is
+    /// not fixed for them.
+    fn check_watched(&self, made: &Made) -> Result<()> {
+        let artifact = made.artifact.canonicalize().unwrap_or_default();
+        let settings = &self.settings;
+        let mut written = settings.directories.iter().filter(|directory| !directory.read_only);
+        let Some(directory) = written.find(|directory| artifact.starts_with(&directory.host)) else {
+            return Ok(());
+        };
+        if settings.watch.is_none() || !settings.isolation {
+            return Ok(());
+        }
+        let (directory, artifact) = (directory.host.display(), artifact.display());
+        let message =
+            anyhow!("with --watch the guest could write its own code: it may write {directory}, which has {artifact}");
+        Err(Failure::usage(message).hint("give it a folder of its own, or add `:ro`"))
     }
 
     // The serving generation.

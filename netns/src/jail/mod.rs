@@ -30,7 +30,7 @@ pub use broker::{Broker, can_be_brokered};
 pub use filter::{Files, FilterError, Powers, Sockets};
 pub use limits::LimitError;
 pub use mount::MountError;
-pub use root::{Bind, RootError};
+pub use root::{Bind, Fixed, RootError};
 pub use surrender::SurrenderError;
 
 use crate::link::LinkError;
@@ -56,6 +56,8 @@ pub struct Plan {
     pub supervisor: i32,
     /// Files and directories of the host that the guest's process may use.
     pub binds: Vec<Bind>,
+    /// Files in these that stay as they are.
+    pub fixed: Vec<Fixed>,
     /// What it may do with sockets. Those of the host can be left to it unless it does everything itself.
     pub sockets: Sockets,
     /// TCP ports of its own loopback to listen on for it.
@@ -183,7 +185,7 @@ fn keep(init: Pid, open: Vec<i32>) -> ! {
 fn become_guest(plan: &Plan, mut ready: io::PipeReader, asks: Option<OwnedFd>) -> Result<Vec<OwnedFd>, JailError> {
     limits::end_sooner(limits::GUEST);
     limits::tasks()?;
-    root::enter(&plan.binds)?;
+    root::enter(&plan.binds, &plan.fixed)?;
     let mut word = String::new();
     ready.read_to_string(&mut word).map_err(JailError::Process)?;
     if word != init::READY {

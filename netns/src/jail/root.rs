@@ -40,6 +40,15 @@ impl Bind {
     }
 }
 
+/// A file in a directory that the guest may write which it is not to change, for all that it may do there.
+#[derive(Debug)]
+pub struct Fixed {
+    /// The number of the directory's [`Bind`].
+    pub within: usize,
+    /// Where it lies in there; what is not there is not fixed.
+    pub path: PathBuf,
+}
+
 /// A step in making the root that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RootError {
@@ -65,18 +74,23 @@ const ROOT: Memory = Memory {
 };
 
 /// Replaces the root of the calling process's mount namespace.
-pub(super) fn enter(binds: &[Bind]) -> Result<(), RootError> {
+pub(super) fn enter(binds: &[Bind], fixed: &[Fixed]) -> Result<(), RootError> {
     let base = Path::new(BASE);
     mount::keep_apart()?;
     // Before anything covers what they are opened by.
     let opened: Vec<Option<OwnedFd>> = binds.iter().map(open).collect::<Result<_, _>>()?;
     mount::tmpfs(base, ROOT)?;
-    for (number, (bind, opened)) in binds.iter().zip(&opened).enumerate() {
+    let point = |number: usize| {
         let point = path_of(number);
-        let point = base.join(point.strip_prefix("/").unwrap_or(&point));
-        show(bind, opened.as_ref(), &point)?;
+        base.join(point.strip_prefix("/").unwrap_or(&point))
+    };
+    for (number, (bind, opened)) in binds.iter().zip(&opened).enumerate() {
+        show(bind, opened.as_ref(), &point(number))?;
     }
     drop(opened);
+    for one in fixed {
+        fix(one, &point(one.within))?;
+    }
     mount::pivot(base)?;
     mount::restrict_root(Attributes::HARMLESS.read_only())?;
     // The host's name is nobody's business inside.
@@ -139,6 +153,35 @@ fn show(bind: &Bind, opened: Option<&OwnedFd>, point: &Path) -> Result<(), RootE
             mount::tmpfs(point, holds)?;
         }
         (Bind::Host { .. }, None) => return Err(cannot_show(bind)(io::ErrorKind::NotFound.into())),
+    }
+    Ok(())
+}
+
+/// Makes the file read-only, and it and the folders around it mounts of their own: who can rename one of those could put
+/// another file in its place.
+fn fix(fixed: &Fixed, point: &Path) -> Result<(), RootError> {
+    let cannot = |errno: Errno| RootError::MountPoint {
+        path: fixed.path.clone(),
+        source: errno.into(),
+    };
+    let open = |at: BorrowedFd<'_>, name: &Path| {
+        let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        rustix::fs::openat2(at, name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)
+    };
+    let mut at = open(rustix::fs::CWD, point).map_err(cannot)?;
+    let mut names = fixed.path.iter().map(Path::new).peekable();
+    while let Some(name) = names.next() {
+        let found = match open(at.as_fd(), name) {
+            Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR) => return Ok(()),
+            found => found.map_err(cannot)?,
+        };
+        let attributes = match names.peek() {
+            Some(_) => Attributes::HARMLESS,
+            None => Attributes::HARMLESS.read_only(),
+        };
+        mount::fix(found.as_fd(), &fixed.path, attributes)?;
+        // What was mounted there.
+        at = open(at.as_fd(), name).map_err(cannot)?;
     }
     Ok(())
 }

@@ -43,13 +43,23 @@ impl Directory {
     }
 
     /// What is to be shown: what was found once, wherever it was moved since. One that was removed is looked for again, with
-    /// no link followed.
-    pub fn held(&self) -> Option<Held> {
+    /// no link followed. None is not there, or is beyond a link that a guest may have made where it can write.
+    pub fn held(&self, given: &[Directory]) -> Option<Held> {
         match &self.held {
             Some(held) if held.is_there() => Some(held.clone()),
-            // What is not there is for the jail to say.
-            _ => Held::open(&self.host).ok().or(self.held.clone()),
+            Some(held) => Some(Held::open(&self.host).unwrap_or_else(|_| held.clone())),
+            None => Held::open(&self.host).or_else(|_| self.find_again(given)).ok(),
         }
+    }
+
+    /// Follows links of the user's: the folder for what is built may lie anywhere.
+    fn find_again(&self, given: &[Directory]) -> io::Result<Held> {
+        let (host, links) = follow(PathBuf::from("/"), &self.host)?;
+        let writable = writable(given);
+        if links.iter().any(|link| link.lies_in(&writable).is_some()) {
+            return Err(rustix::io::Errno::LOOP.into());
+        }
+        Held::open(&host)
     }
 }
 
@@ -122,6 +132,26 @@ struct Link {
     owner: u32,
 }
 
+impl Link {
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// The directory in which a guest could have made it.
+    fn lies_in<'a>(&self, writable: &[&'a Path]) -> Option<&'a Path> {
+        writable
+            .iter()
+            .copied()
+            .find(|writable| self.folder().starts_with(writable))
+    }
+}
+
+/// Where a guest that is given these may write.
+fn writable<'a>(given: impl IntoIterator<Item = &'a Directory>) -> Vec<&'a Path> {
+    let written = given.into_iter().filter(|directory| !directory.read_only);
+    written.map(|directory| directory.host.as_path()).collect()
+}
+
 /// Every directory of the file and the command line, in this order.
 pub fn all(flags: &[String], file: Option<&File>) -> Result<Vec<Directory>> {
     let mut named = Vec::new();
@@ -138,12 +168,7 @@ pub fn all(flags: &[String], file: Option<&File>) -> Result<Vec<Directory>> {
         });
     }
     let found = named.iter().map(find).collect::<Result<Vec<_>>>()?;
-    let writable: Vec<&Path> = found
-        .iter()
-        .map(|(directory, _)| directory)
-        .filter(|directory| !directory.read_only)
-        .map(|directory| directory.host.as_path())
-        .collect();
+    let writable = writable(found.iter().map(|(directory, _)| directory));
     for (named, (_, links)) in named.iter().zip(&found) {
         links.iter().try_for_each(|link| judge(named, link, &writable))?;
     }
@@ -243,8 +268,7 @@ fn pieces(path: &Path) -> VecDeque<OsString> {
 fn judge(named: &Named, link: &Link, writable: &[&Path]) -> Result<()> {
     let Named { place, text, .. } = named;
     let (shown, target) = (link.path.display(), link.target.display());
-    let folder = link.path.parent().unwrap_or(Path::new("/"));
-    if let Some(writable) = writable.iter().find(|writable| folder.starts_with(writable)) {
+    if let Some(writable) = link.lies_in(writable) {
         let message = anyhow!(
             "{place}: `{text}` leads over a symbolic link, {shown}, which lies in {} and may be of the guest's making",
             writable.display()
@@ -254,7 +278,7 @@ fn judge(named: &Named, link: &Link, writable: &[&Path]) -> Result<()> {
     let us = rustix::process::geteuid();
     // What others have made, the system above all, is none of our guests'.
     let may_be_a_guests = us.is_root() || link.owner == us.as_raw();
-    if link.target.starts_with(folder) || !may_be_a_guests {
+    if link.target.starts_with(link.folder()) || !may_be_a_guests {
         return Ok(());
     }
     if named.is_typed {

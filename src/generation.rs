@@ -3,7 +3,7 @@
 use crate::directory::Held;
 use crate::failure::{Failure, Result};
 use crate::output::{Ends, Output};
-use crate::protocol::{self, Adopts, Bind, Fixed, GUEST, Launch, Message, Order, Task};
+use crate::protocol::{self, Adopts, Bind, CODE, Fixed, GUEST, Launch, Message, Order, Task};
 use anyhow::{Context, anyhow};
 use netns::{SocketFactory, Target, passing};
 use rustix::net::RecvFlags;
@@ -199,13 +199,19 @@ impl Generation {
     }
 }
 
-/// Opens what is not held yet.
+/// Opens what is not held yet. The code's path is ours, and leads where we have it lead; a directory that is not held is one
+/// that is not there.
 fn open(mut binds: Vec<Bind>) -> Result<Vec<Bind>> {
-    for bind in &mut binds {
+    for (number, bind) in binds.iter_mut().enumerate() {
         if let Bind::Host { path, held, .. } = bind
             && held.is_none()
         {
-            let opened = Held::of(path).with_context(|| format!("cannot show {} to the guest", path.display()))?;
+            let opened = if number == CODE {
+                Held::of(path)
+            } else {
+                Held::open(path)
+            };
+            let opened = opened.with_context(|| format!("cannot show {} to the guest", path.display()))?;
             *held = Some(opened);
         }
     }

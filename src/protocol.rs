@@ -45,6 +45,9 @@ pub struct Adopts {
     pub makes_sockets: bool,
 }
 
+/// The place of the guest's code among the binds; the directories follow.
+pub const CODE: usize = 0;
+
 /// A file or directory that is shown in the jail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Bind {

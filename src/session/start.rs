@@ -10,7 +10,7 @@ use crate::forwards::Port;
 use crate::generation::Start;
 use crate::live::Live;
 use crate::make::{self, Made};
-use crate::protocol::{Adopts, Bind, Fixed, Message, Task};
+use crate::protocol::{Adopts, Bind, CODE, Fixed, Message, Task};
 use crate::report;
 use anyhow::anyhow;
 use netns::{Protocol, jail};
@@ -170,20 +170,15 @@ impl Session {
     /// Starts a generation. With nobody else there it serves at once, and connections wait for it to listen.
     pub(super) fn start(&mut self, made: Made, since: std::time::Instant) -> Result<()> {
         self.restart = None;
-        match self.check_watched(&made) {
-            // What serves is not ended by settings that cannot be.
+        let live = match self.begin(&made) {
+            // What serves is not ended by a successor that cannot start.
             Err(failure) if self.serving.is_some() => {
                 report::failure(&failure);
                 self.say_who_serves();
                 return Ok(());
             }
-            checked => checked?,
-        }
-        self.optimize(&made);
-        self.last_made = Some(made.clone());
-        self.started += 1;
-        let start = self.what_to_start(&made);
-        let live = Live::start(self.started, made, start, self.ring.clone())?;
+            begun => begun?,
+        };
         if self.serving.is_none() {
             self.adopt(live);
         } else {
@@ -198,6 +193,16 @@ impl Session {
             });
         }
         Ok(())
+    }
+
+    /// Starts its process.
+    fn begin(&mut self, made: &Made) -> Result<Live> {
+        self.check_watched(made)?;
+        self.optimize(made);
+        self.last_made = Some(made.clone());
+        self.started += 1;
+        let start = self.what_to_start(made);
+        Live::start(self.started, made.clone(), start, self.ring.clone())
     }
 
     /// Makes a generation the one that serves where none does.
@@ -243,7 +248,7 @@ impl Session {
         binds.extend(mounts.iter().map(|directory| Bind::Host {
             path: directory.host.clone(),
             read_only: directory.read_only,
-            held: directory.held(),
+            held: directory.held(&settings.directories),
         }));
         let fixed = self.not_the_guests(made, &mounts);
         let seen = |number: usize, host: &Path| -> PathBuf {
@@ -256,7 +261,7 @@ impl Session {
         let directories = mounts.iter().enumerate();
         let mut directories: Vec<runtime::Directory> = directories
             .map(|(number, directory)| runtime::Directory {
-                host: seen(number + 1, &directory.host),
+                host: seen(CODE + 1 + number, &directory.host),
                 guest: directory.guest.clone(),
                 read_only: directory.read_only,
             })
@@ -271,7 +276,7 @@ impl Session {
             binds.push(Bind::Scratch { size: SCRATCH_SIZE });
         }
         let guest = Guest {
-            code: seen(0, &made.code.path),
+            code: seen(CODE, &made.code.path),
             tier: made.code.tier,
             is_made_anew: made.code.traits.is_made_anew,
             arguments,
@@ -319,9 +324,8 @@ impl Session {
         let mounts = mounts.iter().enumerate().filter(|(_, mount)| !mount.read_only);
         let within = |(number, mount): (usize, &Directory)| {
             let inside = files.iter().filter_map(|file| file.strip_prefix(&mount.host).ok());
-            // The code comes before the directories.
             let fixed = inside.map(|path| Fixed {
-                within: number + 1,
+                within: CODE + 1 + number,
                 path: path.to_owned(),
             });
             fixed.collect::<Vec<_>>()

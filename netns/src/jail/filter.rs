@@ -239,7 +239,7 @@ pub(super) fn install_for(role: Role) -> Result<(), FilterError> {
         Role::Init => {
             rules.insert(libc::SYS_socket, internet()?);
             let requests = [libc::SECCOMP_IOCTL_NOTIF_RECV, libc::SECCOMP_IOCTL_NOTIF_SEND];
-            rules.insert(libc::SYS_ioctl, any_of(1, &requests.map(|request| request as u64))?);
+            rules.insert(libc::SYS_ioctl, any_of(1, &requests)?);
         }
         Role::Compiler => {
             rules.insert(libc::SYS_clone, threads()?);

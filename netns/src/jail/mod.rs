@@ -19,6 +19,7 @@
 mod broker;
 mod filter;
 mod init;
+mod landlock;
 mod limits;
 mod mount;
 mod notify;
@@ -196,6 +197,7 @@ fn become_guest(plan: &Plan, mut ready: io::PipeReader, asks: Option<OwnedFd>) -
         let (_, socket) = listener::bind_one((Ipv4Addr::LOCALHOST, *port).into(), Protocol::Tcp)?;
         listeners.push(socket);
     }
+    landlock::leave(&root::places(&plan.binds)?);
     if let (Some(brokered), Some(asks)) = (limit_system_calls(plan.powers())?, asks) {
         passing::send(&asks, b"calls", &[brokered.as_fd()]).map_err(|errno| JailError::Process(errno.into()))?;
     }
@@ -223,6 +225,7 @@ pub fn limit_compiler(memory: u64) -> Result<(), JailError> {
     limits::end_sooner(limits::COMPILER);
     limits::data(memory)?;
     surrender::what_it_has()?;
+    landlock::leave_nothing();
     Ok(filter::install_for(Role::Compiler)?)
 }
 

@@ -1,5 +1,6 @@
 //! The guest's file system: an empty, read-only tmpfs with the files and directories that were named, and nothing else of the host.
 
+use super::landlock::Place;
 use super::mount::{self, Attributes, Memory, MountError};
 use super::path_of;
 use nix::unistd::sethostname;
@@ -155,6 +156,19 @@ fn show(bind: &Bind, opened: Option<&OwnedFd>, point: &Path) -> Result<(), RootE
         (Bind::Host { .. }, None) => return Err(cannot_show(bind)(io::ErrorKind::NotFound.into())),
     }
     Ok(())
+}
+
+/// What is shown, from within the root.
+pub(super) fn places(binds: &[Bind]) -> Result<Vec<Place>, RootError> {
+    let place = |(number, bind): (usize, &Bind)| {
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let held = rustix::fs::open(path_of(number), flags, Mode::empty());
+        Ok(Place {
+            held: held.map_err(|errno| cannot_show(bind)(errno.into()))?,
+            read_only: matches!(bind, Bind::Host { read_only: true, .. }),
+        })
+    };
+    binds.iter().enumerate().map(place).collect()
 }
 
 /// Makes the file read-only, and it and the folders around it mounts of their own: who can rename one of those could put

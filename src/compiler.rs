@@ -1,16 +1,30 @@
-//! The compiler, in a process of its own: it reads what may be hostile and takes all memory it can get.
+//! The compiler, in a process of its own: it reads what may be hostile, and is as large as that makes it. So it has no file
+//! and no network (`netns::jail::limit_compiler`), and an end to its memory and its time.
 
+use crate::failure::{Failure, Result};
 use crate::protocol::{self, COMPILE, Job, JobDone};
-use anyhow::{Context, Result, anyhow};
+use crate::settings;
+use anyhow::{Context, anyhow};
 use netns::passing;
 use runtime::Tier;
 use rustix::net::RecvFlags;
+use rustix::process::Signal;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::process::Child;
 use tokio::sync::Mutex;
+
+/// Bytes that a compile may use, and how long it may take; what the variables of these names say instead. CPython with its
+/// library, 36 MB, takes 460 MiB, and a minute where this is a debug build and the processor is busy.
+const MEMORY: (&str, u64) = ("WASMRUN_COMPILE_MEMORY", 4 << 30);
+const TIME: (&str, Duration) = ("WASMRUN_COMPILE_TIMEOUT", Duration::from_secs(600));
+
+/// What wasmtime says of that where it can say something (`wasmtime::OutOfMemory`).
+const OUT_OF_MEMORY: &str = "out of memory";
 
 /// A compiler that is started when it is needed. Dropping a compilation ends the process.
 #[derive(Default)]
@@ -54,7 +68,12 @@ impl Compiler {
     }
 
     /// Compiles `source` into `code`. The inner error is the compiler's: what is wrong with the guest.
+    ///
+    /// # Errors
+    ///
+    /// The compiler could not be started, or has taken all of the memory or time that it may.
     pub async fn compile(&self, source: &File, code: &File, tier: Tier) -> Result<JobDone> {
+        let (memory, time) = (memory()?, time()?);
         // Taken out, so that it goes when this future is dropped half way.
         let kept = self.kept.lock().await.take();
         let mut running = match kept {
@@ -64,9 +83,16 @@ impl Compiler {
         let job = Job {
             more_will_follow: self.keeps,
             background: self.background,
+            memory,
             tier,
         };
-        let done = running.run(&job, source, code).await?;
+        // One that is overdue is dropped, which ends it.
+        let done = tokio::time::timeout(time, running.run(&job, source, code)).await;
+        let done = done.map_err(|_| {
+            let shown = humantime::format_duration(time);
+            Failure::from(anyhow!("the compiler was ended: it took more than {shown}"))
+                .hint(format!("{}=1h gives it an hour", TIME.0))
+        })??;
         if self.keeps {
             *self.kept.lock().await = Some(running);
         }
@@ -92,13 +118,37 @@ impl Running {
         protocol::send_with(&*self.channel, job, &[source.as_fd(), code.as_fd()])?;
         // A thread, because tokio knows no message sockets. It ends with the process, whose end closes the channel.
         let channel = self.channel.clone();
-        let answer = tokio::task::spawn_blocking(move || protocol::receive(&*channel, RecvFlags::empty()));
+        let answer = tokio::task::spawn_blocking(move || protocol::receive::<JobDone>(&*channel, RecvFlags::empty()));
         match answer.await.context("cannot wait for the compiler")? {
+            Ok(Some(Err(text))) if text.ends_with(OUT_OF_MEMORY) => {
+                Err(Failure::from(anyhow!("the compiler is {OUT_OF_MEMORY}")).hint(more_memory(job.memory)))
+            }
             Ok(Some(done)) => Ok(done),
             _ => {
                 let status = self.process.wait().await.context("cannot wait for the compiler")?;
-                Err(anyhow!("the compiler ended with {status}"))
+                let failure = Failure::from(anyhow!("the compiler ended with {status}"));
+                // What Rust does where memory ends.
+                Err(if status.signal() == Some(Signal::ABORT.as_raw()) {
+                    failure.hint(more_memory(job.memory))
+                } else {
+                    failure
+                })
             }
         }
     }
+}
+
+fn more_memory(memory: u64) -> String {
+    let shown = bytesize::ByteSize::b(memory);
+    format!("it may use {shown}; {}=16GiB gives it more", MEMORY.0)
+}
+
+fn memory() -> Result<u64> {
+    let (name, usual) = MEMORY;
+    std::env::var(name).map_or(Ok(usual), |text| settings::size(&text, name))
+}
+
+fn time() -> Result<Duration> {
+    let (name, usual) = TIME;
+    std::env::var(name).map_or(Ok(usual), |text| settings::time(&text, name, "`10m` or `1h`"))
 }

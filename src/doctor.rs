@@ -227,6 +227,7 @@ async fn try_jail() -> Result<Inside> {
     let probe = Start {
         task: Task::Probe,
         binds: Some(Vec::new()),
+        fixed: Vec::new(),
         stdin: false,
         adopts: None,
     };

@@ -1,8 +1,9 @@
 //! One guest process, from the supervisor's side.
 
+use crate::directory::Held;
 use crate::failure::{Failure, Result};
 use crate::output::{Ends, Output};
-use crate::protocol::{self, Adopts, Bind, GUEST, Launch, Message, Order, Task};
+use crate::protocol::{self, Adopts, Bind, CODE, Fixed, GUEST, Launch, Message, Order, Task};
 use anyhow::{Context, anyhow};
 use netns::{SocketFactory, Target, passing};
 use rustix::net::RecvFlags;
@@ -39,6 +40,8 @@ pub struct Start {
     pub task: Task,
     /// None: no isolation.
     pub binds: Option<Vec<Bind>>,
+    /// Files in them that are not the guest's to change.
+    pub fixed: Vec<Fixed>,
     pub stdin: bool,
     /// It accepts from listeners of the host.
     pub adopts: Option<Adopts>,
@@ -83,7 +86,8 @@ impl Generation {
         let launch = Launch {
             supervisor: rustix::process::getpid().as_raw_pid(),
             adopts: start.adopts,
-            binds: start.binds,
+            binds: start.binds.map(open).transpose()?,
+            fixed: start.fixed,
             task: start.task,
         };
         let empty;
@@ -193,6 +197,25 @@ impl Generation {
         code.and_then(|code| u8::try_from(code).ok())
             .ok_or_else(|| Failure::from(anyhow::anyhow!("the guest's process ended in no known way: {status}")))
     }
+}
+
+/// Opens what is not held yet. The code's path is ours, and leads where we have it lead; a directory that is not held is one
+/// that is not there.
+fn open(mut binds: Vec<Bind>) -> Result<Vec<Bind>> {
+    for (number, bind) in binds.iter_mut().enumerate() {
+        if let Bind::Host { path, held, .. } = bind
+            && held.is_none()
+        {
+            let opened = if number == CODE {
+                Held::of(path)
+            } else {
+                Held::open(path)
+            };
+            let opened = opened.with_context(|| format!("cannot show {} to the guest", path.display()))?;
+            *held = Some(opened);
+        }
+    }
+    Ok(binds)
 }
 
 /// Takes messages off the channel until the other end is gone. A thread, because tokio knows no message sockets.

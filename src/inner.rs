@@ -3,7 +3,7 @@
 //! Both are this binary again, told apart by a hidden first argument, and single-threaded until the jail stands.
 
 use crate::failure::{FAILED, TRAPPED};
-use crate::protocol::{self, Adopts, Bind, Inside, Job, JobDone, Launch, Message, Order, Task};
+use crate::protocol::{self, Adopts, Bind, Fixed, Inside, Job, JobDone, Launch, Launched, Message, Order, Task};
 use anyhow::{Context, Result, anyhow};
 use netns::jail::{self, JailError, Sockets};
 use runtime::{Adoption, Attempt, Compiler, Counts, Events, Guest, Outcome, Stop};
@@ -34,8 +34,12 @@ fn serve_compiles() -> Result<()> {
     jail::close_inherited()?;
     let _ = rustix::thread::set_name(c"wasmrun-compile");
     let channel = std::io::stdin().as_fd().try_clone_to_owned()?;
-    let mut kept = None;
+    let mut kept: Option<Compiler> = None;
     while let Some((job, fds)) = protocol::receive_with::<Job>(&channel, RecvFlags::empty())? {
+        if kept.is_none() {
+            // Before it has more than this thread, and has read anything.
+            jail::limit_compiler(job.memory)?;
+        }
         let [source, code] = <[OwnedFd; 2]>::try_from(fds).map_err(|_| anyhow!("a job has two files"))?;
         let compiled = (|| -> Result<()> {
             let (mut source, mut bytes) = (File::from(source), Vec::new());
@@ -77,12 +81,17 @@ fn run() -> Result<u8> {
     jail::close_inherited().context("cannot close inherited descriptors")?;
     // Standard input is the channel; what the guest reads comes over it.
     let channel = std::io::stdin().as_fd().try_clone_to_owned()?;
-    let (launch, stdin, factory) = protocol::receive_launch(&channel)?;
+    let Launched {
+        launch,
+        stdin,
+        factory,
+        held,
+    } = protocol::receive_launch(&channel)?;
     rustix::stdio::dup2_stdin(&stdin)?;
     drop(stdin);
     // What top(1) and the out-of-memory killer call it; as it is, all of them are "exe".
     let _ = rustix::thread::set_name(c"wasmrun-guest");
-    let listeners = match enter(&launch, factory) {
+    let listeners = match enter(&launch, factory, held) {
         Ok(listeners) => listeners,
         Err(error) => {
             let message = Message::Jail {
@@ -103,7 +112,7 @@ fn run() -> Result<u8> {
     }
 }
 
-fn enter(launch: &Launch, factory: Option<OwnedFd>) -> Result<Vec<OwnedFd>, JailError> {
+fn enter(launch: &Launch, factory: Option<OwnedFd>, held: Vec<OwnedFd>) -> Result<Vec<OwnedFd>, JailError> {
     let (Some(binds), Some(factory)) = (&launch.binds, factory) else {
         set_parent_process_death_signal(Some(Signal::KILL)).map_err(|errno| JailError::Process(errno.into()))?;
         return Ok(Vec::new());
@@ -115,21 +124,33 @@ fn enter(launch: &Launch, factory: Option<OwnedFd>) -> Result<Vec<OwnedFd>, Jail
     };
     let plan = jail::Plan {
         supervisor: launch.supervisor,
-        binds: binds.iter().map(Bind::to_jail).collect(),
+        binds: to_jail(binds, held),
+        fixed: launch.fixed.iter().map(Fixed::to_jail).collect(),
         sockets,
         listens,
     };
     jail::enter(&plan, factory)
 }
 
-impl Bind {
-    fn to_jail(&self) -> jail::Bind {
-        match self {
-            Bind::Host { path, read_only } => jail::Bind::Host {
-                path: path.clone(),
-                read_only: *read_only,
-            },
-            Bind::Scratch { size } => jail::Bind::Scratch { size: *size },
+/// Binds with what is shown by them.
+fn to_jail(binds: &[Bind], held: Vec<OwnedFd>) -> Vec<jail::Bind> {
+    let mut held = held.into_iter();
+    let with = |bind: &Bind| match bind {
+        Bind::Host { path, read_only, .. } => held.next().map(|held| jail::Bind::Host {
+            held,
+            path: path.clone(),
+            read_only: *read_only,
+        }),
+        Bind::Scratch { size } => Some(jail::Bind::Scratch { size: *size }),
+    };
+    binds.iter().filter_map(with).collect()
+}
+
+impl Fixed {
+    fn to_jail(&self) -> jail::Fixed {
+        jail::Fixed {
+            within: self.within,
+            path: self.path.clone(),
         }
     }
 }

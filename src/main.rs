@@ -12,6 +12,7 @@ mod code;
 mod compiler;
 mod config;
 mod control;
+mod directory;
 mod doctor;
 mod drain;
 mod failure;

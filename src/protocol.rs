@@ -2,6 +2,7 @@
 //!
 //! Both are the same binary, so the form needs no versions: JSON, one value a message.
 
+use crate::directory::Held;
 use anyhow::{Context, Result};
 use netns::passing;
 use runtime::Counts;
@@ -31,6 +32,7 @@ pub struct Launch {
     pub adopts: Option<Adopts>,
     /// None: no isolation.
     pub binds: Option<Vec<Bind>>,
+    pub fixed: Vec<Fixed>,
     pub task: Task,
 }
 
@@ -43,13 +45,28 @@ pub struct Adopts {
     pub makes_sockets: bool,
 }
 
+/// The place of the guest's code among the binds; the directories follow.
+pub const CODE: usize = 0;
+
 /// A file or directory that is shown in the jail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Bind {
-    /// Of the host.
-    Host { path: PathBuf, read_only: bool },
+    /// Of the host. It comes along open; the path is what it is called.
+    Host {
+        path: PathBuf,
+        read_only: bool,
+        #[serde(skip)]
+        held: Option<Held>,
+    },
     /// In memory, with at most so many bytes.
     Scratch { size: u64 },
+}
+
+/// A file in a directory that the guest may write, by the directory's place among the binds. It is not the guest's to change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fixed {
+    pub within: usize,
+    pub path: PathBuf,
 }
 
 /// What the process is for.
@@ -110,6 +127,8 @@ pub struct Job {
     pub more_will_follow: bool,
     /// Nobody waits for it.
     pub background: bool,
+    /// Bytes that the process may use, in all.
+    pub memory: u64,
     pub tier: runtime::Tier,
 }
 
@@ -168,7 +187,22 @@ pub fn shorten(text: String) -> String {
     format!("{} […] {}", &text[..head], &text[tail..])
 }
 
-/// Sends a launch with the descriptors that the process gets: its standard input, and its end of the socket factory.
+/// What a launch comes with.
+pub struct Launched {
+    pub launch: Launch,
+    pub stdin: OwnedFd,
+    /// Its end of the socket factory.
+    pub factory: Option<OwnedFd>,
+    /// One for each bind of the host, in their order.
+    pub held: Vec<OwnedFd>,
+}
+
+/// Sends a launch with the descriptors that the process gets: its standard input, its end of the socket factory, and what
+/// it shows of the host.
+///
+/// # Errors
+///
+/// One of these is not open, or the process is gone.
 pub fn send_launch(
     channel: impl AsFd,
     launch: &Launch,
@@ -179,19 +213,49 @@ pub fn send_launch(
     file.write_all(&serde_json::to_vec(launch)?)?;
     let mut fds = vec![file.as_fd(), stdin];
     fds.extend(factory.map(AsFd::as_fd));
-    passing::send(channel, b"launch", &fds).context("the guest's process did not start")
+    let gone = "the guest's process did not start";
+    passing::send(&channel, b"launch", &fds).context(gone)?;
+    let held = launch.binds.iter().flatten().filter_map(|bind| match bind {
+        Bind::Host { path, held, .. } => Some(
+            held.as_ref()
+                .map(AsFd::as_fd)
+                .with_context(|| format!("cannot open {}", path.display())),
+        ),
+        Bind::Scratch { .. } => None,
+    });
+    for some in held.collect::<Result<Vec<_>>>()?.chunks(passing::MAX_FDS) {
+        passing::send(&channel, b"held", some).context(gone)?;
+    }
+    Ok(())
 }
 
-/// Receives a launch, the standard input and the factory's end.
-pub fn receive_launch(channel: impl AsFd) -> Result<(Launch, OwnedFd, Option<OwnedFd>)> {
-    let (_, fds) = passing::receive(channel, &mut [0; 16], RecvFlags::empty())?;
+/// Receives a launch and what comes with it.
+pub fn receive_launch(channel: impl AsFd) -> Result<Launched> {
+    let (_, fds) = passing::receive(&channel, &mut [0; 16], RecvFlags::empty())?;
     let mut fds = fds.into_iter();
     let file = fds.next().context("the supervisor sent no launch")?;
     let stdin = fds.next().context("the supervisor sent no input")?;
+    let factory = fds.next();
     let (mut file, mut json) = (File::from(file), Vec::new());
     file.rewind()?;
     file.read_to_end(&mut json)?;
-    Ok((serde_json::from_slice(&json)?, stdin, fds.next()))
+    let launch: Launch = serde_json::from_slice(&json)?;
+    let binds = launch.binds.iter().flatten();
+    let wanted = binds.filter(|bind| matches!(bind, Bind::Host { .. })).count();
+    let mut held = Vec::new();
+    while held.len() < wanted {
+        let (_, some) = passing::receive(&channel, &mut [0; 16], RecvFlags::empty())?;
+        if some.is_empty() {
+            anyhow::bail!("the supervisor sent no directories");
+        }
+        held.extend(some);
+    }
+    Ok(Launched {
+        launch,
+        stdin,
+        factory,
+        held,
+    })
 }
 
 /// A file that exists in memory only.

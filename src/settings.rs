@@ -5,6 +5,7 @@ use crate::build::{Confinement, Plan, Policy};
 use crate::cli::{self, ForwardPath, Os, Restart, Tiered};
 use crate::code::Precompiled;
 use crate::config::{File, Livereload};
+use crate::directory::{self, Directory};
 use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
 use netns::{Limits, Mapping, Rule};
@@ -73,25 +74,6 @@ pub struct Watch {
     pub livereload: Option<u16>,
 }
 
-/// A directory of the host and its name in the guest.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Directory {
-    pub host: PathBuf,
-    pub guest: String,
-    pub read_only: bool,
-}
-
-impl Directory {
-    /// One that a guest is shown without being asked for.
-    pub fn read_only(host: &Path, guest: &str) -> Directory {
-        Directory {
-            host: host.to_owned(),
-            guest: guest.to_owned(),
-            read_only: true,
-        }
-    }
-}
-
 /// Resolves an `os` command with the file that applies to it.
 pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
     let defaults = crate::config::Config::default();
@@ -109,7 +91,7 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
         return Err(Failure::usage(anyhow!("the connection limit must be at least 1")));
     }
     let (directories, build) = (
-        directories(&os.dirs, file)?,
+        directory::all(&os.dirs, file)?,
         Plan::find(&os.path, file, os.language, policy(os, file))?,
     );
     if let Some(plan) = &build {
@@ -319,7 +301,8 @@ fn given(
     }
 }
 
-fn size(text: &str, place: &str) -> Result<u64> {
+/// A number of bytes as it was typed at a place.
+pub fn size(text: &str, place: &str) -> Result<u64> {
     let size: bytesize::ByteSize = text.parse().map_err(|_| {
         Failure::usage(anyhow!("{place}: `{text}` is no size")).hint("write for example `64MiB` or `1GiB`")
     })?;
@@ -379,41 +362,4 @@ fn environment(flags: &[String], file: Option<&File>) -> Result<Vec<(String, Str
         environment.push((name, value));
     }
     Ok(environment)
-}
-
-fn directories(flags: &[String], file: Option<&File>) -> Result<Vec<Directory>> {
-    let from_file = file.into_iter().flat_map(|file| {
-        let dirs = file.config.guest.dirs.iter();
-        dirs.map(|dir| directory(dir.get_ref(), file.folder(), &file.place(dir)))
-    });
-    let from_flags = flags.iter().map(|dir| directory(dir, Path::new("."), "--dir"));
-    from_file.chain(from_flags).collect()
-}
-
-fn directory(text: &str, base: &Path, place: &str) -> Result<Directory> {
-    let (path, read_only) = match text.strip_suffix(":ro") {
-        Some(path) => (path, true),
-        None => (text, false),
-    };
-    let (host, guest) = path.split_once("::").unwrap_or((path, path));
-    if host.is_empty() || guest.is_empty() {
-        let message = anyhow!("{place}: `{text}` is no directory");
-        return Err(Failure::usage(message).hint("write HOST, HOST::GUEST or HOST::GUEST:ro"));
-    }
-    let host = base
-        .join(host)
-        .canonicalize()
-        .with_context(|| format!("{place}: cannot use the directory {host}"))
-        .map_err(Failure::usage)?;
-    if !host.is_dir() {
-        return Err(Failure::usage(anyhow!(
-            "{place}: {} is not a directory",
-            host.display()
-        )));
-    }
-    Ok(Directory {
-        host,
-        guest: guest.to_owned(),
-        read_only,
-    })
 }

@@ -295,6 +295,49 @@ fn what_the_parent_left_open_does_not_reach_the_guest() {
     run.stop();
 }
 
+/// A filter of system calls (proc_pid_status(5)), no core dump, and an early end where memory ends.
+#[test]
+fn every_process_of_a_jail_is_limited() {
+    let folder = support::guests::root().join("examples/echo");
+    let mut run = Run::start(&["os", folder.to_str().unwrap(), "-f", "0:3000"]);
+    run.ready(3000);
+    let read = |pid: Pid, file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap();
+    for pid in run.descendants() {
+        let status = read(pid, "status");
+        let name = status.lines().next().unwrap().to_owned();
+        // The keeper limits itself while the guest starts.
+        support::eventually("it has a filter", || {
+            let status = read(pid, "status");
+            status.contains("Seccomp:\t2") && status.contains("NoNewPrivs:\t1")
+        });
+        let limits = read(pid, "limits");
+        let core = limits.lines().find(|line| line.starts_with("Max core file size"));
+        let core: Vec<&str> = core.unwrap().split_whitespace().collect();
+        // One byte: a limit of zero would still start the handler of a core_pattern (core(5)).
+        assert!(core[4] == core[5] && matches!(core[4], "1" | "0"), "{name}: {core:?}");
+    }
+    let score = |file: String| -> i32 { file.trim().parse().unwrap() };
+    let own = score(std::fs::read_to_string("/proc/self/oom_score_adj").unwrap());
+    assert_eq!(score(read(run.guest(), "oom_score_adj")), (own + 500).min(1000));
+    run.stop();
+}
+
+/// Keeper and init have the guest's root, and stand in it: from a folder of the host `..` would lead to all of its files.
+#[test]
+fn nobody_in_the_jail_stands_in_the_host() {
+    let folder = support::guests::root().join("examples/echo");
+    let mut run = Run::start(&["os", folder.to_str().unwrap(), "-f", "0:3000"]);
+    run.ready(3000);
+    for pid in run.descendants() {
+        for place in ["root", "cwd"] {
+            let entries = std::fs::read_dir(format!("/proc/{pid}/{place}")).unwrap();
+            let names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+            assert_eq!(names, ["0"], "{place} of {pid}");
+        }
+    }
+    run.stop();
+}
+
 #[test]
 fn what_is_mounted_below_a_read_only_directory_is_read_only_too() {
     on_a_host_of_its_own("what_is_mounted_below_a_read_only_directory_is_read_only_too", || {
@@ -304,7 +347,17 @@ fn what_is_mounted_below_a_read_only_directory_is_read_only_too() {
         network::command("mount", &["-t", "tmpfs", "tmpfs", below.to_str().unwrap()]);
         let echo = support::guests::root().join("examples/echo");
         let directory = format!("{}::/data:ro", data.path().display());
-        let mut run = Run::start(&["os", echo.to_str().unwrap(), "-f", "0:3000", "--dir", &directory]);
+        let written = format!("{}::/written", data.path().display());
+        let mut run = Run::start(&[
+            "os",
+            echo.to_str().unwrap(),
+            "-f",
+            "0:3000",
+            "--dir",
+            &directory,
+            "--dir",
+            &written,
+        ]);
         run.ready(3000);
         let mounts = std::fs::read_to_string(format!("/proc/{}/mountinfo", run.guest())).unwrap();
         let options = |point: &str| {
@@ -312,12 +365,23 @@ fn what_is_mounted_below_a_read_only_directory_is_read_only_too() {
             let line = fields.find(|fields| fields[4] == point);
             line.unwrap_or_else(|| panic!("no {point}:\n{mounts}"))[5].to_owned()
         };
-        for point in ["/1", "/1/below"] {
+        let has = |point: &str, wanted: &[&str]| {
+            let options = options(point);
+            let options: Vec<&str> = options.split(',').collect();
             assert!(
-                options(point).split(',').any(|option| option == "ro"),
+                wanted.iter().all(|option| options.contains(option)),
                 "{point}: {mounts}"
             );
+        };
+        // No program of it runs, with anybody's rights, and no device of it is opened.
+        for point in ["/1", "/1/below"] {
+            has(point, &["ro", "nosuid", "nodev", "noexec"]);
         }
+        for point in ["/2", "/2/below"] {
+            has(point, &["rw", "nosuid", "nodev", "noexec"]);
+        }
+        // The code is mapped to be run.
+        has("/0", &["ro", "nosuid", "nodev"]);
         run.stop();
         network::command("umount", &[below.to_str().unwrap()]);
     });

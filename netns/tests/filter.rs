@@ -2,7 +2,7 @@
 
 mod support;
 
-use netns::jail::{Broker, Sockets};
+use netns::jail::{Broker, Files, Powers, Sockets};
 use nix::errno::Errno;
 use nix::sched::CloneFlags;
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
@@ -15,8 +15,13 @@ use support::namespaced;
 
 /// Runs `test` on a thread that is limited as a guest's process is.
 fn limited<T: Send + 'static>(sockets: Sockets, test: impl FnOnce() -> T + Send + 'static) -> T {
+    let files = Files::Read;
+    limited_to(Powers { sockets, files }, test)
+}
+
+fn limited_to<T: Send + 'static>(powers: Powers, test: impl FnOnce() -> T + Send + 'static) -> T {
     let limited = move || {
-        assert!(netns::jail::limit_system_calls(sockets).unwrap().is_none());
+        assert!(netns::jail::limit_system_calls(powers).unwrap().is_none());
         test()
     };
     std::thread::spawn(limited).join().unwrap()
@@ -41,8 +46,12 @@ fn brokered<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
             }
         });
         let limited = move || {
+            let powers = Powers {
+                sockets: Sockets::Brokered,
+                files: Files::Read,
+            };
             sender
-                .send(netns::jail::limit_system_calls(Sockets::Brokered).unwrap().unwrap())
+                .send(netns::jail::limit_system_calls(powers).unwrap().unwrap())
                 .unwrap();
             test()
         };
@@ -122,10 +131,100 @@ fn what_a_guest_needs_is_there() {
                 socket.recv_from(&mut [0]).unwrap();
             }
             std::thread::spawn(|| ()).join().unwrap();
-            let memory = rustix::fs::memfd_create("test", rustix::fs::MemfdFlags::CLOEXEC);
-            assert_eq!(std::fs::File::from(memory.unwrap()).metadata().unwrap().len(), 0);
             assert!(std::fs::read_dir("/").unwrap().count() > 0);
             std::thread::sleep(std::time::Duration::from_millis(1));
+        });
+    });
+}
+
+/// A file with such a bit gives whoever runs it the rights of whom the guest is run by.
+#[test]
+fn no_file_gets_a_set_id_bit() {
+    use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
+    namespaced("no_file_gets_a_set_id_bit", || {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = std::fs::File::open(folder.path()).unwrap();
+        let bits = [Mode::SUID, Mode::SGID, Mode::SUID | Mode::SGID];
+        let make = OFlags::CREATE | OFlags::WRONLY;
+        let set_id = |name: &str| {
+            let found = rustix::fs::statat(&folder, name, AtFlags::empty()).unwrap();
+            Mode::from_raw_mode(found.st_mode) & (Mode::SUID | Mode::SGID)
+        };
+        // Before, to know that it is the filter.
+        rustix::fs::openat(&folder, "before", make, bits[0] | Mode::RWXU).unwrap();
+        assert_eq!(set_id("before"), Mode::SUID);
+        let not_there = Err(rustix::io::Errno::NOSYS);
+        let powers = Powers {
+            sockets: Sockets::Own,
+            files: Files::Written,
+        };
+        limited_to(powers, move || {
+            for bits in bits {
+                let mode = bits | Mode::RWXU;
+                let name = format!("{bits:?}");
+                assert_eq!(rustix::fs::openat(&folder, &name, make, mode).map(drop), not_there);
+                let nameless = OFlags::TMPFILE | OFlags::WRONLY;
+                assert_eq!(rustix::fs::openat(&folder, ".", nameless, mode).map(drop), not_there);
+                let beneath = ResolveFlags::BENEATH;
+                assert_eq!(
+                    rustix::fs::openat2(&folder, &name, make, mode, beneath).map(drop),
+                    not_there
+                );
+                let file = rustix::fs::openat(&folder, &name, make, Mode::RWXU).unwrap();
+                assert_eq!(rustix::fs::fchmod(&file, mode), not_there);
+                assert_eq!(rustix::fs::chmodat(&folder, &name, mode, AtFlags::empty()), not_there);
+                let socket = rustix::fs::mknodat(&folder, "node", rustix::fs::FileType::Fifo, mode, 0);
+                assert_eq!(socket, not_there);
+                rustix::fs::fchmod(&file, Mode::RUSR).unwrap();
+                // The kernel takes these bits from a directory's mode (mkdir(2)).
+                rustix::fs::mkdirat(&folder, format!("d{name}"), mode).unwrap();
+                let made = rustix::fs::statat(&folder, format!("d{name}"), AtFlags::empty()).unwrap();
+                assert!(!Mode::from_raw_mode(made.st_mode).contains(Mode::SUID));
+            }
+        });
+    });
+}
+
+/// A lease, or a lock, on a file that can be read is enough to hold up the programs of the host.
+#[test]
+fn no_lock_and_no_lease_is_taken() {
+    use nix::libc;
+    use rustix::fs::FlockOperation;
+    use std::os::fd::AsRawFd;
+    namespaced("no_lock_and_no_lease_is_taken", || {
+        // Whoever has it open for writing refuses leases.
+        let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
+        let file = std::fs::File::open(&path).unwrap();
+        let fcntl = |file: &std::fs::File, command: libc::c_int, argument: libc::c_int| {
+            #[expect(unsafe_code, reason = "no library takes leases")]
+            // SAFETY: these commands take a number.
+            let result = unsafe { libc::fcntl(file.as_raw_fd(), command, argument) };
+            Errno::result(result)
+        };
+        // Before, to know that it is the filter.
+        assert_eq!(fcntl(&file, libc::F_SETLEASE, libc::F_RDLCK), Ok(0));
+        assert_eq!(fcntl(&file, libc::F_SETLEASE, libc::F_UNLCK), Ok(0));
+        limited(Sockets::Own, move || {
+            let not_there = Err(Errno::ENOSYS);
+            assert_eq!(fcntl(&file, libc::F_SETLEASE, libc::F_RDLCK), not_there);
+            assert_eq!(fcntl(&file, libc::F_NOTIFY, 1), not_there);
+            assert_eq!(fcntl(&file, libc::F_SETOWN, 1), not_there);
+            assert_eq!(fcntl(&file, libc::F_SETFL, libc::O_ASYNC), not_there);
+            for operation in [
+                FlockOperation::NonBlockingLockShared,
+                FlockOperation::NonBlockingLockExclusive,
+            ] {
+                assert_eq!(rustix::fs::flock(&file, operation), Err(rustix::io::Errno::NOSYS));
+                assert_eq!(rustix::fs::fcntl_lock(&file, operation), Err(rustix::io::Errno::NOSYS));
+            }
+            // More room for a pipe is memory of the kernel's.
+            let (pipe, _other) = std::io::pipe().unwrap();
+            let pipe = std::fs::File::from(OwnedFd::from(pipe));
+            assert_eq!(fcntl(&pipe, libc::F_SETPIPE_SZ, 1 << 20), not_there);
+            let memory = rustix::fs::memfd_create("test", rustix::fs::MemfdFlags::CLOEXEC);
+            assert_eq!(memory.map(drop), Err(rustix::io::Errno::NOSYS));
+            file.try_clone().unwrap();
+            assert_eq!(fcntl(&file, libc::F_SETFL, libc::O_NONBLOCK), Ok(0));
         });
     });
 }

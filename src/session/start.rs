@@ -5,16 +5,19 @@ use super::{Candidate, Making, Session, Step};
 use crate::build::Snapshot;
 use crate::cli::{self, Restart, Tiered};
 use crate::code::Wish;
+use crate::directory::Directory;
 use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::forwards::Port;
 use crate::generation::Start;
 use crate::live::Live;
 use crate::make::{self, Made};
-use crate::protocol::{Adopts, Bind, Message, Task};
+use crate::protocol::{Adopts, Bind, CODE, Fixed, Message, Task};
 use crate::report;
-use crate::settings::Directory;
+use anyhow::anyhow;
 use netns::{Protocol, jail};
 use runtime::{Event, Guest, Outcome, Tier};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -173,11 +176,15 @@ impl Session {
     /// Starts a generation. With nobody else there it serves at once, and connections wait for it to listen.
     pub(super) fn start(&mut self, made: Made, since: std::time::Instant) -> Result<()> {
         self.restart = None;
-        self.optimize(&made);
-        self.last_made = Some(made.clone());
-        self.started += 1;
-        let start = self.what_to_start(&made);
-        let live = Live::start(self.started, made, start, self.ring.clone())?;
+        let live = match self.begin(&made) {
+            // What serves is not ended by a successor that cannot start.
+            Err(failure) if self.serving.is_some() => {
+                report::failure(&failure);
+                self.say_who_serves();
+                return Ok(());
+            }
+            begun => begun?,
+        };
         if self.serving.is_none() {
             self.adopt(live);
         } else {
@@ -192,6 +199,16 @@ impl Session {
             });
         }
         Ok(())
+    }
+
+    /// Starts its process.
+    fn begin(&mut self, made: &Made) -> Result<Live> {
+        self.check_watched(made)?;
+        self.optimize(made);
+        self.last_made = Some(made.clone());
+        self.started += 1;
+        let start = self.what_to_start(made);
+        Live::start(self.started, made.clone(), start, self.ring.clone())
     }
 
     /// Makes a generation the one that serves where none does.
@@ -231,11 +248,15 @@ impl Session {
         let mut binds = vec![Bind::Host {
             path: made.code.path.clone(),
             read_only: true,
+            // Opened by whoever starts it: it may be gone by then, or have become better.
+            held: None,
         }];
         binds.extend(mounts.iter().map(|directory| Bind::Host {
             path: directory.host.clone(),
             read_only: directory.read_only,
+            held: directory.held(&settings.directories),
         }));
+        let fixed = self.not_the_guests(made, &mounts);
         let seen = |number: usize, host: &Path| -> PathBuf {
             if settings.isolation {
                 jail::path_of(number)
@@ -246,7 +267,7 @@ impl Session {
         let directories = mounts.iter().enumerate();
         let mut directories: Vec<runtime::Directory> = directories
             .map(|(number, directory)| runtime::Directory {
-                host: seen(number + 1, &directory.host),
+                host: seen(CODE + 1 + number, &directory.host),
                 guest: directory.guest.clone(),
                 read_only: directory.read_only,
             })
@@ -261,7 +282,7 @@ impl Session {
             binds.push(Bind::Scratch { size: SCRATCH_SIZE });
         }
         let guest = Guest {
-            code: seen(0, &made.code.path),
+            code: seen(CODE, &made.code.path),
             tier: made.code.tier,
             is_made_anew: made.code.traits.is_made_anew,
             arguments,
@@ -290,9 +311,50 @@ impl Session {
         Start {
             task: Task::Run(Box::new(guest)),
             binds: settings.isolation.then_some(binds),
+            fixed,
             stdin: settings.stdin,
             adopts,
         }
+    }
+
+    /// What a guest may not write, although it lies in a directory that it may: its own file and its code, by which it would
+    /// be another guest at the next start, and the settings, by which it would get whatever it names.
+    fn not_the_guests(&self, made: &Made, mounts: &[Directory]) -> Vec<Fixed> {
+        let config = self.file.as_ref().map(|file| file.path.as_path());
+        let files = [Some(made.artifact.as_path()), Some(made.code.path.as_path()), config];
+        let files: BTreeSet<PathBuf> = files
+            .into_iter()
+            .flatten()
+            .filter_map(|file| file.canonicalize().ok())
+            .collect();
+        let mounts = mounts.iter().enumerate().filter(|(_, mount)| !mount.read_only);
+        let within = |(number, mount): (usize, &Directory)| {
+            let inside = files.iter().filter_map(|file| file.strip_prefix(&mount.host).ok());
+            let fixed = inside.map(|path| Fixed {
+                within: CODE + 1 + number,
+                path: path.to_owned(),
+            });
+            fixed.collect::<Vec<_>>()
+        };
+        mounts.flat_map(within).collect()
+    }
+
+    /// With `--watch` a build puts the guest's file in place anew, and the guests that run by then see the new one, which is
+    /// not fixed for them.
+    fn check_watched(&self, made: &Made) -> Result<()> {
+        let artifact = made.artifact.canonicalize().unwrap_or_default();
+        let settings = &self.settings;
+        let mut written = settings.directories.iter().filter(|directory| !directory.read_only);
+        let Some(directory) = written.find(|directory| artifact.starts_with(&directory.host)) else {
+            return Ok(());
+        };
+        if settings.watch.is_none() || !settings.isolation {
+            return Ok(());
+        }
+        let (directory, artifact) = (directory.host.display(), artifact.display());
+        let message =
+            anyhow!("with --watch the guest could write its own code: it may write {directory}, which has {artifact}");
+        Err(Failure::usage(message).hint("give it a folder of its own, or add `:ro`"))
     }
 
     // The serving generation.

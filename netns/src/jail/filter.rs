@@ -1,10 +1,11 @@
-//! The only seccomp(2): the system calls that are left to a guest's process.
+//! The only seccomp(2): the system calls that are left to a guest's process, and to those beside it.
 //!
 //! It is what wasmtime, WASI's files, clocks and sockets, tokio and libc need, and no more. All else answers ENOSYS, as
 //! if the kernel did not have it, which libraries know how to live with. Namespaces bound what the calls that are here can
 //! reach; what is not here is the rest of the kernel: new processes and programs, other processes, mounts, modules, bpf(2),
 //! io_uring, keys, performance counters, and sockets of the families that no network namespace confines (AF_VSOCK).
 
+use super::role::Role;
 use super::{broker, notify};
 use nix::libc;
 use rustix::io::Errno;
@@ -31,6 +32,27 @@ pub enum Sockets {
     /// Both: it makes sockets of its own, and may be given the host's. As with those that are given, but init connects,
     /// binds, listens and sets options in its place, for sockets of the namespace that it is in ([`super::Broker`]).
     Brokered,
+}
+
+/// What a process may do with files of the host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Files {
+    /// It reads them. Where it can make none openat2(2) does no harm, and is the way in which the runtime finds a file with
+    /// one call.
+    #[default]
+    Read,
+    /// It makes and changes them. openat2(2) has the mode of a new file in memory, where a filter cannot look, so it is not
+    /// there; the runtime then goes from folder to folder.
+    Written,
+}
+
+/// What a process is left with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Powers {
+    /// Over sockets.
+    pub sockets: Sockets,
+    /// Over files.
+    pub files: Files,
 }
 
 /// System calls could not be limited.
@@ -64,7 +86,6 @@ const PLAIN: &[libc::c_long] = &[
     libc::SYS_get_robust_list,
     libc::SYS_madvise,
     libc::SYS_membarrier,
-    libc::SYS_memfd_create,
     libc::SYS_mincore,
     libc::SYS_mmap,
     libc::SYS_mprotect,
@@ -113,10 +134,7 @@ const PLAIN: &[libc::c_long] = &[
     libc::SYS_faccessat2,
     libc::SYS_fadvise64,
     libc::SYS_fallocate,
-    libc::SYS_fchmod,
-    libc::SYS_fchmodat,
     libc::SYS_fdatasync,
-    libc::SYS_flock,
     libc::SYS_fstat,
     libc::SYS_fstatfs,
     libc::SYS_fsync,
@@ -127,8 +145,6 @@ const PLAIN: &[libc::c_long] = &[
     libc::SYS_lseek,
     libc::SYS_mkdirat,
     libc::SYS_newfstatat,
-    libc::SYS_openat,
-    libc::SYS_openat2,
     libc::SYS_pread64,
     libc::SYS_preadv,
     libc::SYS_preadv2,
@@ -162,8 +178,25 @@ const PLAIN: &[libc::c_long] = &[
 
 /// How a socket gets its place in the network.
 const BEGINNING: &[libc::c_long] = &[libc::SYS_bind, libc::SYS_connect, libc::SYS_listen];
-/// How what others share can be changed.
-const CHANGING: [libc::c_long; 2] = [libc::SYS_fcntl, libc::SYS_setsockopt];
+/// Calls that make a file or change its mode, and which of their arguments has the mode. A set-user-id or set-group-id bit
+/// would outlive the guest on the host, where the file has the owner who ran it (the model is `RestrictSUIDSGID=` of
+/// systemd.exec(5)); mkdir(2) takes neither.
+const MODES: &[(libc::c_long, u8)] = &[
+    (libc::SYS_openat, 3),
+    (libc::SYS_fchmod, 1),
+    (libc::SYS_fchmodat, 2),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_open, 2),
+];
+/// What fcntl(2) is used for, besides F_SETFL. Locks and leases are not: they would hold up programs of the host, also on
+/// what can only be read.
+const DESCRIPTOR: [libc::c_int; 5] = [
+    libc::F_DUPFD,
+    libc::F_DUPFD_CLOEXEC,
+    libc::F_GETFD,
+    libc::F_SETFD,
+    libc::F_GETFL,
+];
 /// Calls that send, and which of their arguments has the flags.
 const SENDING: [(libc::c_long, u8); 3] = [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)];
 
@@ -175,7 +208,6 @@ const OLD: &[libc::c_long] = &[
     libc::SYS_epoll_wait,
     libc::SYS_lstat,
     libc::SYS_mkdir,
-    libc::SYS_open,
     libc::SYS_poll,
     libc::SYS_readlink,
     libc::SYS_rename,
@@ -190,22 +222,52 @@ const OLD: &[libc::c_long] = &[];
 
 /// Limits the calling thread and those that it starts. They need `no_new_privs`. What is returned is where brokered calls
 /// come in, for init.
-pub(super) fn install(sockets: Sockets) -> Result<Option<OwnedFd>, FilterError> {
-    let brokered = match sockets {
+pub(super) fn install(powers: Powers) -> Result<Option<OwnedFd>, FilterError> {
+    let brokered = match powers.sockets {
         Sockets::Brokered => Some(notify::install(&asking()?)?),
         Sockets::Own | Sockets::Given => None,
     };
-    let not_there = SeccompAction::Errno(libc::ENOSYS as u32);
-    let program = compiled(rules(sockets)?, not_there, SeccompAction::Allow)?;
-    seccompiler::apply_filter(&program)?;
+    leave(rules(powers)?)?;
     Ok(brokered)
 }
 
-fn compiled(
-    rules: BTreeMap<i64, Vec<SeccompRule>>,
-    others: SeccompAction,
-    these: SeccompAction,
-) -> Result<BpfProgram, FilterError> {
+/// The same for a process that runs no guest.
+pub(super) fn install_for(role: Role) -> Result<(), FilterError> {
+    let mut rules: Rules = role.calls().into_iter().map(|call| (call, vec![])).collect();
+    match role {
+        Role::Keeper => {}
+        Role::Init => {
+            rules.insert(libc::SYS_socket, internet()?);
+            let requests = [libc::SECCOMP_IOCTL_NOTIF_RECV, libc::SECCOMP_IOCTL_NOTIF_SEND];
+            rules.insert(libc::SYS_ioctl, any_of(1, &requests)?);
+        }
+        Role::Compiler => {
+            rules.insert(libc::SYS_clone, threads()?);
+            rules.insert(libc::SYS_prctl, names()?);
+            // Its own priority alone (nice(3)).
+            for call in [libc::SYS_getpriority, libc::SYS_setpriority] {
+                let own = vec![
+                    condition(0, SeccompCmpOp::Eq, u64::from(libc::PRIO_PROCESS))?,
+                    condition(1, SeccompCmpOp::Eq, 0)?,
+                ];
+                rules.insert(call, vec![SeccompRule::new(own)?]);
+            }
+        }
+    }
+    leave(rules)
+}
+
+/// What each call is allowed with: any of these, or whatever it is called with where there are none.
+type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+
+/// Leaves the calling thread, and those that it starts, these calls.
+fn leave(rules: Rules) -> Result<(), FilterError> {
+    let not_there = SeccompAction::Errno(libc::ENOSYS as u32);
+    let program = compiled(rules, not_there, SeccompAction::Allow)?;
+    Ok(seccompiler::apply_filter(&program)?)
+}
+
+fn compiled(rules: Rules, others: SeccompAction, these: SeccompAction) -> Result<BpfProgram, FilterError> {
     let architecture = std::env::consts::ARCH.try_into().map_err(FilterError::from)?;
     Ok(SeccompFilter::new(rules, others, these, architecture)?.try_into()?)
 }
@@ -230,12 +292,12 @@ fn asking() -> Result<BpfProgram, FilterError> {
     Ok(program)
 }
 
-fn rules(sockets: Sockets) -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> {
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
-        [PLAIN, OLD].concat().into_iter().map(|call| (call, vec![])).collect();
+fn rules(powers: Powers) -> Result<Rules, BackendError> {
+    let Powers { sockets, files } = powers;
+    let mut rules: Rules = [PLAIN, OLD].concat().into_iter().map(|call| (call, vec![])).collect();
     match sockets {
         Sockets::Own => {
-            let all = [BEGINNING, &CHANGING, &SENDING.map(|(call, _)| call)].concat();
+            let all = [BEGINNING, &[libc::SYS_setsockopt], &SENDING.map(|(call, _)| call)].concat();
             rules.extend(all.into_iter().map(|call| (call, vec![])));
         }
         Sockets::Given | Sockets::Brokered => {
@@ -243,56 +305,43 @@ fn rules(sockets: Sockets) -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendErr
             for (call, flags) in SENDING {
                 rules.insert(call, vec![when(flags, plainly.clone(), 0)?]);
             }
-            let nonblocking = libc::O_NONBLOCK as u64;
-            let set_flags = condition(1, SeccompCmpOp::Eq, libc::F_SETFL as u64)?;
-            let stays = condition(2, SeccompCmpOp::MaskedEq(nonblocking), nonblocking)?;
-            let other = when(1, SeccompCmpOp::Ne, libc::F_SETFL as u64)?;
-            rules.insert(libc::SYS_fcntl, vec![other, SeccompRule::new(vec![set_flags, stays])?]);
             if sockets == Sockets::Brokered {
                 rules.extend(broker::CALLS.map(|call| (call, vec![])));
             }
         }
     }
-    // `clone3` has its flags in memory, where a filter cannot look; libc goes back to `clone` without it.
-    let threads = SeccompCmpOp::MaskedEq(libc::CLONE_THREAD as u64);
-    rules.insert(libc::SYS_clone, vec![when(0, threads, libc::CLONE_THREAD as u64)?]);
-    let internet = |family: i32| -> Result<Vec<SeccompRule>, BackendError> {
-        // The type is in the low bits, flags above it; protocol 0 is the type's first, TCP or UDP (socket(2)). Others
-        // have modules that the kernel would load.
-        let one = |kind: i32, protocol: i32| {
-            SeccompRule::new(vec![
-                condition(0, SeccompCmpOp::Eq, family as u64)?,
-                condition(1, SeccompCmpOp::MaskedEq(0xf), kind as u64)?,
-                condition(2, SeccompCmpOp::Eq, protocol as u64)?,
-            ])
-        };
-        Ok(vec![
-            one(libc::SOCK_STREAM, 0)?,
-            one(libc::SOCK_STREAM, libc::IPPROTO_TCP)?,
-            one(libc::SOCK_DGRAM, 0)?,
-            one(libc::SOCK_DGRAM, libc::IPPROTO_UDP)?,
-        ])
+    let mut fcntl = any_of(1, &DESCRIPTOR.map(|command| command as u64))?;
+    // O_ASYNC sends signals.
+    let (kept, values) = match sockets {
+        Sockets::Own => (libc::O_ASYNC, 0),
+        Sockets::Given | Sockets::Brokered => (libc::O_ASYNC | libc::O_NONBLOCK, libc::O_NONBLOCK),
     };
-    let families = [internet(libc::AF_INET)?, internet(libc::AF_INET6)?].concat();
-    rules.insert(libc::SYS_socket, families);
+    fcntl.push(SeccompRule::new(vec![
+        condition(1, SeccompCmpOp::Eq, libc::F_SETFL as u64)?,
+        condition(2, SeccompCmpOp::MaskedEq(kept as u64), values as u64)?,
+    ])?);
+    rules.insert(libc::SYS_fcntl, fcntl);
+    let set_id = u64::from(libc::S_ISUID | libc::S_ISGID);
+    for (call, mode) in MODES {
+        rules.insert(*call, vec![when(*mode, SeccompCmpOp::MaskedEq(set_id), 0)?]);
+    }
+    if files == Files::Read {
+        rules.insert(libc::SYS_openat2, vec![]);
+    }
+    rules.insert(libc::SYS_clone, threads()?);
+    rules.insert(libc::SYS_socket, internet()?);
     // The runtime's own pairs: wake-ups of tokio's signal driver. A pair of datagram sockets could send to a path.
     let pair = vec![
         condition(0, SeccompCmpOp::Eq, libc::AF_UNIX as u64)?,
         condition(1, SeccompCmpOp::MaskedEq(0xf), libc::SOCK_STREAM as u64)?,
     ];
     rules.insert(libc::SYS_socketpair, vec![SeccompRule::new(pair)?]);
-    let any_of = |argument: u8, values: &[u64]| -> Result<Vec<SeccompRule>, BackendError> {
-        let one = |value: &u64| when(argument, SeccompCmpOp::Eq, *value);
-        values.iter().map(one).collect()
-    };
     let mut requests = vec![libc::FIONREAD, libc::FIOCLEX, libc::TCGETS, libc::TIOCGWINSZ];
     if sockets == Sockets::Own {
         requests.push(libc::FIONBIO);
     }
     rules.insert(libc::SYS_ioctl, any_of(1, &requests)?);
-    let names = [libc::PR_SET_NAME, libc::PR_GET_NAME, libc::PR_SET_VMA];
-    let names: Vec<u64> = names.iter().map(|option| *option as u64).collect();
-    rules.insert(libc::SYS_prctl, any_of(0, &names)?);
+    rules.insert(libc::SYS_prctl, names()?);
     // Its limits can be read (a null pointer for new ones).
     rules.insert(
         libc::SYS_prlimit64,
@@ -306,10 +355,48 @@ fn rules(sockets: Sockets) -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendErr
     Ok(rules)
 }
 
+/// Threads, and no processes. `clone3` has its flags in memory, where a filter cannot look; libc goes back to `clone` without
+/// it.
+fn threads() -> Result<Vec<SeccompRule>, BackendError> {
+    let threads = SeccompCmpOp::MaskedEq(libc::CLONE_THREAD as u64);
+    Ok(vec![when(0, threads, libc::CLONE_THREAD as u64)?])
+}
+
+/// TCP and UDP. The type is in the low bits, flags above it; protocol 0 is the type's first (socket(2)). Others have modules
+/// that the kernel would load.
+fn internet() -> Result<Vec<SeccompRule>, BackendError> {
+    let kinds = [
+        (libc::SOCK_STREAM, libc::IPPROTO_TCP),
+        (libc::SOCK_DGRAM, libc::IPPROTO_UDP),
+    ];
+    let mut rules = Vec::new();
+    for family in [libc::AF_INET, libc::AF_INET6] {
+        for (kind, protocol) in kinds.into_iter().flat_map(|(kind, own)| [(kind, 0), (kind, own)]) {
+            rules.push(SeccompRule::new(vec![
+                condition(0, SeccompCmpOp::Eq, family as u64)?,
+                condition(1, SeccompCmpOp::MaskedEq(0xf), kind as u64)?,
+                condition(2, SeccompCmpOp::Eq, protocol as u64)?,
+            ])?);
+        }
+    }
+    Ok(rules)
+}
+
+/// The names of threads and of memory.
+fn names() -> Result<Vec<SeccompRule>, BackendError> {
+    let names = [libc::PR_SET_NAME, libc::PR_GET_NAME, libc::PR_SET_VMA];
+    any_of(0, &names.map(|option| option as u64))
+}
+
 fn condition(argument: u8, operation: SeccompCmpOp, value: u64) -> Result<SeccompCondition, BackendError> {
     SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operation, value)
 }
 
 fn when(argument: u8, operation: SeccompCmpOp, value: u64) -> Result<SeccompRule, BackendError> {
     SeccompRule::new(vec![condition(argument, operation, value)?])
+}
+
+fn any_of(argument: u8, values: &[u64]) -> Result<Vec<SeccompRule>, BackendError> {
+    let one = |value: &u64| when(argument, SeccompCmpOp::Eq, *value);
+    values.iter().map(one).collect()
 }

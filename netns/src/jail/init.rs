@@ -1,7 +1,8 @@
 //! Init: the first process of a jail's pid namespace; with its end everything in there ends.
 
 use super::broker::Broker;
-use super::{JailError, exit_code_of, status, surrender};
+use super::role::Role;
+use super::{JailError, exit_code_of, filter, status, surrender};
 use crate::factory::{FactoryServer, Turn};
 use crate::passing;
 use caps::Capability;
@@ -28,7 +29,11 @@ pub(super) fn run(guest: Pid, factory: OwnedFd, mut is_ready: PipeWriter, asked:
     };
     let _ = is_ready.write_all(READY.as_bytes());
     drop(is_ready);
-    serve(&server, guest, asked);
+    // The guest need not wait for this: nothing of it is read before. Where there are no filters it has none either, and
+    // says so itself.
+    if filter::install_for(Role::Init).is_ok() {
+        serve(&server, guest, asked);
+    }
     std::process::exit(status(guest))
 }
 

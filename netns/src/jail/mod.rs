@@ -20,15 +20,19 @@ mod broker;
 pub mod build;
 mod filter;
 mod init;
+mod landlock;
+mod limits;
 mod mount;
 mod notify;
+mod role;
 mod root;
 mod surrender;
 
 pub use broker::{Broker, can_be_brokered};
-pub use filter::{FilterError, Sockets};
+pub use filter::{Files, FilterError, Powers, Sockets};
+pub use limits::LimitError;
 pub use mount::MountError;
-pub use root::{Bind, RootError};
+pub use root::{Bind, Fixed, RootError};
 pub use surrender::SurrenderError;
 
 use crate::link::LinkError;
@@ -39,7 +43,8 @@ use crate::rule::Protocol;
 use nix::errno::Errno;
 use nix::sys::signal::Signal as NixSignal;
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{ForkResult, Pid, fork, getppid, setsid};
+use nix::unistd::{ForkResult, Pid, chdir, fork, getppid, setsid};
+use role::Role;
 use rustix::process::{Signal, set_parent_process_death_signal};
 use std::io::{self, Read};
 use std::net::Ipv4Addr;
@@ -53,10 +58,26 @@ pub struct Plan {
     pub supervisor: i32,
     /// Files and directories of the host that the guest's process may use.
     pub binds: Vec<Bind>,
+    /// Files in these that stay as they are.
+    pub fixed: Vec<Fixed>,
     /// What it may do with sockets. Those of the host can be left to it unless it does everything itself.
     pub sockets: Sockets,
     /// TCP ports of its own loopback to listen on for it.
     pub listens: Vec<u16>,
+}
+
+impl Plan {
+    fn powers(&self) -> Powers {
+        let is_written = |bind: &Bind| matches!(bind, Bind::Host { read_only: false, .. });
+        Powers {
+            sockets: self.sockets,
+            files: if self.binds.iter().any(is_written) {
+                Files::Written
+            } else {
+                Files::Read
+            },
+        }
+    }
 }
 
 /// Why a jail could not be built. The process that asked for it is half way in and must exit.
@@ -74,6 +95,9 @@ pub enum JailError {
     /// System calls could not be limited.
     #[error(transparent)]
     Filter(#[from] FilterError),
+    /// What it may use could not be.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
     /// The socket factory did not start.
     #[error("init could not set up the guest's network: {0}")]
     Init(String),
@@ -103,6 +127,9 @@ pub enum JailError {
 pub fn enter(plan: &Plan, factory: OwnedFd) -> Result<Vec<OwnedFd>, JailError> {
     // A session of their own: the terminal's signals go to the supervisor alone, which decides.
     let _ = setsid();
+    // Who stands in the host's root follows pivot_root(2) into the guest's, keeper and init, too; who stands elsewhere stays,
+    // with all of the host's files in reach. Paths come absolute.
+    chdir("/").map_err(|errno| JailError::Process(errno.into()))?;
     namespace::unshare_all()?;
     die_with_parent()?;
     if getppid().as_raw() != plan.supervisor {
@@ -117,6 +144,7 @@ pub fn enter(plan: &Plan, factory: OwnedFd) -> Result<Vec<OwnedFd>, JailError> {
     }
     // A keeper that died before this line is noticed by the end of the factory's channel.
     die_with_parent()?;
+    limits::tasks_of_root();
     let (ready, is_ready) = io::pipe().map_err(JailError::Process)?;
     let (asks, asked) = match plan.sockets {
         Sockets::Brokered => passing::channel()
@@ -155,11 +183,14 @@ fn keep(init: Pid, open: Vec<i32>) -> ! {
     close(open, &[]);
     // What it keeps, where that fails, is of no use to anybody: nobody inside can see this process.
     let _ = surrender::everything();
+    let _ = filter::install_for(Role::Keeper);
     std::process::exit(status(init))
 }
 
 fn become_guest(plan: &Plan, mut ready: io::PipeReader, asks: Option<OwnedFd>) -> Result<Vec<OwnedFd>, JailError> {
-    root::enter(&plan.binds)?;
+    limits::end_sooner(limits::GUEST);
+    limits::tasks()?;
+    root::enter(&plan.binds, &plan.fixed)?;
     let mut word = String::new();
     ready.read_to_string(&mut word).map_err(JailError::Process)?;
     if word != init::READY {
@@ -170,7 +201,8 @@ fn become_guest(plan: &Plan, mut ready: io::PipeReader, asks: Option<OwnedFd>) -
         let (_, socket) = listener::bind_one((Ipv4Addr::LOCALHOST, *port).into(), Protocol::Tcp)?;
         listeners.push(socket);
     }
-    if let (Some(brokered), Some(asks)) = (limit_system_calls(plan.sockets)?, asks) {
+    landlock::leave(&root::places(&plan.binds)?);
+    if let (Some(brokered), Some(asks)) = (limit_system_calls(plan.powers())?, asks) {
         passing::send(&asks, b"calls", &[brokered.as_fd()]).map_err(|errno| JailError::Process(errno.into()))?;
     }
     Ok(listeners)
@@ -182,9 +214,23 @@ fn become_guest(plan: &Plan, mut ready: io::PipeReader, asks: Option<OwnedFd>) -
 /// # Errors
 ///
 /// The kernel has no seccomp filters, or cannot have others answer.
-pub fn limit_system_calls(sockets: Sockets) -> Result<Option<OwnedFd>, JailError> {
+pub fn limit_system_calls(powers: Powers) -> Result<Option<OwnedFd>, JailError> {
     surrender::everything()?;
-    Ok(filter::install(sockets)?)
+    Ok(filter::install(powers)?)
+}
+
+/// Leaves the calling process, which compiles and must have one thread, its descriptors, memory and threads: no file, no
+/// socket, no program. It has at most so many bytes of memory.
+///
+/// # Errors
+///
+/// The kernel has no seccomp filters, or a limit cannot be set.
+pub fn limit_compiler(memory: u64) -> Result<(), JailError> {
+    limits::end_sooner(limits::COMPILER);
+    limits::data(memory)?;
+    surrender::what_it_has()?;
+    landlock::leave_nothing();
+    Ok(filter::install_for(Role::Compiler)?)
 }
 
 /// Waits for a child's end and returns the exit code that stands for it.

@@ -110,10 +110,22 @@ pub(super) fn proc(point: &Path) -> Result<(), MountError> {
 /// Shows `what`, which was opened in the calling process's mount namespace and is called `shown`, at `point`. A file is
 /// shown on a file, a directory on a directory.
 pub(super) fn bind(what: BorrowedFd<'_>, shown: &Path, point: &Path, attributes: Attributes) -> Result<(), MountError> {
+    let tree = show(what, shown, attributes)?;
+    attach(tree.as_fd(), To::Path(point)).map_err(failed("bind", shown))
+}
+
+/// Shows `what` in its own place: it is a mount of its own, which nobody in this mount namespace can remove, replace or
+/// rename (EBUSY).
+pub(super) fn fix(what: BorrowedFd<'_>, shown: &Path, attributes: Attributes) -> Result<(), MountError> {
+    let tree = show(what, shown, attributes)?;
+    attach(tree.as_fd(), To::Open(what)).map_err(failed("fix", shown))
+}
+
+fn show(what: BorrowedFd<'_>, shown: &Path, attributes: Attributes) -> Result<OwnedFd, MountError> {
     // Recursive, because the kernel does not let a less privileged namespace look under a mount (MNT_LOCKED).
     let tree = copy(what).map_err(failed("bind", shown))?;
     set(tree.as_fd(), attributes, libc::AT_RECURSIVE).map_err(failed("set the mount flags of", shown))?;
-    attach(tree.as_fd(), point).map_err(failed("bind", shown))
+    Ok(tree)
 }
 
 /// Makes `base`, on which something is mounted, the root of the calling process, and lets go of the one that was.
@@ -149,8 +161,18 @@ fn copy(what: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     }
 }
 
+/// Where a mount goes.
+enum To<'a> {
+    Path(&'a Path),
+    Open(BorrowedFd<'a>),
+}
+
 /// move_mount(2), Linux 5.2.
-fn attach(tree: BorrowedFd<'_>, point: &Path) -> Result<(), Errno> {
+fn attach(tree: BorrowedFd<'_>, to: To<'_>) -> Result<(), Errno> {
+    let (place, point, flags) = match to {
+        To::Path(point) => (libc::AT_FDCWD, point, 0),
+        To::Open(place) => (place.as_raw_fd(), Path::new(""), libc::MOVE_MOUNT_T_EMPTY_PATH),
+    };
     let moved = point.with_nix_path(|point| {
         #[expect(unsafe_code, reason = "nix does not know this system call")]
         // SAFETY: both paths end with NUL, and the kernel keeps neither.
@@ -159,9 +181,9 @@ fn attach(tree: BorrowedFd<'_>, point: &Path) -> Result<(), Errno> {
                 libc::SYS_move_mount,
                 tree.as_raw_fd(),
                 c"".as_ptr(),
-                libc::AT_FDCWD,
+                place,
                 point.as_ptr(),
-                libc::MOVE_MOUNT_F_EMPTY_PATH,
+                libc::MOVE_MOUNT_F_EMPTY_PATH | flags,
             )
         }
     })?;

@@ -1,22 +1,26 @@
 //! The guest's file system: an empty, read-only tmpfs with the files and directories that were named, and nothing else of the host.
 
+use super::landlock::Place;
 use super::mount::{self, Attributes, Memory, MountError};
 use super::path_of;
 use nix::unistd::sethostname;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// Any directory that always exists and that nobody wants to hand to a guest.
 pub(super) const BASE: &str = "/proc";
 
 /// A file or directory that the guest's process may use.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum Bind {
     /// One of the host.
     Host {
-        /// Absolute.
+        /// The file or directory itself (`O_PATH` will do), opened by whoever chose it: a path may lead elsewhere by now.
+        held: OwnedFd,
+        /// What it was called then, for errors.
         path: PathBuf,
         /// Nothing in it can be changed by the guest's process.
         read_only: bool,
@@ -35,6 +39,15 @@ impl Bind {
             Bind::Scratch { .. } => Path::new("a directory in memory"),
         }
     }
+}
+
+/// A file in a directory that the guest may write which it is not to change, for all that it may do there.
+#[derive(Debug)]
+pub struct Fixed {
+    /// The number of the directory's [`Bind`].
+    pub within: usize,
+    /// Where it lies in there; what is not there is not fixed.
+    pub path: PathBuf,
 }
 
 /// A step in making the root that failed.
@@ -62,18 +75,23 @@ const ROOT: Memory = Memory {
 };
 
 /// Replaces the root of the calling process's mount namespace.
-pub(super) fn enter(binds: &[Bind]) -> Result<(), RootError> {
+pub(super) fn enter(binds: &[Bind], fixed: &[Fixed]) -> Result<(), RootError> {
     let base = Path::new(BASE);
     mount::keep_apart()?;
     // Before anything covers what they are opened by.
     let opened: Vec<Option<OwnedFd>> = binds.iter().map(open).collect::<Result<_, _>>()?;
     mount::tmpfs(base, ROOT)?;
-    for (number, (bind, opened)) in binds.iter().zip(&opened).enumerate() {
+    let point = |number: usize| {
         let point = path_of(number);
-        let point = base.join(point.strip_prefix("/").unwrap_or(&point));
-        show(bind, opened.as_ref(), &point)?;
+        base.join(point.strip_prefix("/").unwrap_or(&point))
+    };
+    for (number, (bind, opened)) in binds.iter().zip(&opened).enumerate() {
+        show(bind, opened.as_ref(), &point(number))?;
     }
     drop(opened);
+    for one in fixed {
+        fix(one, &point(one.within))?;
+    }
     mount::pivot(base)?;
     mount::restrict_root(Attributes::HARMLESS.read_only())?;
     // The host's name is nobody's business inside.
@@ -81,11 +99,28 @@ pub(super) fn enter(binds: &[Bind]) -> Result<(), RootError> {
     Ok(())
 }
 
-/// The file or directory itself; none is one in memory.
+/// What is to be shown, opened in the mount namespace of this process; none is a directory in memory.
 fn open(bind: &Bind) -> Result<Option<OwnedFd>, RootError> {
-    let Bind::Host { path, .. } = bind else { return Ok(None) };
-    let opened = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
-    opened.map(Some).map_err(|errno| cannot_show(bind)(errno.into()))
+    let Bind::Host { held, .. } = bind else { return Ok(None) };
+    reopen(held.as_fd())
+        .map(Some)
+        .map_err(|errno| cannot_show(bind)(errno.into()))
+}
+
+/// The same file in this mount namespace. Mounts of another one cannot be shown here, only files and directories that are
+/// reached by a mount of this one (`check_mnt`, fs/namespace.c). So it is opened by the path that it has now (proc(5),
+/// `/proc/self/fd`), with no link followed, and must be the very same.
+fn reopen(held: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    let path = rustix::fs::readlink(format!("/proc/self/fd/{}", held.as_raw_fd()), Vec::new())?;
+    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let opened = rustix::fs::openat2(rustix::fs::CWD, path, flags, Mode::empty(), resolve)?;
+    let identity = |file: BorrowedFd<'_>| rustix::fs::fstat(file).map(|found| (found.st_dev, found.st_ino));
+    if identity(held)? == identity(opened.as_fd())? {
+        Ok(opened)
+    } else {
+        Err(Errno::STALE)
+    }
 }
 
 fn cannot_show(bind: &Bind) -> impl Fn(io::Error) -> RootError {
@@ -98,7 +133,7 @@ fn cannot_show(bind: &Bind) -> impl Fn(io::Error) -> RootError {
 
 fn show(bind: &Bind, opened: Option<&OwnedFd>, point: &Path) -> Result<(), RootError> {
     match (bind, opened) {
-        (Bind::Host { path, read_only }, Some(opened)) => {
+        (Bind::Host { path, read_only, .. }, Some(opened)) => {
             let is_directory = make_point(opened, point).map_err(cannot_show(bind))?;
             let attributes = if is_directory {
                 Attributes::HARMLESS
@@ -119,6 +154,48 @@ fn show(bind: &Bind, opened: Option<&OwnedFd>, point: &Path) -> Result<(), RootE
             mount::tmpfs(point, holds)?;
         }
         (Bind::Host { .. }, None) => return Err(cannot_show(bind)(io::ErrorKind::NotFound.into())),
+    }
+    Ok(())
+}
+
+/// What is shown, from within the root.
+pub(super) fn places(binds: &[Bind]) -> Result<Vec<Place>, RootError> {
+    let place = |(number, bind): (usize, &Bind)| {
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let held = rustix::fs::open(path_of(number), flags, Mode::empty());
+        Ok(Place {
+            held: held.map_err(|errno| cannot_show(bind)(errno.into()))?,
+            read_only: matches!(bind, Bind::Host { read_only: true, .. }),
+        })
+    };
+    binds.iter().enumerate().map(place).collect()
+}
+
+/// Makes the file read-only, and it and the folders around it mounts of their own: who can rename one of those could put
+/// another file in its place.
+fn fix(fixed: &Fixed, point: &Path) -> Result<(), RootError> {
+    let cannot = |errno: Errno| RootError::MountPoint {
+        path: fixed.path.clone(),
+        source: errno.into(),
+    };
+    let open = |at: BorrowedFd<'_>, name: &Path| {
+        let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        rustix::fs::openat2(at, name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)
+    };
+    let mut at = open(rustix::fs::CWD, point).map_err(cannot)?;
+    let mut names = fixed.path.iter().map(Path::new).peekable();
+    while let Some(name) = names.next() {
+        let found = match open(at.as_fd(), name) {
+            Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR) => return Ok(()),
+            found => found.map_err(cannot)?,
+        };
+        let attributes = match names.peek() {
+            Some(_) => Attributes::HARMLESS,
+            None => Attributes::HARMLESS.read_only(),
+        };
+        mount::fix(found.as_fd(), &fixed.path, attributes)?;
+        // What was mounted there.
+        at = open(at.as_fd(), name).map_err(cannot)?;
     }
     Ok(())
 }

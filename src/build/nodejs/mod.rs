@@ -14,8 +14,8 @@ pub mod snapshot;
 
 use super::{Ahead, Built, Policy, Program, Project};
 use crate::cache;
+use crate::directory::Directory;
 use crate::failure::Result;
-use crate::settings::Directory;
 use entry::Entry;
 use packages::Packages;
 use std::path::{Path, PathBuf};

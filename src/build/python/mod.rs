@@ -11,8 +11,8 @@ mod toolchain;
 
 use super::{Built, Policy, Program, Project};
 use crate::cache;
+use crate::directory::Directory;
 use crate::failure::Result;
-use crate::settings::Directory;
 use entry::Entry;
 use environment::May;
 use requirements::Requirements;

@@ -17,6 +17,7 @@ pub const NAME: &str = ".wasmrun.toml";
 pub struct Config {
     pub guest: Guest,
     pub network: Network,
+    pub http: Http,
     pub build: Build,
     pub python: Python,
     pub nodejs: Nodejs,
@@ -49,6 +50,18 @@ pub struct Network {
     pub max_connections: Option<usize>,
     pub auto_forward: Option<bool>,
     pub path: Option<ForwardPath>,
+}
+
+/// What clients of a `wasi:http` guest may take of it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Http {
+    pub header_timeout: Option<Spanned<String>>,
+    pub body_timeout: Option<Spanned<String>>,
+    pub send_timeout: Option<Spanned<String>>,
+    pub idle_timeout: Option<Spanned<String>>,
+    pub max_requests: Option<Spanned<usize>>,
+    pub max_streams: Option<Spanned<u32>>,
 }
 
 /// What makes the guest's file.
@@ -211,6 +224,10 @@ mod tests {
         assert!(!config.network.forwards.is_empty() && !config.env.is_empty());
         assert!(config.network.connect_timeout.is_some());
         assert!(config.network.max_connections.is_some() && config.network.auto_forward.is_some());
+        let http = &config.http;
+        assert!(http.header_timeout.is_some() && http.body_timeout.is_some());
+        assert!(http.send_timeout.is_some() && http.idle_timeout.is_some());
+        assert!(http.max_requests.is_some() && http.max_streams.is_some());
     }
 
     #[test]
@@ -230,7 +247,7 @@ mod tests {
         }
 
         #[test]
-        fn config_like_text_never_panics(text in "(\\[(guest|network|build|watch|env|x)\\]\n|[a-z-]{1,16} = (\"[^\"\n]{0,20}\"|[0-9]{1,20}|\\[\"a\"\\]|true)\n){0,12}") {
+        fn config_like_text_never_panics(text in "(\\[(guest|network|http|build|watch|env|x)\\]\n|[a-z-]{1,16} = (\"[^\"\n]{0,20}\"|[0-9]{1,20}|\\[\"a\"\\]|true)\n){0,12}") {
             let _ = parse(&text);
         }
     }

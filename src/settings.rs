@@ -9,6 +9,7 @@ use crate::directory::{self, Directory};
 use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
 use netns::{Limits, Mapping, Rule};
+use runtime::HttpLimits;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ use std::time::Duration;
 const GRACE: Duration = Duration::from_secs(10);
 /// Events of one save come this close together.
 const DEBOUNCE: Duration = Duration::from_millis(50);
+/// What a client is given at least: less would end all of them.
+const SHORTEST: Duration = Duration::from_millis(10);
 /// The port of the LiveReload protocol, which tools know.
 const LIVERELOAD: u16 = 35729;
 
@@ -34,6 +37,7 @@ pub struct Settings {
     pub connect_timeout: Duration,
     pub udp_idle: Duration,
     pub max_connections: Option<usize>,
+    pub http: HttpLimits,
     pub auto_forward: bool,
     pub path: ForwardPath,
     pub grace: Duration,
@@ -120,6 +124,7 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
             Limits::UDP_IDLE,
         )?,
         max_connections,
+        http: http(file)?,
         path: os.forward_path.or(config.network.path).unwrap_or(ForwardPath::Auto),
         auto_forward: os.auto_forward || config.network.auto_forward.unwrap_or(false),
         grace: length(os.grace.as_ref(), "--grace", config.guest.grace.as_ref(), file, GRACE)?,
@@ -183,7 +188,7 @@ pub fn explain(os: &Os, file: Option<&File>, settings: &Settings) -> Vec<(String
         _ => "default".to_owned(),
     };
     let time = |time: Duration| humantime::format_duration(time).to_string();
-    let (guest, network) = (&config.guest, &config.network);
+    let (guest, network, http) = (&config.guest, &config.network, &settings.http);
     let most = settings
         .max_connections
         .map_or("what `ulimit -n` allows".to_owned(), |most| most.to_string());
@@ -210,6 +215,42 @@ pub fn explain(os: &Os, file: Option<&File>, settings: &Settings) -> Vec<(String
             os.max_connections.is_some(),
             network.max_connections.is_some(),
         ),
+        (
+            "header-timeout",
+            time(http.header_timeout),
+            false,
+            config.http.header_timeout.is_some(),
+        ),
+        (
+            "body-timeout",
+            time(http.body_timeout),
+            false,
+            config.http.body_timeout.is_some(),
+        ),
+        (
+            "send-timeout",
+            time(http.send_timeout),
+            false,
+            config.http.send_timeout.is_some(),
+        ),
+        (
+            "idle-timeout",
+            time(http.idle_timeout),
+            false,
+            config.http.idle_timeout.is_some(),
+        ),
+        (
+            "max-requests",
+            http.max_requests.to_string(),
+            false,
+            config.http.max_requests.is_some(),
+        ),
+        (
+            "max-streams",
+            http.max_streams.to_string(),
+            false,
+            config.http.max_streams.is_some(),
+        ),
         ("grace", time(settings.grace), os.grace.is_some(), guest.grace.is_some()),
         (
             "restart",
@@ -234,6 +275,50 @@ pub fn explain(os: &Os, file: Option<&File>, settings: &Settings) -> Vec<(String
     let row =
         |(name, value, typed, written): (&str, String, bool, bool)| (name.to_owned(), value, place(typed, written));
     rows.into_iter().map(row).collect()
+}
+
+/// What clients of a `wasi:http` guest may take of it.
+fn http(file: Option<&File>) -> Result<HttpLimits> {
+    let Some(file) = file else {
+        return Ok(HttpLimits::default());
+    };
+    let (http, defaults) = (&file.config.http, HttpLimits::default());
+    let time = |value: &Option<toml::Spanned<String>>, default| -> Result<Duration> {
+        let time = length(None, "", value.as_ref(), Some(file), default)?;
+        match value {
+            Some(value) if time < SHORTEST => Err(Failure::usage(anyhow!(
+                "{}: no client is as quick as `{}`",
+                file.place(value),
+                value.get_ref()
+            ))
+            .hint("write for example `30s`; the shortest is `10ms`")),
+            _ => Ok(time),
+        }
+    };
+    let at_least_one = |place: String, is_none: bool| match is_none {
+        true => Err(Failure::usage(anyhow!("{place}: the limit must be at least 1"))),
+        false => Ok(()),
+    };
+    if let Some(requests) = &http.max_requests {
+        at_least_one(file.place(requests), *requests.get_ref() == 0)?;
+    }
+    if let Some(streams) = &http.max_streams {
+        at_least_one(file.place(streams), *streams.get_ref() == 0)?;
+    }
+    Ok(HttpLimits {
+        header_timeout: time(&http.header_timeout, defaults.header_timeout)?,
+        body_timeout: time(&http.body_timeout, defaults.body_timeout)?,
+        send_timeout: time(&http.send_timeout, defaults.send_timeout)?,
+        idle_timeout: time(&http.idle_timeout, defaults.idle_timeout)?,
+        max_requests: http
+            .max_requests
+            .as_ref()
+            .map_or(defaults.max_requests, |most| *most.get_ref()),
+        max_streams: http
+            .max_streams
+            .as_ref()
+            .map_or(defaults.max_streams, |most| *most.get_ref()),
+    })
 }
 
 fn watch(file: Option<&File>) -> Result<Watch> {

@@ -1,6 +1,6 @@
 //! The one configuration of wasmtime, in two tiers: code compiled under it runs under it.
 
-use crate::http::PLACES;
+use crate::http::{LATE_PLACES, PLACES};
 use serde::{Deserialize, Serialize};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result, Strategy};
 
@@ -16,7 +16,7 @@ pub enum Tier {
 }
 
 /// What a pool is made for: its places, and some whose end is under way.
-const POOLED: u32 = PLACES as u32 + 16;
+const POOLED: u32 = (PLACES + LATE_PLACES) as u32 + 16;
 
 /// How instances get their memory. Compiled code does not depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

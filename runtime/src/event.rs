@@ -27,6 +27,8 @@ pub enum Event {
     AtLimit(usize),
     /// An HTTP instance trapped; the text has the backtrace. The next request has a new one.
     InstanceTrapped(String),
+    /// A trap that was told before has come so many times again; the text is its cause.
+    InstanceTrappedAgain(String, u64),
 }
 
 /// An outbound attempt.

@@ -3,6 +3,7 @@
 use crate::engine::Tier;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Everything that one guest may know and use.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,12 +24,45 @@ pub struct Guest {
     pub ports: Vec<u16>,
     /// Where a wasip1 guest finds those listeners.
     pub listeners: Listeners,
+    /// What clients of a `wasi:http` guest may take of it.
+    pub http: HttpLimits,
     /// Bytes of linear memory and tables, of all its instances together. None: what 32-bit addresses allow.
     pub memory: Option<u64>,
     /// It reads this process's standard input; otherwise its input is empty.
     pub stdin: bool,
     /// It may connect to loopback addresses. No other address is ever allowed.
     pub loopback: bool,
+}
+
+/// How long the HTTP server waits for clients, and how much it does at once. The times are nginx's, but for heads, where
+/// they are hyper's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpLimits {
+    /// From a connection's begin, or from the first byte of a later request, until the request's head is there.
+    pub header_timeout: Duration,
+    /// Between two pieces of a request's body that is waited for.
+    pub body_timeout: Duration,
+    /// For a client to take more of its response.
+    pub send_timeout: Duration,
+    /// For the next request on a connection.
+    pub idle_timeout: Duration,
+    /// Requests in the guest at once; more wait.
+    pub max_requests: usize,
+    /// Streams of one HTTP/2 connection (SETTINGS_MAX_CONCURRENT_STREAMS).
+    pub max_streams: u32,
+}
+
+impl Default for HttpLimits {
+    fn default() -> HttpLimits {
+        HttpLimits {
+            header_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(60),
+            send_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_secs(75),
+            max_requests: 512,
+            max_streams: 128,
+        }
+    }
 }
 
 /// A directory of the host, opened before the guest starts.

@@ -21,6 +21,9 @@ const DENIALS_TOLD: usize = 64;
 /// Senders of datagrams that are remembered; past this the oldest answers are over.
 const CORRESPONDENTS: usize = 8192;
 
+/// Most bytes that a guest may write to a response at once.
+const CHUNK: usize = 64 * 1024;
+
 /// Decides on sockets and tells what it sees: the one place where reaching out is allowed or not.
 pub(crate) struct Gate {
     loopback: bool,
@@ -214,6 +217,11 @@ struct Hooks(Arc<Gate>);
 type Transfer = Box<dyn Future<Output = Result<(), HttpError>> + Send>;
 
 impl WasiHttpHooks for Hooks {
+    /// So much of a response waits, twice, for a client that takes nothing, when the guest has long gone on.
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        CHUNK
+    }
+
     fn send_request(
         &mut self,
         request: ::http::Request<WasiBody>,

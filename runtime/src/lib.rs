@@ -33,6 +33,6 @@ pub use cache::{Cache, CacheError, Found, Key};
 pub use compile::{CompileError, Compiler};
 pub use engine::Tier;
 pub use event::{Attempt, Event, Events};
-pub use guest::{Directory, Guest, Listeners};
+pub use guest::{Directory, Guest, HttpLimits, Listeners};
 pub use kind::Kind;
 pub use run::{Outcome, Stop, run};

@@ -294,6 +294,7 @@ impl Session {
                 Some(cli::Listeners::BeforeDirectories) => runtime::Listeners::BeforeDirectories,
                 None => made.code.traits.toolchain.listeners(),
             },
+            http: settings.http,
             memory: settings.memory,
             stdin: settings.stdin,
             loopback: settings.isolation,

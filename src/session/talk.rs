@@ -30,6 +30,9 @@ impl Session {
                 );
             }
             Event::InstanceTrapped(text) => tracing::error!("a request failed in the guest: {text}"),
+            Event::InstanceTrappedAgain(cause, times) => {
+                tracing::error!("the same failure {}: {cause}", plural(*times as usize, "more time"));
+            }
         }
     }
 

@@ -198,6 +198,7 @@ fn what_a_guest_gets(settings: &Settings) -> impl PartialEq {
         settings.arguments.clone(),
         settings.environment.clone(),
         settings.directories.clone(),
+        settings.http,
         settings.memory,
         settings.stdin,
         settings.listeners,

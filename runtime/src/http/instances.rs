@@ -1,10 +1,12 @@
 //! When instances are made, used again and dropped: the policy behind wasmtime-wasi-http's `ProxyHandler`.
 
-use crate::event::{Event, Events};
+use super::exchange::Exchange;
+use super::failures::Failures;
+use super::turns::{Turn, Turns};
 use crate::host::{Host, Stores};
 use crate::kind::Kind;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
@@ -63,11 +65,16 @@ pub(crate) type LoadMore = Box<dyn Fn() -> Result<InstancePre<Host>> + Send + Sy
 pub(super) struct Beyond {
     /// One for each instance that the pool has room for.
     pub(super) places: Arc<Semaphore>,
+    pub(super) more: Arc<More>,
+}
+
+/// Its code, when it is needed.
+pub(super) struct More {
     pub(super) load: LoadMore,
     pub(super) loaded: OnceCell<Loaded>,
 }
 
-impl Beyond {
+impl More {
     async fn loaded(&self, kind: Kind) -> Result<&Loaded> {
         self.loaded
             .get_or_try_init(async || Loaded::new((self.load)()?, kind))
@@ -78,12 +85,13 @@ impl Beyond {
 /// Makes instances of one guest.
 pub(super) struct Instances {
     pub(super) kind: Kind,
-    pub(super) loaded: Loaded,
+    pub(super) loaded: Arc<Loaded>,
     /// Where those are from a pool.
     pub(super) beyond: Option<Beyond>,
-    pub(super) stores: Stores,
+    pub(super) stores: Arc<Stores>,
     pub(super) reuse: Reuse,
-    pub(super) events: Events,
+    pub(super) failures: Arc<Failures>,
+    pub(super) turns: Arc<Turns>,
 }
 
 impl Instances {
@@ -95,7 +103,10 @@ impl Instances {
         Ok(
             match tokio::time::timeout(PATIENCE, beyond.places.clone().acquire_owned()).await {
                 Ok(Ok(place)) => (&self.loaded, Some(place)),
-                _ => (beyond.loaded(self.kind).await?, None),
+                _ => {
+                    self.turns.end_one_that_stalls(false);
+                    (beyond.more.loaded(self.kind).await?, None)
+                }
             },
         )
     }
@@ -118,7 +129,8 @@ impl HandlerState for Instances {
             },
             state: Worker {
                 reuse: self.reuse,
-                events: self.events.clone(),
+                failures: self.failures.clone(),
+                only: OnceLock::new(),
                 _place: place,
             },
         })
@@ -146,14 +158,16 @@ impl WorkerExpiration for Expiration {
 /// One instance's part in the policy.
 pub(super) struct Worker {
     reuse: Reuse,
-    events: Events,
+    failures: Arc<Failures>,
+    /// The request that it was made for, where that is the only one.
+    only: OnceLock<Arc<Exchange>>,
     /// It goes after the instance.
     _place: Option<OwnedSemaphorePermit>,
 }
 
 impl WorkerState for Worker {
     type StoreData = Host;
-    type RequestData = ();
+    type RequestData = Arc<Turn>;
 
     fn should_accept_request(&self, at_once: usize, so_far: usize) -> ShouldAccept {
         if so_far >= self.reuse.requests {
@@ -168,15 +182,26 @@ impl WorkerState for Worker {
     fn on_request_start(
         &self,
         _store: StoreContextMut<'_, Host>,
-        (): (),
+        turn: Arc<Turn>,
         _task: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + 'static + Send + Sync>> {
-        Box::pin(std::future::pending())
+        if self.reuse.requests == 1 {
+            let _ = self.only.set(turn.exchange().clone());
+        }
+        // It never ends by itself, and is dropped when the handler has returned: then the guest works for it no more.
+        Box::pin(async move {
+            let _turn = turn;
+            std::future::pending().await
+        })
     }
 
     fn drop(&self, _store: Store<Host>, result: Result<()>) {
-        if let Err(error) = result {
-            (self.events)(Event::InstanceTrapped(format!("{error:?}")));
+        // A guest may well fail when its client leaves in the middle.
+        let is_clients = self.only.get().is_some_and(|exchange| exchange.is_broken());
+        if let Err(error) = result
+            && !is_clients
+        {
+            self.failures.tell(&error);
         }
     }
 }

@@ -1,7 +1,18 @@
 //! The HTTP server in front of `wasi:http` guests.
 
+mod body;
+mod clock;
+mod conversation;
+mod deadlines;
+mod exchange;
+mod failures;
 mod instances;
+mod line;
+mod register;
+mod rules;
 mod server;
+mod streams;
+mod turns;
 
 pub(crate) use instances::LoadMore;
-pub(crate) use server::{PLACES, serve};
+pub(crate) use server::{LATE_PLACES, PLACES, serve};

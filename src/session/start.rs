@@ -12,7 +12,7 @@ use crate::make::{self, Made};
 use crate::protocol::{Adopts, Bind, Message, Task};
 use crate::report;
 use crate::settings::Directory;
-use netns::{Protocol, jail};
+use netns::{Protocol, Target, jail};
 use runtime::{Event, Guest, Outcome, Tier};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -347,6 +347,28 @@ impl Session {
     /// Whether the end of the guest is not the end of everything.
     fn goes_on(&self) -> bool {
         self.settings.watch.is_some() || self.settings.restart != Restart::Never
+    }
+
+    /// The serving guest's init has not answered for long. Where a guest that fails is started again, this one has failed;
+    /// elsewhere it may yet be let go on.
+    pub(super) fn end_silent(&mut self) {
+        let is_restarted = self.settings.restart != Restart::Never;
+        let Some(live) = self.serving.as_mut().filter(|live| live.generation.target.is_silent()) else {
+            return;
+        };
+        let waited = humantime::format_duration(Target::SILENT);
+        if is_restarted {
+            tracing::error!(
+                "#{}: the guest's init has not answered for {waited}: it is ended",
+                live.number
+            );
+            live.generation.kill();
+        } else {
+            tracing::error!(
+                hint = "with `--restart on-failure` the guest is started again",
+                "the guest's init has not answered for {waited}: new connections fail"
+            );
+        }
     }
 
     pub(super) async fn serving_ended(&mut self) -> Result<Step> {

@@ -1,7 +1,7 @@
 //! What a session says to the user.
 
 use super::Session;
-use netns::{Notice, Protocol};
+use netns::{Notice, Protocol, Target};
 use runtime::{Event, Kind, Toolchain};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -48,6 +48,13 @@ impl Session {
                 self.look_for_listeners();
             }
             Notice::AtLimit { connections } => at_limit(connections),
+            Notice::DoesNotAnswer { waited } if waited < Target::SILENT => tracing::warn!(
+                hint = "it may be stopped: by SIGSTOP, a debugger, a freezer, or a machine that is very busy",
+                "the guest's init has not answered for {}: new connections wait",
+                humantime::format_duration(waited)
+            ),
+            Notice::DoesNotAnswer { .. } => self.end_silent(),
+            Notice::AnswersAgain => tracing::info!("the guest's init answers again: connections go on"),
             Notice::Failed { guest_port, reason } => {
                 tracing::warn!("a connection to guest:{guest_port} failed: {reason}");
             }

@@ -220,9 +220,7 @@ impl Binary<'_> {
                 let spinner =
                     (!compiler.is_background()).then(|| spinner::start(format!("compiling {}", self.shown.display())));
                 let done = finished.await;
-                if let Some(spinner) = spinner {
-                    spinner.finish_and_clear();
-                }
+                drop(spinner);
                 done
             }
         };

@@ -14,6 +14,7 @@ mod control;
 mod doctor;
 mod drain;
 mod failure;
+mod follower;
 mod forwards;
 mod generation;
 mod health;
@@ -33,6 +34,7 @@ mod session;
 mod settings;
 mod signals;
 mod spinner;
+mod stderr;
 mod watch;
 
 use clap::{CommandFactory, Parser};
@@ -51,18 +53,23 @@ fn main() -> ExitCode {
     }
     let cli = Cli::parse();
     report::start(&cli.talk);
-    match run(&cli.command) {
-        Ok(code) => code.into(),
+    let code = match run(&cli.command) {
+        Ok(code) => code,
         Err(failure) => {
             report::failure(&failure);
-            failure.code.into()
+            failure.code
         }
-    }
+    };
+    stderr::finish();
+    code.into()
 }
 
 fn run(command: &Command) -> Result<u8> {
     match command {
-        Command::Os(os) => block_on(session::run(os)),
+        Command::Os(os) => {
+            stderr::start()?;
+            block_on(session::run(os))
+        }
         Command::Doctor => block_on(doctor::run()),
         Command::Ps(ps) => block_on(remote::ps(ps)),
         Command::Inspect(named) => block_on(remote::inspect(named)),

@@ -1,6 +1,7 @@
 //! What a session says to the user.
 
 use super::Session;
+use crate::report::line;
 use netns::{Notice, Protocol, Target};
 use runtime::{Event, Kind, Toolchain};
 use std::time::Duration;
@@ -17,7 +18,8 @@ impl Session {
             Event::Listening(address) => tracing::debug!("guest: listens on {address}"),
             Event::Bound(address) => tracing::debug!("guest: binds {address}/udp"),
             Event::Denied(attempt) => tracing::warn!(
-                "the guest tried to reach {attempt} and was refused: a guest has no way out of its namespace"
+                "the guest tried to reach {} and was refused: a guest has no way out of its namespace",
+                line(&attempt.to_string())
             ),
             Event::Adopted(_) => {}
             Event::Closed(port) => tracing::debug!("guest: accepts no more on {port}"),

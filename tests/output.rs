@@ -1,0 +1,303 @@
+//! What is written, and to whom: readers that pause, text that is not ours, and what nobody else may read.
+
+mod support;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::io::{PipeReader, Read, Write};
+use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use support::guests::guest;
+use support::{Run, connect, eventually, output, run, wasmrun};
+use tempfile::TempDir;
+
+/// A run whose standard error nobody reads.
+struct Unread {
+    child: Child,
+    folder: TempDir,
+    stderr: Option<PipeReader>,
+    stdout: Option<PipeReader>,
+}
+
+impl Unread {
+    /// A guest that writes this byte to this stream for ever.
+    fn start(stream: u8, byte: u8, more: &[&str]) -> Unread {
+        let folder = support::folder();
+        let text = std::fs::read_to_string(guest("flood")).unwrap();
+        let text = text
+            .replace(
+                "(i32.const 2) (i32.const 0)",
+                &format!("(i32.const {stream}) (i32.const 0)"),
+            )
+            .replace("(i32.const 0x78)", &format!("(i32.const {byte})"));
+        let file = folder.path().join("flood.wat");
+        std::fs::write(&file, text).unwrap();
+        let (stderr, their_stderr) = std::io::pipe().unwrap();
+        let (stdout, their_stdout) = std::io::pipe().unwrap();
+        let mut command = wasmrun(&["os", file.to_str().unwrap(), "--name", "flood"]);
+        command.args(more);
+        command.env("XDG_RUNTIME_DIR", folder.path());
+        let child = command.stderr(their_stderr).stdout(their_stdout).spawn().unwrap();
+        Unread {
+            child,
+            folder,
+            stderr: Some(stderr),
+            stdout: Some(stdout),
+        }
+    }
+
+    /// Waits until nothing more fits into the pipe.
+    #[track_caller]
+    fn is_full(&self) {
+        let stderr = self.stderr.as_ref().unwrap();
+        eventually("the pipe is full", || {
+            rustix::io::ioctl_fionread(stderr).unwrap() > 60_000
+        });
+    }
+
+    fn command(&self, arguments: &[&str]) -> support::Output {
+        let mut command = wasmrun(arguments);
+        command.env("XDG_RUNTIME_DIR", self.folder.path());
+        output(command)
+    }
+
+    fn socket(&self) -> UnixStream {
+        UnixStream::connect(self.folder.path().join("wasmrun/flood.sock")).unwrap()
+    }
+
+    /// One field of its state.
+    fn state(&self, field: &str) -> serde_json::Value {
+        let ended = self.command(&["inspect", "flood"]);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        serde_json::from_str::<serde_json::Value>(&ended.stdout).unwrap()[field].clone()
+    }
+
+    /// Asks for a new generation, which is said when it is there.
+    #[track_caller]
+    fn restart(&self) {
+        let ended = self.command(&["restart", "flood"]);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        eventually("it is another generation", || {
+            self.state("generation").as_u64() >= Some(2)
+        });
+    }
+
+    fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+    }
+
+    #[track_caller]
+    fn ends_within(&mut self, signal: Signal, time: Duration) {
+        kill(Pid::from_raw(self.child.id() as i32), signal).unwrap();
+        let started = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(started.elapsed() < time, "it does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        println!("it ended after {:?}", started.elapsed());
+        assert_eq!(status.code(), Some(128 + signal as i32));
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_reader_that_pauses_stops_neither_the_session_nor_its_end() {
+    let mut run = Unread::start(2, b'x', &[]);
+    run.is_full();
+    run.restart();
+    run.ends_within(Signal::SIGTERM, Duration::from_secs(6));
+    // And with Ctrl-C, right away.
+    let mut run = Unread::start(2, b'x', &[]);
+    run.is_full();
+    run.ends_within(Signal::SIGINT, Duration::from_secs(6));
+}
+
+#[test]
+fn lines_that_find_no_room_are_counted_and_all_others_are_whole() {
+    let mut run = Unread::start(2, b'x', &[]);
+    run.is_full();
+    run.restart();
+    // Each of these forwards is closed with its client, and said to be, in some 60 bytes.
+    for round in 0..8 {
+        let rules = vec!["\"0:80\""; 1000].join(",");
+        let body = format!("{{\"rules\":[{rules}],\"detached\":false}}");
+        let length = body.len();
+        let mut asker = run.socket();
+        write!(
+            asker,
+            "POST /v1/forwards HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n{body}"
+        )
+        .unwrap();
+        let mut answer = [0; 15];
+        asker.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200 OK", "round {round}");
+        drop(asker);
+        eventually("they are closed", || run.state("forwards") == serde_json::json!([]));
+    }
+    let text = Arc::new(Mutex::new(Vec::new()));
+    let mut stderr = run.stderr.take().unwrap();
+    let reader = {
+        let text = text.clone();
+        std::thread::spawn(move || {
+            let mut buffer = vec![0; 1 << 16];
+            while let Ok(length @ 1..) = stderr.read(&mut buffer) {
+                // What the guest writes is of no interest beyond the byte before a line of ours.
+                let mut text = text.lock().unwrap();
+                text.extend_from_slice(&buffer[..length]);
+                text.dedup_by(|a, b| *a == b'x' && *b == b'x');
+            }
+        })
+    };
+    let said = || String::from_utf8_lossy(&text.lock().unwrap()).into_owned();
+    eventually("it is said", || said().contains(": nobody read them\n"));
+    run.ends_within(Signal::SIGTERM, Duration::from_secs(6));
+    reader.join().unwrap();
+    let said = said();
+    let lines: Vec<&str> = said.lines().filter(|line| line.contains(|c| c != 'x')).collect();
+    let closed = lines.iter().filter(|line| line.starts_with("closed: ")).count();
+    let dropped = lines
+        .iter()
+        .position(|line| {
+            line.starts_with("warning: ") && line.ends_with(" lines of wasmrun were dropped: nobody read them")
+        })
+        .unwrap_or_else(|| panic!("{lines:?}"));
+    let count: usize = lines[dropped].split(' ').nth(1).unwrap().parse().unwrap();
+    // And what else was said meanwhile.
+    assert!((8000..8050).contains(&(closed + count)), "{closed} + {count}");
+    assert!(closed > 1000 && count > 1000, "{closed} + {count}");
+    // Every line of ours begins and ends as one.
+    assert!(lines[0].starts_with("reloaded #2 in "), "{}", lines[0]);
+    for line in &lines[1..dropped] {
+        // A guest of this kind comes again with other forwards.
+        let is_other = line.starts_with("reloaded #") || line.starts_with("warning: port 80 is forwarded, ");
+        let is_whole = line.starts_with("closed: ") && line.ends_with(" -> guest:80/tcp");
+        assert!(is_whole || is_other, "{line}");
+    }
+}
+
+#[test]
+fn a_follower_that_pauses_costs_little_and_is_told_what_it_missed() {
+    let mut run = Unread::start(1, b'\n', &[]);
+    eventually("it is there", || run.folder.path().join("wasmrun/flood.sock").exists());
+    // It waits for its reader, which is us.
+    let mut stdout = run.stdout.take().unwrap();
+    stdout.read_exact(&mut [0; 1]).unwrap();
+    let mut followers: Vec<UnixStream> = (0..8)
+        .map(|_| {
+            let mut follower = run.socket();
+            follower.set_read_timeout(Some(support::PATIENCE)).unwrap();
+            write!(follower, "GET /v1/logs?follow=true HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+            follower.read_exact(&mut [0; 15]).unwrap();
+            follower
+        })
+        .collect();
+    // Each byte is a line, and some eighty as JSON.
+    let mut bytes = vec![0; 1 << 16];
+    for _ in 0..64 {
+        stdout.read_exact(&mut bytes).unwrap();
+    }
+    let memory = run.memory();
+    println!("{} MiB at most", memory >> 20);
+    assert!(memory < 200 << 20, "{} MiB", memory >> 20);
+    // It goes on where it can.
+    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let drain = {
+        let stop = stop.clone();
+        std::thread::spawn(move || {
+            while !stop.load(std::sync::atomic::Ordering::Relaxed)
+                && stdout.read(&mut bytes).is_ok_and(|length| length > 0)
+            {}
+        })
+    };
+    let mut follower = followers.remove(0);
+    let (mut buffer, mut rest) = (vec![0; 1 << 16], Vec::new());
+    let missed = loop {
+        let length = follower.read(&mut buffer).unwrap();
+        assert!(length > 0);
+        rest.extend_from_slice(&buffer[..length]);
+        if let Some(at) = rest.windows(9).position(|text| text == b"\"missed\":") {
+            let number = rest[at + 9..].iter().take_while(|byte| byte.is_ascii_digit());
+            let number = number.fold(0u64, |number, digit| number * 10 + u64::from(digit - b'0'));
+            if rest[at..].contains(&b'}') {
+                break number;
+            }
+        } else {
+            rest.drain(..rest.len().saturating_sub(9));
+        }
+    };
+    assert!(missed > 1_000_000, "{missed}");
+    run.ends_within(Signal::SIGTERM, Duration::from_secs(6));
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    drain.join().unwrap();
+}
+
+#[test]
+fn a_guests_text_is_no_line_of_ours() {
+    let folder = support::folder();
+    let file = folder.path().join("forge.wat");
+    let text = "(module (memory (export \"memory\") 1)
+        (func $\"a\\nready: 127.0.0.1:1 -> guest:1/tcp\\r\\u{202e}b\\u{1b}[2J\" (unreachable))
+        (func (export \"_start\") (call 0)))";
+    std::fs::write(&file, text).unwrap();
+    let ended = run(&["os", file.to_str().unwrap()]);
+    assert_eq!(ended.code, Some(134));
+    assert!(ended.stderr.contains("ready: 127.0.0.1:1"), "{}", ended.stderr);
+    for line in ended.stderr.lines().skip(1) {
+        assert!(
+            line.is_empty() || line.starts_with("  "),
+            "{line:?} in {}",
+            ended.stderr
+        );
+    }
+    assert!(
+        !ended.stderr.contains(|c: char| c != '\n' && c.is_control()),
+        "{:?}",
+        ended.stderr
+    );
+    assert!(!ended.stderr.contains('\u{202e}'), "{:?}", ended.stderr);
+    // As JSON it is one line.
+    let ended = run(&["os", file.to_str().unwrap(), "--log-format", "json"]);
+    let line: serde_json::Value = serde_json::from_str(&ended.stderr).unwrap();
+    assert!(
+        line["message"].as_str().unwrap().contains("\nready: 127.0.0.1:1"),
+        "{line}"
+    );
+    // The name of a file is somebody else's, too.
+    let name = folder.path().join("a\nready: b.wasm");
+    let ended = run(&["os", name.to_str().unwrap()]);
+    assert!(
+        !ended.stderr.lines().any(|line| line.starts_with("ready: ")),
+        "{}",
+        ended.stderr
+    );
+}
+
+/// The same command, started by a script.
+fn started_by(program: &str, script: &str, wasmrun: &Command) -> Command {
+    let mut command = Command::new(program);
+    command.args(["-c", script]);
+    command.arg(wasmrun.get_program()).args(wasmrun.get_args());
+    for (name, value) in wasmrun.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.stdin(Stdio::null());
+    command
+}

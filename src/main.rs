@@ -28,6 +28,7 @@ mod metrics;
 mod output;
 mod processes;
 mod protocol;
+mod regular;
 mod remote;
 mod report;
 mod session;
@@ -97,5 +98,8 @@ fn run(command: &Command) -> Result<u8> {
 /// The supervisor needs one thread for everything but the relays: guests' processes are this thread's children.
 fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(future)
+    let result = runtime.block_on(future);
+    // A file that lies on a server that is gone is not waited for.
+    runtime.shutdown_background();
+    result
 }

@@ -247,6 +247,53 @@ fn a_follower_that_pauses_costs_little_and_is_told_what_it_missed() {
 }
 
 #[test]
+fn what_would_be_waited_for_is_refused() {
+    let folder = support::folder();
+    let pipe = |name: &str| {
+        let path = folder.path().join(name);
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let guest = pipe("guest.wasm");
+    run(&["os", &guest]).says(
+        2,
+        &format!("error: cannot read {guest}\n  cause: it is a named pipe, not a regular file"),
+    );
+    let config = pipe("config.toml");
+    let hello = support::guests::root().join("examples/hello/hello.wasm");
+    run(&["os", hello.to_str().unwrap(), "--config", &config]).says(
+        2,
+        &format!("error: cannot read {config}\n  cause: it is a named pipe, not a regular file"),
+    );
+    let zero = folder.path().join("zero.wasm");
+    std::os::unix::fs::symlink("/dev/zero", &zero).unwrap();
+    let zero = zero.to_str().unwrap();
+    run(&["os", zero]).says(
+        2,
+        &format!("error: cannot read {zero}\n  cause: it is a device, not a regular file"),
+    );
+}
+
+#[test]
+fn a_folder_with_what_would_be_waited_for_is_watched() {
+    let project = support::project::Project::new(support::project::Kind::Http);
+    let folder = project.folder.path();
+    nix::unistd::mkfifo(&folder.join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    std::fs::write(folder.join(".wasmrun.toml"), "[watch]\npaths = [\".\"]\n").unwrap();
+    if nix::unistd::geteuid().is_root() {
+        std::os::unix::fs::symlink("/proc/kmsg", folder.join("kmsg")).unwrap();
+    }
+    let (mut run, _) = project.watch(&[]);
+    // A configuration that becomes a pipe is not waited for, either.
+    let new = folder.join("new");
+    nix::unistd::mkfifo(&new, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    std::fs::rename(&new, folder.join(".wasmrun.toml")).unwrap();
+    project.save(2);
+    run.reloaded(2);
+    run.stop();
+}
+
+#[test]
 fn a_guests_text_is_no_line_of_ours() {
     let folder = support::folder();
     let file = folder.path().join("forge.wat");

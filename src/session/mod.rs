@@ -44,12 +44,12 @@ use tokio::time::Instant;
 
 /// Runs the command and returns wasmrun's exit code.
 pub async fn run(os: &Os) -> Result<u8> {
-    // From here on signals wait for us instead of ending the process.
-    let signals = Signals::new()?;
     if !os.no_cache {
         // Needed soon, and to be had meanwhile.
         std::thread::spawn(runtime::Key::settings);
     }
+    // A file system that does not answer stops this thread here, and nothing is there yet that would have to be ended in
+    // order: signals end the process.
     let file = File::find(os.config.as_deref(), &os.path)?;
     let settings = settings::resolve(os, file.as_ref())?;
     if let Some(file) = &file {
@@ -58,6 +58,8 @@ pub async fn run(os: &Os) -> Result<u8> {
     if settings.build.is_none() {
         artifact::find(&os.path, file.as_ref())?;
     }
+    // From here on signals wait for us.
+    let signals = Signals::new()?;
     let mut claim = claim(os)?;
     raise_descriptor_limit();
     let listeners = settings
@@ -123,7 +125,11 @@ pub async fn run(os: &Os) -> Result<u8> {
         file: file.map(Arc::new),
     };
     if session.settings.watch.is_some() {
-        session.watch().await?;
+        let mut signals = Signals::new()?;
+        tokio::select! {
+            watched = session.watch() => watched?,
+            number = signals.next() => return Ok(128 + number),
+        }
     }
     session.make(std::time::Instant::now(), false);
     session.serve().await

@@ -122,6 +122,12 @@ pub struct Os {
     /// Set an environment variable of the guest; without `=VALUE` it is taken from here. Repeatable
     #[arg(short, long = "env", value_name = "NAME[=VALUE]")]
     pub env: Vec<String>,
+    /// Set those of a file: lines NAME=VALUE, or NAME to take it from here; `#` begins a comment. Repeatable
+    #[arg(long = "env-file", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub env_files: Vec<PathBuf>,
+    /// What those files say; they are read once, because one may be a pipe.
+    #[arg(skip)]
+    pub env_of_files: Vec<(String, String)>,
     /// Let the guest use a directory: HOST[::GUEST][:ro]. Repeatable
     #[arg(short, long = "dir", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub dirs: Vec<String>,

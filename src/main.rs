@@ -7,12 +7,14 @@ mod backoff;
 mod build;
 mod check;
 mod cli;
+mod cmdline;
 mod code;
 mod compiler;
 mod config;
 mod control;
 mod doctor;
 mod drain;
+mod env_file;
 mod failure;
 mod follower;
 mod forwards;
@@ -69,6 +71,12 @@ fn run(command: &Command) -> Result<u8> {
     match command {
         Command::Os(os) => {
             stderr::start()?;
+            if let Err(error) = cmdline::hide(&os.env) {
+                tracing::warn!(
+                    hint = "name a file of them with --env-file",
+                    "other users can read the values of --env in the list of processes: {error:#}"
+                );
+            }
             block_on(session::run(os))
         }
         Command::Doctor => block_on(doctor::run()),

@@ -4,6 +4,7 @@
 use crate::build::Plan;
 use crate::cli::{self, ForwardPath, Os, Restart, Tiered};
 use crate::config::{File, Livereload};
+use crate::env_file;
 use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
 use netns::{Limits, Mapping, Rule};
@@ -110,7 +111,7 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
         artifact: file.and_then(File::artifact),
         mappings: mappings(&os.forwards, file)?,
         arguments,
-        environment: environment(&os.env, file)?,
+        environment: environment(os, file)?,
         directories: directories(&os.dirs, file)?,
         stdin: os.stdin || config.guest.stdin.unwrap_or(false),
         memory,
@@ -148,6 +149,15 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
         build: Plan::find(&os.path, file, os.language, os.offline)?,
         watch: if os.watch { Some(watch(file)?) } else { None },
     })
+}
+
+/// An `os` command with its files of variables read.
+pub fn with_env_files(os: &Os) -> Result<Os> {
+    let mut os = os.clone();
+    for path in &os.env_files {
+        os.env_of_files.extend(env_file::read(path)?);
+    }
+    Ok(os)
 }
 
 /// What holds, for `inspect`: each setting's name, its value, and where it came from.
@@ -319,10 +329,12 @@ fn mappings(flags: &[String], file: Option<&File>) -> Result<Vec<Mapping>> {
     Ok(mappings)
 }
 
-/// Variables of the file, then of the command line: a later one of the same name wins.
-fn environment(flags: &[String], file: Option<&File>) -> Result<Vec<(String, String)>> {
+/// Variables of the configuration, then of the files of variables, then of the command line: a later one of the same name
+/// wins.
+fn environment(os: &Os, file: Option<&File>) -> Result<Vec<(String, String)>> {
     let from_file = file.into_iter().flat_map(|file| file.config.env.clone());
-    let from_flags = flags.iter().map(|flag| match flag.split_once('=') {
+    let from_file = from_file.chain(os.env_of_files.iter().cloned());
+    let from_flags = os.env.iter().map(|flag| match flag.split_once('=') {
         Some(("", _)) => Err(Failure::usage(anyhow!("--env `{flag}` has no name before the `=`"))),
         Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
         None => match std::env::var(flag) {

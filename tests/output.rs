@@ -348,3 +348,94 @@ fn started_by(program: &str, script: &str, wasmrun: &Command) -> Command {
     command.stdin(Stdio::null());
     command
 }
+
+fn echo() -> PathBuf {
+    support::guests::root().join("examples/echo")
+}
+
+#[test]
+fn a_variables_value_is_not_in_the_list_of_processes() {
+    let echo = echo();
+    let mut run = Run::start(&[
+        "os",
+        echo.to_str().unwrap(),
+        "-f",
+        "0:3000",
+        "--env",
+        "PASSWORD=hunter2",
+        "-eTOKEN=s3cr3t=",
+        "--env=KEY=ключ",
+    ]);
+    run.ready(3000);
+    for pid in [run.pid()].into_iter().chain(run.descendants()) {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap();
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        for secret in ["hunter2", "s3cr3t", "ключ"] {
+            assert!(!line.contains(secret), "{pid}: {line}");
+        }
+        if pid == run.pid() {
+            let hidden = "--env PASSWORD=******* -eTOKEN=******* --env=KEY=******** ";
+            assert!(line.ends_with(hidden), "{line}");
+        }
+    }
+    run.stop();
+    // The guest has it as it was.
+    let ended = support::run(&["os", guest("args").to_str().unwrap(), "--env", "A=hunter2"]);
+    assert_eq!(ended.stdout, "args.wat\nA=hunter2\n");
+}
+
+#[test]
+fn variables_come_from_files_and_later_ones_win() {
+    let folder = support::folder();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let args = write("args.wat", &std::fs::read_to_string(guest("args")).unwrap());
+    write(".wasmrun.toml", "[env]\nA = \"config\"\nB = \"config\"\n");
+    let one = write(
+        "one.env",
+        "# a comment\nB=one \"quoted\"\nC=one\n\nFROM_HERE\nNOT_HERE\n",
+    );
+    let two = write("two.env", "C=two\nD=two\nE=two\n");
+    let mut command = wasmrun(&[
+        "os",
+        folder.path().to_str().unwrap(),
+        "--env-file",
+        &one,
+        "-e",
+        "E=flag",
+        "--env-file",
+        &two,
+    ]);
+    command.env("FROM_HERE", "yes").env_remove("NOT_HERE");
+    let ended = output(command);
+    let mut lines: Vec<&str> = ended.stdout.lines().skip(1).collect();
+    lines.sort_unstable();
+    assert_eq!(
+        lines,
+        [
+            "A=config",
+            "B=one \"quoted\"",
+            "C=two",
+            "D=two",
+            "E=flag",
+            "FROM_HERE=yes"
+        ],
+        "{}",
+        ended.stderr
+    );
+    let wrong = write("wrong.env", "A=1\nexport B=2\n");
+    run(&["os", &args, "--env-file", &wrong]).says(
+        2,
+        &format!(
+            "error: {wrong}:2: the name has white space in it\nhint: write NAME=VALUE, or NAME to pass on a variable"
+        ),
+    );
+    // A pipe will do.
+    let wasmrun = wasmrun(&["os", &args]);
+    let script = "exec \"$0\" \"$@\" --env-file <(echo F=pipe)";
+    let ended = output(started_by("bash", script, &wasmrun));
+    assert_eq!(ended.stdout, "args.wat\nF=pipe\n", "{}", ended.stderr);
+}

@@ -50,6 +50,7 @@ pub async fn run(os: &Os) -> Result<u8> {
     }
     // A file system that does not answer stops this thread here, and nothing is there yet that would have to be ended in
     // order: signals end the process.
+    let os = &settings::with_env_files(os)?;
     let file = File::find(os.config.as_deref(), &os.path)?;
     let settings = settings::resolve(os, file.as_ref())?;
     if let Some(file) = &file {

@@ -27,6 +27,7 @@ mod live;
 mod livereload;
 mod make;
 mod metrics;
+mod origin;
 mod output;
 mod processes;
 mod protocol;

@@ -439,3 +439,36 @@ fn variables_come_from_files_and_later_ones_win() {
     let ended = output(started_by("bash", script, &wasmrun));
     assert_eq!(ended.stdout, "args.wat\nF=pipe\n", "{}", ended.stderr);
 }
+
+#[test]
+fn metrics_are_for_names_of_this_machine_and_silent_clients_hold_nobody_up() {
+    let echo = echo();
+    let mut run = Run::start(&["os", echo.to_str().unwrap(), "-f", "0:3000", "--metrics", "127.0.0.1:0"]);
+    run.ready(3000);
+    let line = run.wait_for("metrics: http://");
+    let place: SocketAddr = line["metrics: http://".len()..]
+        .trim_end_matches("/metrics")
+        .parse()
+        .unwrap();
+    let ask = |host: &str| {
+        let mut stream = connect(place);
+        write!(stream, "GET /metrics HTTP/1.1\r\n{host}connection: close\r\n\r\n").unwrap();
+        support::answer(stream)
+    };
+    for host in [
+        format!("host: {place}\r\n"),
+        format!("host: localhost:{}\r\n", place.port()),
+    ] {
+        let (status, text) = ask(&host);
+        assert!(status == 200 && text.contains("wasmrun_generation"), "{host}{text}");
+    }
+    for host in ["host: evil.example\r\n", "host: 127.0.0.1.evil.example:9100\r\n", ""] {
+        let (status, text) = ask(host);
+        assert!(status == 403 && !text.contains("wasmrun_"), "{host}{text}");
+    }
+    let _silent: Vec<_> = (0..300).map(|_| connect(place)).collect();
+    let started = Instant::now();
+    assert_eq!(ask(&format!("host: {place}\r\n")).0, 200);
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    run.stop();
+}

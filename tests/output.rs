@@ -472,3 +472,34 @@ fn metrics_are_for_names_of_this_machine_and_silent_clients_hold_nobody_up() {
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     run.stop();
 }
+
+#[test]
+fn a_guest_has_a_terminal_of_its_own_and_only_to_read_from() {
+    let script = "import os, sys
+master, slave = os.openpty()
+os.set_inheritable(master, True)
+os.write(master, b'typed\\n')
+os.dup2(slave, 0)
+os.execvp(sys.argv[1], sys.argv[1:])";
+    let echo = echo();
+    let wasmrun = wasmrun(&["os", echo.to_str().unwrap(), "-f", "0:3000", "--stdin"]);
+    let mut run = Run::of(started_by("python3", script, &wasmrun));
+    run.ready(3000);
+    let flags = |pid: Pid| {
+        let info = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/0")).ok()?;
+        let flags = info
+            .lines()
+            .find_map(|line| line.strip_prefix("flags:"))?
+            .trim()
+            .to_owned();
+        i32::from_str_radix(&flags, 8).ok()
+    };
+    let access = |flags: i32| flags & nix::libc::O_ACCMODE;
+    assert_eq!(flags(run.pid()).map(access), Some(nix::libc::O_RDWR));
+    match flags(run.guest()) {
+        Some(flags) => assert_eq!(access(flags), nix::libc::O_RDONLY),
+        // Another user's guest may not be looked at.
+        None => assert!(!nix::unistd::geteuid().is_root()),
+    }
+    run.stop();
+}

@@ -173,6 +173,9 @@ pub struct Os {
     /// Serve counters for Prometheus on this address, for example 127.0.0.1:9100
     #[arg(long, value_name = "ADDRESS", env = "WASMRUN_METRICS")]
     pub metrics: Option<std::net::SocketAddr>,
+    /// Write the ready lines to this open descriptor, too, when the guest listens on every forwarded port, and close it
+    #[arg(long, value_name = "FD", value_parser = clap::value_parser!(i32).range(3..))]
+    pub ready_fd: Option<i32>,
     /// Read this file instead of .wasmrun.toml
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, env = "WASMRUN_CONFIG")]
     pub config: Option<PathBuf>,

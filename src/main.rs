@@ -31,6 +31,7 @@ mod origin;
 mod output;
 mod processes;
 mod protocol;
+mod ready;
 mod regular;
 mod remote;
 mod report;
@@ -44,6 +45,7 @@ mod watch;
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command};
 use failure::Result;
+use ready::Ready;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -71,6 +73,8 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> Result<u8> {
     match command {
         Command::Os(os) => {
+            // Before any descriptor is opened here.
+            let ready = os.ready_fd.map(Ready::take).transpose()?;
             stderr::start()?;
             if let Err(error) = cmdline::hide(&os.env) {
                 tracing::warn!(
@@ -78,7 +82,7 @@ fn run(command: &Command) -> Result<u8> {
                     "other users can read the values of --env in the list of processes: {error:#}"
                 );
             }
-            block_on(session::run(os))
+            block_on(session::run(os, ready))
         }
         Command::Doctor => block_on(doctor::run()),
         Command::Ps(ps) => block_on(remote::ps(ps)),

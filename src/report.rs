@@ -42,7 +42,13 @@ pub fn start(talk: &Talk) {
 
 /// The stable line for one address that leads to the guest.
 pub fn ready(host: SocketAddr, guest_port: u16, protocol: Protocol) {
-    tracing::info!(event = "ready", %host, guest = guest_port, %protocol, "ready: {host} -> guest:{guest_port}/{protocol}");
+    let line = ready_line(host, guest_port, protocol);
+    tracing::info!(event = "ready", %host, guest = guest_port, %protocol, "{line}");
+}
+
+/// Its text.
+pub fn ready_line(host: SocketAddr, guest_port: u16, protocol: Protocol) -> String {
+    format!("ready: {host} -> guest:{guest_port}/{protocol}")
 }
 
 /// The last words of a command that failed.

@@ -474,6 +474,45 @@ fn metrics_are_for_names_of_this_machine_and_silent_clients_hold_nobody_up() {
 }
 
 #[test]
+fn who_started_it_is_told_where_no_guest_can() {
+    let folder = support::folder();
+    let pipe = folder.path().join("ready");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let reader = {
+        let pipe = pipe.clone();
+        std::thread::spawn(move || std::fs::read_to_string(pipe).unwrap())
+    };
+    let echo = echo();
+    let wasmrun = wasmrun(&[
+        "os",
+        echo.to_str().unwrap(),
+        "-f",
+        "0:3000",
+        "-f",
+        "0:3000",
+        "--ready-fd",
+        "3",
+    ]);
+    let mut command = started_by("bash", "exec \"$0\" \"$@\" 3>\"$PIPE\"", &wasmrun);
+    command.env("PIPE", &pipe);
+    let mut run = Run::of(command);
+    run.ready(3000);
+    // To the end: nobody else has it, and the run goes on.
+    let lines = reader.join().unwrap();
+    assert_eq!(lines.lines().count(), 4, "{lines}");
+    for line in lines.lines() {
+        assert!(run.stderr().lines().any(|said| said == line), "{line}");
+    }
+    run.stop();
+    let echo = echo.to_str().unwrap();
+    support::run(&["os", echo, "--ready-fd", "77"]).says(
+        2,
+        "error: --ready-fd: cannot write to descriptor 77\n  cause: No such file or directory (os error 2)\n\
+         hint: open a file or a pipe, for example `--ready-fd 3 3>ready`",
+    );
+}
+
+#[test]
 fn a_guest_has_a_terminal_of_its_own_and_only_to_read_from() {
     let script = "import os, sys
 master, slave = os.openpty()

@@ -29,6 +29,7 @@ use crate::make::Made;
 use crate::metrics::Metrics;
 use crate::output::Ring;
 use crate::protocol::Message;
+use crate::ready::Ready;
 use crate::settings::{self, Settings};
 use crate::signals::Signals;
 use crate::watch::{Changes, Watch};
@@ -43,7 +44,7 @@ use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender, unbounded_
 use tokio::time::Instant;
 
 /// Runs the command and returns wasmrun's exit code.
-pub async fn run(os: &Os) -> Result<u8> {
+pub async fn run(os: &Os, ready: Option<Ready>) -> Result<u8> {
     if !os.no_cache {
         // Needed soon, and to be had meanwhile.
         std::thread::spawn(runtime::Key::settings);
@@ -99,6 +100,7 @@ pub async fn run(os: &Os) -> Result<u8> {
         traps: 0,
         reloads: 0,
         os: os.clone(),
+        ready,
         forwards: Forwards::new(forwarder.clone(), listeners),
         connections: limits.connections,
         forwarder,
@@ -183,6 +185,8 @@ struct Session {
     traps: u64,
     reloads: u64,
     os: Os,
+    /// Who wants to know that it serves.
+    ready: Option<Ready>,
     file: Option<Arc<File>>,
     settings: Settings,
     forwarder: Arc<Forwarder>,

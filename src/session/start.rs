@@ -1,5 +1,6 @@
 //! Making and starting a generation, and what comes after one that has ended.
 
+use super::asked::SERVING;
 use super::talk::say;
 use super::{Candidate, Making, Session, Step};
 use crate::build::Snapshot;
@@ -199,6 +200,7 @@ impl Session {
         for port in ports {
             self.heard(port);
         }
+        self.say_ready();
     }
 
     /// What the guest's process is given: paths as it will see them.
@@ -316,6 +318,7 @@ impl Session {
             Event::Closed(port) => self.forwards.closed(port),
             _ => {}
         }
+        self.say_ready();
         Ok(())
     }
 
@@ -341,6 +344,15 @@ impl Session {
         } else {
             let at = Instant::now() + SETTLE;
             self.look = self.look.map(|look| look.min(at));
+        }
+    }
+
+    /// Tells who waits for it that the guest listens wherever a port is forwarded to; or runs, where none is.
+    fn say_ready(&mut self) {
+        let serves = self.condition() == SERVING && !(self.settings.auto_forward && self.forwards.is_empty());
+        if serves && let Some(ready) = self.ready.take() {
+            let lines = self.forwards.ready_lines();
+            ready.say(if lines.is_empty() { "ready\n".to_owned() } else { lines });
         }
     }
 

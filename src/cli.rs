@@ -137,6 +137,12 @@ pub struct Os {
     /// Set an environment variable of the guest; without `=VALUE` it is taken from here. Repeatable
     #[arg(short, long = "env", value_name = "NAME[=VALUE]")]
     pub env: Vec<String>,
+    /// Set those of a file: lines NAME=VALUE, or NAME to take it from here; `#` begins a comment. Repeatable
+    #[arg(long = "env-file", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub env_files: Vec<PathBuf>,
+    /// What those files say; they are read once, because one may be a pipe.
+    #[arg(skip)]
+    pub env_of_files: Vec<(String, String)>,
     /// Let the guest use a directory: HOST[::GUEST][:ro]. Repeatable
     #[arg(short, long = "dir", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub dirs: Vec<String>,
@@ -188,6 +194,9 @@ pub struct Os {
     /// Serve counters for Prometheus on this address, for example 127.0.0.1:9100
     #[arg(long, value_name = "ADDRESS", env = "WASMRUN_METRICS")]
     pub metrics: Option<std::net::SocketAddr>,
+    /// Write the ready lines to this open descriptor, too, when the guest listens on every forwarded port, and close it
+    #[arg(long, value_name = "FD", value_parser = clap::value_parser!(i32).range(3..))]
+    pub ready_fd: Option<i32>,
     /// Read this file instead of .wasmrun.toml
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, env = "WASMRUN_CONFIG")]
     pub config: Option<PathBuf>,

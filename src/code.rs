@@ -5,7 +5,7 @@ use crate::cli::Tiered;
 use crate::compiler::Compiler;
 use crate::failure::{Failure, Result};
 use crate::protocol::memory_file;
-use crate::spinner;
+use crate::{regular, spinner};
 use anyhow::{Context, anyhow};
 use runtime::{Cache, Found, Key, Source, Tier, Traits};
 use std::fs::File;
@@ -19,6 +19,8 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_millis(300);
 /// Files that are smaller than this are optimised so soon that two starts would take longer, in bytes.
 const SMALL: usize = 256 * 1024;
+/// Longest file of a guest, in bytes: twice what WebAssembly's own tools take, because compiled code is larger.
+const LONGEST: u64 = 2 << 30;
 
 /// Compiled code in a file.
 pub struct Code {
@@ -111,21 +113,16 @@ pub async fn prepare(artifact: &Path, digest: Option<blake3::Hash>, wish: Wish, 
     {
         return Ok(ready(path, Some(held), digest, Traits::default()));
     }
-    let shown = artifact.display();
-    let cannot = || format!("cannot read {shown}");
-    let path = artifact.canonicalize().with_context(cannot).map_err(Failure::usage)?;
-    let bytes = std::fs::read(&path).with_context(cannot).map_err(Failure::usage)?;
-    let form = Source::of(&bytes)
-        .with_context(|| format!("{shown} is no guest"))
-        .map_err(|error| {
-            Failure::usage(error).hint("name a WebAssembly module or component (.wasm, .wat or .cwasm)")
-        })?;
-    let digest = blake3::hash(&bytes);
-    let traits = match form {
-        Source::Wasm => Traits::of(&bytes),
-        Source::Wat => Traits::of_text(&bytes),
-        Source::Precompiled => Traits::default(),
-    };
+    let shown = artifact.to_owned();
+    // What lies on a server that is gone holds a thread up, and not the session.
+    let read = tokio::task::spawn_blocking(move || read(&shown)).await;
+    let Read {
+        path,
+        bytes,
+        form,
+        digest,
+        traits,
+    } = read.context("cannot read the guest")??;
     if form == Source::Precompiled {
         wish.precompiled.check(artifact)?;
         return Ok(ready(path, None, digest, traits));
@@ -159,6 +156,41 @@ pub async fn prepare(artifact: &Path, digest: Option<blake3::Hash>, wish: Wish, 
         }
     }
     source.optimized(cache, compiler).await
+}
+
+/// A guest's file.
+struct Read {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    form: Source,
+    digest: blake3::Hash,
+    traits: Traits,
+}
+
+fn read(artifact: &Path) -> Result<Read> {
+    let shown = artifact.display();
+    let cannot = || format!("cannot read {shown}");
+    let path = artifact.canonicalize().with_context(cannot).map_err(Failure::usage)?;
+    let bytes = regular::read(&path, LONGEST)
+        .with_context(cannot)
+        .map_err(Failure::usage)?;
+    let form = Source::of(&bytes)
+        .with_context(|| format!("{shown} is no guest"))
+        .map_err(|error| {
+            Failure::usage(error).hint("name a WebAssembly module or component (.wasm, .wat or .cwasm)")
+        })?;
+    let traits = match form {
+        Source::Wasm => Traits::of(&bytes),
+        Source::Wat => Traits::of_text(&bytes),
+        Source::Precompiled => Traits::default(),
+    };
+    Ok(Read {
+        digest: blake3::hash(&bytes),
+        path,
+        bytes,
+        form,
+        traits,
+    })
 }
 
 /// Whether there is code of this digest.
@@ -279,9 +311,7 @@ impl Binary<'_> {
                 let spinner =
                     (!compiler.is_background()).then(|| spinner::start(format!("compiling {}", self.shown.display())));
                 let done = finished.await;
-                if let Some(spinner) = spinner {
-                    spinner.finish_and_clear();
-                }
+                drop(spinner);
                 done
             }
         };

@@ -2,6 +2,7 @@
 
 use crate::cli::{ForwardPath, Language, Listeners, Restart, Tiered};
 use crate::failure::{Failure, Result};
+use crate::regular;
 use crate::trust;
 use anyhow::{Context, anyhow};
 use serde::Deserialize;
@@ -10,6 +11,8 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 
 pub const NAME: &str = ".wasmrun.toml";
+/// Longest file, in bytes.
+const LONGEST: u64 = 1 << 20;
 
 /// Every key that the file may have.
 #[derive(Debug, Default, Deserialize)]
@@ -151,7 +154,7 @@ impl File {
     }
 
     pub fn read(path: &Path) -> Result<File> {
-        let text = std::fs::read_to_string(path)
+        let text = regular::read_text(path, LONGEST)
             .with_context(|| format!("cannot read {}", path.display()))
             .map_err(Failure::usage)?;
         let config = parse(&text).map_err(|error| {

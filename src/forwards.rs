@@ -273,6 +273,18 @@ impl Forwards {
         found
     }
 
+    /// The ready line of each address.
+    pub fn ready_lines(&self) -> String {
+        let mut lines = String::new();
+        for bound in &self.bound {
+            for host in bound.forward.addresses() {
+                lines += &report::ready_line(*host, bound.mapping.guest, bound.mapping.protocol);
+                lines.push('\n');
+            }
+        }
+        lines
+    }
+
     /// The guest accepts no more on a port: connections wait for it, as long as the limit says.
     pub fn closed(&self, port: u16) {
         for bound in self.bound.iter().filter(|bound| bound.port() == (Protocol::Tcp, port)) {

@@ -8,8 +8,10 @@ use anyhow::{Context, anyhow};
 use netns::{SocketFactory, Target, passing};
 use rustix::net::RecvFlags;
 use rustix::net::sockopt::{self, Timeout};
-use std::fs::File;
+use std::fs::{File, OpenOptions};
+use std::io::IsTerminal;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -47,23 +49,41 @@ pub struct Start {
     pub adopts: Option<Adopts>,
 }
 
-/// A socket stays in the network that it was made in, whoever has it (network_namespaces(7)).
-fn check_stdin() -> Result<()> {
-    let input = rustix::fs::fstat(std::io::stdin()).context("cannot look at standard input")?;
-    if rustix::fs::FileType::from_raw_mode(input.st_mode) != rustix::fs::FileType::Socket {
-        return Ok(());
+/// What the guest reads.
+fn input(start: &Start) -> Result<OwnedFd> {
+    if !start.stdin {
+        return Ok(File::open("/dev/null").context("cannot open /dev/null")?.into());
     }
-    let error = anyhow!("standard input is a socket, which would lead the guest out of its network");
-    Err(Failure::usage(error).hint("give it a pipe: `cat | wasmrun os … --stdin`"))
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        // The terminal of the shell as well, which would find it as the guest left it (O_NONBLOCK), and open for writing.
+        let again = OpenOptions::new()
+            .read(true)
+            .custom_flags(nix::libc::O_NOCTTY)
+            .open("/proc/self/fd/0");
+        let again = again
+            .context("cannot open this terminal for the guest")
+            .map_err(|error| Failure::from(error).hint("give it a pipe: `cat | wasmrun os … --stdin`"))?;
+        return Ok(again.into());
+    }
+    let input = rustix::fs::fstat(&stdin).context("cannot look at standard input")?;
+    // A socket stays in the network that it was made in, whoever has it (network_namespaces(7)).
+    let is_socket = rustix::fs::FileType::from_raw_mode(input.st_mode) == rustix::fs::FileType::Socket;
+    if is_socket && start.binds.is_some() {
+        let error = anyhow!("standard input is a socket, which would lead the guest out of its network");
+        return Err(Failure::usage(error).hint("give it a pipe: `cat | wasmrun os … --stdin`"));
+    }
+    Ok(stdin
+        .as_fd()
+        .try_clone_to_owned()
+        .context("cannot hand standard input on")?)
 }
 
 impl Generation {
     /// Starts the process. It is one of this thread's children and dies with this thread (`PR_SET_PDEATHSIG`), so this
     /// must be the main one.
     pub fn start(start: Start, output: Option<(Output, Ends)>) -> Result<Generation> {
-        if start.stdin && start.binds.is_some() {
-            check_stdin()?;
-        }
+        let input = input(&start)?;
         let (ours, theirs) = passing::channel().context("cannot make a channel")?;
         // A process that does not read its orders holds nobody up.
         sockopt::set_socket_timeout(&ours, Timeout::Send, Some(ORDER)).context("cannot set up a channel")?;
@@ -90,15 +110,7 @@ impl Generation {
             fixed: start.fixed,
             task: start.task,
         };
-        let empty;
-        let stdin = std::io::stdin();
-        let stdin = if start.stdin {
-            stdin.as_fd()
-        } else {
-            empty = File::open("/dev/null").context("cannot open /dev/null")?;
-            empty.as_fd()
-        };
-        protocol::send_launch(&ours, &launch, stdin, their_factory.as_ref())?;
+        protocol::send_launch(&ours, &launch, input.as_fd(), their_factory.as_ref())?;
         let channel = Arc::new(ours);
         let messages = listen(channel.clone()).context("cannot listen to the guest's process")?;
         Ok(Generation {

@@ -1,9 +1,10 @@
 //! Telling pages to refresh: server-sent events on a port of its own. Nothing is put into anybody's responses.
 
 use crate::failure::{Failure, Result};
+use crate::origin::{is_local_host, is_local_origin};
 use anyhow::anyhow;
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -85,11 +86,11 @@ async fn serve(listener: TcpListener, reloads: watch::Sender<u64>) {
 fn answer(request: &Request<Incoming>, reloads: &watch::Sender<u64>) -> Response<Body> {
     let host = request.headers().get(header::HOST);
     // A page of another site may not learn that this runs: the name it came by and the page's own must be local.
-    if !host.is_some_and(|host| is_local(host, "http://")) {
+    if !host.is_some_and(is_local_host) {
         return plain(StatusCode::FORBIDDEN, "this server is for pages of this machine\n");
     }
     let origin = request.headers().get(header::ORIGIN);
-    if origin.is_some_and(|origin| !is_local(origin, "")) {
+    if origin.is_some_and(|origin| !is_local_origin(origin)) {
         return plain(StatusCode::FORBIDDEN, "this server is for pages of this machine\n");
     }
     if request.method() != Method::GET || request.uri().path() != "/" {
@@ -104,16 +105,6 @@ fn answer(request: &Request<Incoming>, reloads: &watch::Sender<u64>) -> Response
         headers.insert(header::VARY, HeaderValue::from_static("origin"));
     }
     response
-}
-
-/// `localhost`, with any port, as a host (after `prefix`) or an origin.
-fn is_local(value: &HeaderValue, prefix: &str) -> bool {
-    let uri: Option<Uri> = value
-        .to_str()
-        .ok()
-        .and_then(|text| format!("{prefix}{text}").parse().ok());
-    uri.and_then(|uri| uri.host().map(str::to_owned))
-        .is_some_and(|host| ["localhost", "127.0.0.1", "[::1]"].contains(&host.as_str()))
 }
 
 /// One event for each reload from now on.
@@ -138,28 +129,4 @@ fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
     let mut response = Response::new(Full::from(text).boxed_unsync());
     *response.status_mut() = status;
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_names_of_this_machine_are_local() {
-        let value = |text: &str| HeaderValue::from_str(text).unwrap();
-        for host in ["localhost", "localhost:35729", "127.0.0.1:1", "[::1]:35729"] {
-            assert!(is_local(&value(host), "http://"), "{host}");
-            assert!(is_local(&value(&format!("http://{host}")), ""), "{host}");
-        }
-        for host in [
-            "example.com",
-            "localhost.example.com",
-            "127.0.0.1.example.com:1",
-            "evil@localhost.x",
-            "",
-        ] {
-            assert!(!is_local(&value(host), "http://"), "{host}");
-        }
-        assert!(!is_local(&value("null"), ""));
-    }
 }

@@ -8,6 +8,7 @@ mod build;
 mod cache;
 mod check;
 mod cli;
+mod cmdline;
 mod code;
 mod compiler;
 mod config;
@@ -15,7 +16,9 @@ mod control;
 mod directory;
 mod doctor;
 mod drain;
+mod env_file;
 mod failure;
+mod follower;
 mod forwards;
 mod generation;
 mod health;
@@ -26,21 +29,26 @@ mod live;
 mod livereload;
 mod make;
 mod metrics;
+mod origin;
 mod output;
 mod processes;
 mod protocol;
+mod ready;
+mod regular;
 mod remote;
 mod report;
 mod session;
 mod settings;
 mod signals;
 mod spinner;
+mod stderr;
 mod trust;
 mod watch;
 
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command};
 use failure::Result;
+use ready::Ready;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -54,18 +62,31 @@ fn main() -> ExitCode {
     }
     let cli = Cli::parse();
     report::start(&cli.talk);
-    match run(&cli.command) {
-        Ok(code) => code.into(),
+    let code = match run(&cli.command) {
+        Ok(code) => code,
         Err(failure) => {
             report::failure(&failure);
-            failure.code.into()
+            failure.code
         }
-    }
+    };
+    stderr::finish();
+    code.into()
 }
 
 fn run(command: &Command) -> Result<u8> {
     match command {
-        Command::Os(os) => block_on(session::run(os)),
+        Command::Os(os) => {
+            // Before any descriptor is opened here.
+            let ready = os.ready_fd.map(Ready::take).transpose()?;
+            stderr::start()?;
+            if let Err(error) = cmdline::hide(&os.env) {
+                tracing::warn!(
+                    hint = "name a file of them with --env-file",
+                    "other users can read the values of --env in the list of processes: {error:#}"
+                );
+            }
+            block_on(session::run(os, ready))
+        }
         Command::Doctor => block_on(doctor::run()),
         Command::Ps(ps) => block_on(remote::ps(ps)),
         Command::Inspect(named) => block_on(remote::inspect(named)),
@@ -95,5 +116,8 @@ fn run(command: &Command) -> Result<u8> {
 /// The supervisor needs one thread for everything but the relays: guests' processes are this thread's children.
 fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(future)
+    let result = runtime.block_on(future);
+    // A file that lies on a server that is gone is not waited for.
+    runtime.shutdown_background();
+    result
 }

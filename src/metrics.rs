@@ -3,6 +3,7 @@
 
 use crate::control::{self, Answer, Asks, ForwardState, Request, State};
 use crate::failure::{Failure, Result};
+use crate::origin::is_local_host;
 use anyhow::anyhow;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
@@ -10,16 +11,19 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::task::AbortOnDropHandle;
 
-/// Scrapers at once.
-const CLIENTS: usize = 16;
+/// Scrapers at once. Another takes the place of the one that came first, which has had its answer or says nothing.
+const CLIENTS: usize = 64;
+/// A request's head has to come within this.
+const HEAD: Duration = Duration::from_secs(5);
 
 /// The server for `--metrics`; dropping it ends it.
 pub struct Metrics {
@@ -31,27 +35,46 @@ impl Metrics {
         let listener = TcpListener::bind(address).await.map_err(|error| {
             Failure::from(anyhow!("cannot serve metrics on {address}: {error}")).hint("name another address")
         })?;
-        tracing::info!("metrics: http://{}/metrics", listener.local_addr()?);
+        let address = listener.local_addr()?;
+        tracing::info!("metrics: http://{address}/metrics");
+        let reach = match address.ip().to_canonical().is_loopback() {
+            true => Reach::ThisMachine,
+            false => Reach::Network,
+        };
         Ok(Metrics {
-            _task: AbortOnDropHandle::new(tokio::spawn(serve(listener, asks))),
+            _task: AbortOnDropHandle::new(tokio::spawn(serve(listener, reach, asks))),
         })
     }
 }
 
-async fn serve(listener: TcpListener, asks: Asks) {
+/// Who can connect.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// And nobody by a name that is not its own.
+    ThisMachine,
+    /// By whatever name it has there.
+    Network,
+}
+
+async fn serve(listener: TcpListener, reach: Reach, asks: Asks) {
     let mut clients = JoinSet::new();
+    let mut in_order: VecDeque<AbortHandle> = VecDeque::new();
     loop {
         tokio::select! {
-            accepted = listener.accept(), if clients.len() < CLIENTS => match accepted {
+            accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
+                    in_order.retain(|client| !client.is_finished());
+                    if in_order.len() >= CLIENTS {
+                        in_order.pop_front().iter().for_each(AbortHandle::abort);
+                    }
                     let asks = asks.clone();
                     let service = service_fn(move |request| {
                         let asks = asks.clone();
-                        async move { Ok::<_, Infallible>(answer(&request, &asks).await) }
+                        async move { Ok::<_, Infallible>(answer(&request, reach, &asks).await) }
                     });
                     let mut http = hyper::server::conn::http1::Builder::new();
-                    http.timer(TokioTimer::new());
-                    clients.spawn(http.serve_connection(TokioIo::new(stream), service));
+                    http.timer(TokioTimer::new()).header_read_timeout(HEAD);
+                    in_order.push_back(clients.spawn(http.serve_connection(TokioIo::new(stream), service)));
                 }
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             },
@@ -60,12 +83,19 @@ async fn serve(listener: TcpListener, asks: Asks) {
     }
 }
 
-async fn answer(request: &http::Request<Incoming>, asks: &Asks) -> Response<Full<Bytes>> {
+async fn answer(request: &http::Request<Incoming>, reach: Reach, asks: &Asks) -> Response<Full<Bytes>> {
     let status = |status, text: &'static str| {
         let mut response = Response::new(Full::from(text));
         *response.status_mut() = status;
         response
     };
+    let host = request.headers().get(header::HOST);
+    if reach == Reach::ThisMachine && !host.is_some_and(is_local_host) {
+        return status(
+            StatusCode::FORBIDDEN,
+            "this server is known by names of this machine only\n",
+        );
+    }
     if request.uri().path() != "/metrics" {
         return status(StatusCode::NOT_FOUND, "metrics are at /metrics\n");
     }

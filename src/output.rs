@@ -9,11 +9,13 @@
 //! The guest's process has pipes and none of our own descriptors, so a guest that broke out cannot change their flags, or
 //! the terminal's.
 
-use crate::control::{Record, StreamName};
+use crate::control::StreamName;
+use crate::follower::{Line, PIECE, Tail, follower};
+use crate::stderr;
 use bytes::Bytes;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::fs::File;
-use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::io::{self, PipeReader, PipeWriter, Read};
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,8 +29,8 @@ const CHUNK: usize = 64 * 1024;
 const HALF: u64 = 4 << 20;
 /// The longest line that is put together; a longer one is shown in pieces.
 const LINE: usize = 16 * 1024;
-/// A follower that is this many batches behind misses some.
-const BEHIND: usize = 256;
+/// Pieces on their way to somebody who reads.
+const AHEAD: usize = 2;
 /// time, generation, length and stream, little-endian.
 const HEAD: usize = 8 + 8 + 4 + 1;
 
@@ -91,10 +93,12 @@ fn pass_on(number: u64, ring: &Ring, out: PipeReader, err: PipeReader) {
                 Ok(length) => {
                     let bytes = &buffer[..length];
                     // A reader of ours that is gone is no reason to hold the guest up.
-                    let _ = match stream {
-                        StreamName::Stdout => io::stdout().lock().write_all(bytes).and_then(|()| io::stdout().flush()),
-                        StreamName::Stderr => io::stderr().lock().write_all(bytes),
-                    };
+                    match stream {
+                        StreamName::Stdout => {
+                            let _ = stderr::write_all(io::stdout(), bytes, || ());
+                        }
+                        StreamName::Stderr => stderr::pass_on(bytes),
+                    }
                     ring.write(number, *stream, bytes);
                 }
             }
@@ -112,7 +116,7 @@ struct Halves {
     /// None where no file can be made: then nothing is kept.
     older: Option<(File, u64)>,
     newer: Option<(File, u64)>,
-    followers: Vec<(mpsc::Sender<Bytes>, Lines)>,
+    followers: Vec<(Tail, Lines)>,
 }
 
 impl Ring {
@@ -146,18 +150,10 @@ impl Ring {
                 *length += record.len() as u64;
             }
         }
-        halves.followers.retain_mut(|(follower, lines)| {
-            let mut text = Vec::new();
-            lines.take(time, generation, stream, bytes, &mut |record| {
-                encode(&record, &mut text)
-            });
-            // One that is behind misses lines; one that is gone is dropped.
-            text.is_empty()
-                || !matches!(
-                    follower.try_send(text.into()),
-                    Err(mpsc::error::TrySendError::Closed(_))
-                )
-        });
+        halves.followers.retain(|(tail, _)| !tail.is_gone());
+        for (tail, lines) in &mut halves.followers {
+            tail.add(|mut each| lines.take(time, generation, stream, bytes, &mut each));
+        }
     }
 
     /// Every line from `since` (milliseconds since 1970) on, as JSON, a line each, and, where `follow` is set, all that
@@ -169,33 +165,41 @@ impl Ring {
             .flatten()
             .map(|(file, length)| (file.try_clone().ok(), *length))
             .collect();
-        let (sender, receiver) = mpsc::channel(BEHIND);
-        let (later, mut later_receiver) = mpsc::channel(BEHIND);
+        let (sender, receiver) = mpsc::channel(AHEAD);
+        let (tail, follower) = follower();
         if follow {
-            halves.followers.push((later, Lines::default()));
+            halves.followers.retain(|(tail, _)| !tail.is_gone());
+            halves.followers.push((tail, Lines::default()));
         } else {
-            drop(later);
+            drop(tail);
         }
         drop(halves);
         // Files are read where waiting harms nobody.
         tokio::task::spawn_blocking(move || {
+            let mut history = History {
+                text: Vec::new(),
+                to: sender,
+                is_gone: false,
+            };
             let mut lines = Lines::default();
             for (file, length) in copies {
                 if let Some(file) = file
-                    && read(&file, length, since.unwrap_or(0), &mut lines, &sender).is_none()
+                    && read(&file, length, since.unwrap_or(0), &mut lines, &mut history).is_none()
                 {
                     return;
                 }
             }
-            let mut text = Vec::new();
-            lines.finish(&mut |record| encode(&record, &mut text));
-            if !text.is_empty() && sender.blocking_send(text.into()).is_err() {
-                return;
-            }
+            lines.finish(&mut |line| history.add(&line));
+            history.send();
+            let sender = history.to;
             tokio::spawn(async move {
-                while let Some(text) = later_receiver.recv().await {
-                    if sender.send(text).await.is_err() {
-                        return;
+                loop {
+                    tokio::select! {
+                        text = follower.next() => match text {
+                            Some(text) => if sender.send(text).await.is_err() { return },
+                            None => return,
+                        },
+                        () = sender.closed() => return,
                     }
                 }
             });
@@ -204,8 +208,33 @@ impl Ring {
     }
 }
 
+/// Lines of the past, on their way to who asked for them; waits for who reads.
+struct History {
+    text: Vec<u8>,
+    to: mpsc::Sender<Bytes>,
+    is_gone: bool,
+}
+
+impl History {
+    fn add(&mut self, line: &Line<'_>) {
+        if self.is_gone {
+            return;
+        }
+        line.encode(&mut self.text);
+        if self.text.len() >= PIECE {
+            self.send();
+        }
+    }
+
+    fn send(&mut self) {
+        if !self.text.is_empty() {
+            self.is_gone = self.to.blocking_send(std::mem::take(&mut self.text).into()).is_err();
+        }
+    }
+}
+
 /// Sends the lines of one half; none when nobody listens any more.
-fn read(file: &File, length: u64, since: u64, lines: &mut Lines, to: &mpsc::Sender<Bytes>) -> Option<()> {
+fn read(file: &File, length: u64, since: u64, lines: &mut Lines, history: &mut History) -> Option<()> {
     let mut at = 0;
     let mut head = [0; HEAD];
     while at + HEAD as u64 <= length {
@@ -227,21 +256,12 @@ fn read(file: &File, length: u64, since: u64, lines: &mut Lines, to: &mpsc::Send
         if time < since {
             continue;
         }
-        let mut text = Vec::new();
-        lines.take(time, generation, stream, &bytes, &mut |record| {
-            encode(&record, &mut text)
-        });
-        if !text.is_empty() {
-            to.blocking_send(text.into()).ok()?;
+        lines.take(time, generation, stream, &bytes, &mut |line| history.add(&line));
+        if history.is_gone {
+            return None;
         }
     }
     Some(())
-}
-
-fn encode(record: &Record, into: &mut Vec<u8>) {
-    if serde_json::to_writer(&mut *into, record).is_ok() {
-        into.push(b'\n');
-    }
 }
 
 /// Puts lines together out of pieces, for each stream.
@@ -265,7 +285,7 @@ impl Lines {
         generation: u64,
         stream: StreamName,
         mut bytes: &[u8],
-        each: &mut impl FnMut(Record),
+        each: &mut impl FnMut(Line<'_>),
     ) {
         let begun = match stream {
             StreamName::Stdout => &mut self.stdout,
@@ -297,25 +317,25 @@ impl Lines {
     }
 
     /// Lines that have not ended.
-    fn finish(&mut self, each: &mut impl FnMut(Record)) {
+    fn finish(&mut self, each: &mut impl FnMut(Line<'_>)) {
         self.stdout.end(StreamName::Stdout, each);
         self.stderr.end(StreamName::Stderr, each);
     }
 }
 
 impl Begun {
-    fn end(&mut self, stream: StreamName, each: &mut impl FnMut(Record)) {
+    fn end(&mut self, stream: StreamName, each: &mut impl FnMut(Line<'_>)) {
         if !self.text.is_empty() {
             self.say(stream, each);
         }
     }
 
-    fn say(&mut self, stream: StreamName, each: &mut impl FnMut(Record)) {
-        each(Record {
+    fn say(&mut self, stream: StreamName, each: &mut impl FnMut(Line<'_>)) {
+        each(Line {
             time: self.time,
             stream,
             generation: self.generation,
-            text: String::from_utf8_lossy(&self.text).into_owned(),
+            text: &self.text,
         });
         self.text.clear();
     }
@@ -324,6 +344,7 @@ impl Begun {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::Record;
 
     async fn all(ring: &Ring) -> Vec<(u64, StreamName, String)> {
         let mut receiver = ring.lines(None, false);

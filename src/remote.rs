@@ -157,6 +157,16 @@ pub async fn logs(logs: &Logs) -> Result<u8> {
             continue;
         }
         let time = humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(record.time));
+        if record.missed > 0 {
+            let lines = if record.missed == 1 { "line is" } else { "lines are" };
+            let missed = record.missed;
+            writeln!(
+                out,
+                "{time} #{} {missed} {lines} missing: they came faster than they were read",
+                record.generation
+            )?;
+            continue;
+        }
         let stream = match record.stream {
             StreamName::Stdout => "out",
             StreamName::Stderr => "err",

@@ -1,10 +1,12 @@
-//! What wasmrun says: the only module that writes to standard error.
+//! What wasmrun says, and in which form; `stderr` writes it.
 //!
 //! Everything is a `tracing` event. As text, a message stands alone, errors and warnings after their name, a `hint` on a
-//! line of its own; with `--log-format json` each event is an object with its fields.
+//! line of its own; with `--log-format json` each event is an object with its fields. Names, paths and what went wrong in a
+//! guest are somebody else's text: nothing of it begins a line, and nothing is obeyed by a terminal.
 
 use crate::cli::{LogFormat, Talk};
 use crate::failure::Failure;
+use crate::stderr;
 use netns::Protocol;
 use std::fmt;
 use std::io::IsTerminal;
@@ -28,7 +30,7 @@ pub fn start(talk: &Talk) {
     let filter = EnvFilter::new(format!("off,wasmrun={level},netns={level},runtime={level}"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| stderr::Lines)
         // A reader of our lines that goes away must not take the service with it.
         .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
@@ -40,7 +42,13 @@ pub fn start(talk: &Talk) {
 
 /// The stable line for one address that leads to the guest.
 pub fn ready(host: SocketAddr, guest_port: u16, protocol: Protocol) {
-    tracing::info!(event = "ready", %host, guest = guest_port, %protocol, "ready: {host} -> guest:{guest_port}/{protocol}");
+    let line = ready_line(host, guest_port, protocol);
+    tracing::info!(event = "ready", %host, guest = guest_port, %protocol, "{line}");
+}
+
+/// Its text.
+pub fn ready_line(host: SocketAddr, guest_port: u16, protocol: Protocol) -> String {
+    format!("ready: {host} -> guest:{guest_port}/{protocol}")
 }
 
 /// The last words of a command that failed.
@@ -54,13 +62,24 @@ pub fn failure(failure: &Failure) {
 /// A question to whoever sits at the terminal. Everything but a yes is a no.
 pub fn ask(question: &str) -> std::io::Result<bool> {
     use std::io::Write;
+    // Nothing of a session is there that it could stop.
     let mut errors = std::io::stderr().lock();
-    write!(errors, "{} [y/N] ", harmless(question))?;
+    write!(errors, "{} [y/N] ", line(question))?;
     errors.flush()?;
     drop(errors);
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+/// What a reader that had stopped to read has missed.
+pub fn dropped(lines: u64) {
+    let (lines_of, were) = if lines == 1 { ("line", "was") } else { ("lines", "were") };
+    tracing::warn!(
+        event = "dropped",
+        lines,
+        "{lines} {lines_of} of wasmrun {were} dropped: nobody read them"
+    );
 }
 
 /// Messages for people.
@@ -82,23 +101,45 @@ where
         if !name.is_empty() {
             label(&mut writer, name, color)?;
         }
-        writeln!(writer, "{}", harmless(&parts.message))?;
+        writeln!(writer, "{}", message(&parts.message))?;
         if let Some(hint) = parts.hint {
             label(&mut writer, "hint", "36")?;
-            writeln!(writer, "{}", harmless(&hint))?;
+            writeln!(writer, "{}", message(&hint))?;
         }
         Ok(())
     }
 }
 
-/// Without what a terminal would obey: names of functions, files and processes are somebody else's text.
-pub fn harmless(text: &str) -> String {
-    let safe = |c: char| {
-        if c.is_control() && c != '\n' {
-            char::REPLACEMENT_CHARACTER
-        } else {
-            c
+/// A text whose first line alone begins at the start of a line: a name or a cause may have lines of its own, and one that
+/// begins like `ready:` is not to be taken for ours. Lines that are set against each other stay so.
+fn message(text: &str) -> String {
+    let mut lines = text.lines().map(line);
+    let mut whole = lines.next().unwrap_or_default();
+    let more: Vec<String> = lines.collect();
+    let indent = if more.iter().all(|line| line.is_empty() || line.starts_with(' ')) {
+        ""
+    } else {
+        "  "
+    };
+    for line in more {
+        whole.push('\n');
+        if !line.is_empty() {
+            whole.push_str(indent);
+            whole.push_str(&line);
         }
+    }
+    whole
+}
+
+/// A text in one line, without what a terminal would obey or a reader be misled by: control characters, and those that
+/// change the direction of what follows (Unicode Standard Annex #9, 2.1 to 2.6; CVE-2021-42574).
+pub fn line(text: &str) -> String {
+    let safe = |c: char| match c {
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            char::REPLACEMENT_CHARACTER
+        }
+        c if c.is_control() => char::REPLACEMENT_CHARACTER,
+        c => c,
     };
     text.chars().map(safe).collect()
 }
@@ -130,5 +171,39 @@ impl Visit for Parts {
         if field.name() == "message" {
             self.message = format!("{value:?}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_ours_begins_no_line() {
+        assert_eq!(message("one"), "one");
+        assert_eq!(
+            message("no guest\n  cause: it is empty"),
+            "no guest\n  cause: it is empty"
+        );
+        assert_eq!(
+            message("trapped: a\nready: 127.0.0.1:1 -> guest:1/tcp\n    0: main\n\nend"),
+            "trapped: a\n  ready: 127.0.0.1:1 -> guest:1/tcp\n      0: main\n\n  end"
+        );
+        // What a reader could take for the end of a line is none.
+        for separator in ["\r", "\u{b}", "\u{c}", "\u{1c}", "\u{85}", "\u{2028}", "\u{2029}"] {
+            assert_eq!(message(&format!("a{separator}ready: b")), "a\u{fffd}ready: b");
+        }
+        assert_eq!(message("a\r\nb"), "a\n  b");
+        // These look like nothing, and are no indentation.
+        assert_eq!(message("a\n\u{200b}ready: b"), "a\n  \u{200b}ready: b");
+    }
+
+    #[test]
+    fn nothing_changes_the_direction_or_is_obeyed() {
+        assert_eq!(
+            line("a\nb\u{1b}[2Jc\u{9b}d\u{202e}e\u{2066}f\u{200f}g\u{61c}h"),
+            "a�b�[2Jc�d�e�f�g�h"
+        );
+        assert_eq!(line("שלום größe 日本"), "שלום größe 日本");
     }
 }

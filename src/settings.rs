@@ -6,6 +6,7 @@ use crate::cli::{self, ForwardPath, Os, Restart, Tiered};
 use crate::code::Precompiled;
 use crate::config::{File, Livereload};
 use crate::directory::{self, Directory};
+use crate::env_file;
 use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
 use netns::{Limits, Mapping, Rule};
@@ -105,7 +106,7 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
         artifact: file.and_then(File::artifact),
         mappings: mappings(&os.forwards, file)?,
         arguments,
-        environment: environment(&os.env, file)?,
+        environment: environment(os, file)?,
         directories,
         stdin: os.stdin || config.guest.stdin.unwrap_or(false),
         memory,
@@ -176,6 +177,15 @@ fn refuse_own_build(plan: &Plan, directories: &[Directory]) -> Result<()> {
         }
         None => Ok(()),
     }
+}
+
+/// An `os` command with its files of variables read.
+pub fn with_env_files(os: &Os) -> Result<Os> {
+    let mut os = os.clone();
+    for path in &os.env_files {
+        os.env_of_files.extend(env_file::read(path)?);
+    }
+    Ok(os)
 }
 
 /// What holds, for `inspect`: each setting's name, its value, and where it came from.
@@ -428,10 +438,12 @@ fn mappings(flags: &[String], file: Option<&File>) -> Result<Vec<Mapping>> {
     Ok(mappings)
 }
 
-/// Variables of the file, then of the command line: a later one of the same name wins.
-fn environment(flags: &[String], file: Option<&File>) -> Result<Vec<(String, String)>> {
+/// Variables of the configuration, then of the files of variables, then of the command line: a later one of the same name
+/// wins.
+fn environment(os: &Os, file: Option<&File>) -> Result<Vec<(String, String)>> {
     let from_file = file.into_iter().flat_map(|file| file.config.env.clone());
-    let from_flags = flags.iter().map(|flag| match flag.split_once('=') {
+    let from_file = from_file.chain(os.env_of_files.iter().cloned());
+    let from_flags = os.env.iter().map(|flag| match flag.split_once('=') {
         Some(("", _)) => Err(Failure::usage(anyhow!("--env `{flag}` has no name before the `=`"))),
         Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
         None => match std::env::var(flag) {

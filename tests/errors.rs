@@ -284,11 +284,11 @@ fn configurations() {
     };
     says(
         "[network\n",
-        "error: FILE: TOML parse error at line 1, column 9\n  |\n1 | [network\n  |         ^\nunclosed table, expected `]`",
+        "error: FILE: TOML parse error at line 1, column 9\n    |\n  1 | [network\n    |         ^\n  unclosed table, expected `]`",
     );
     says(
         "[network]\nforward = [\"8080:3000\"]\n",
-        "error: FILE: TOML parse error at line 2, column 1\n  |\n2 | forward = [\"8080:3000\"]\n  | ^^^^^^^\n\
+        "error: FILE: TOML parse error at line 2, column 1\n    |\n  2 | forward = [\"8080:3000\"]\n    | ^^^^^^^\n  \
          unknown field `forward`, expected one of `forwards`, `connect-timeout`, `udp-idle`, `max-connections`, `auto-forward`, `path`",
     );
     says(

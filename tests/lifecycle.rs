@@ -198,3 +198,75 @@ fn a_guest_that_never_listens_is_said_so() {
     run.wait_for("warning: port 3000 is forwarded, but the guest does not listen on any port yet");
     run.stop();
 }
+
+/// Clients that are there at once; how many were answered.
+fn answered(address: std::net::SocketAddr, clients: usize) -> std::thread::JoinHandle<usize> {
+    std::thread::spawn(move || {
+        let mut streams: Vec<_> = (0..clients).map(|_| connect(address)).collect();
+        for stream in &mut streams {
+            stream.write_all(b"x").unwrap();
+        }
+        let answer = |stream: &mut std::net::TcpStream| stream.read_exact(&mut [0]).is_ok();
+        streams
+            .iter_mut()
+            .filter_map(|stream| answer(stream).then_some(()))
+            .count()
+    })
+}
+
+#[test]
+fn an_init_that_is_stopped_and_goes_on_has_lost_nobody() {
+    let folder = support::guests::root().join("examples/echo");
+    let mut run = Run::start(&[
+        "os",
+        folder.to_str().unwrap(),
+        "-f",
+        "0:3000",
+        "--forward-path",
+        "splice",
+    ]);
+    let address = run.ready(3000);
+    let init = run.descendants()[1];
+    kill(init, Signal::SIGSTOP).unwrap();
+    // More than there are sockets in stock.
+    let clients = answered(address, 200);
+    run.wait_for("warning: the guest's init has not answered for 2s: new connections wait");
+    kill(init, Signal::SIGCONT).unwrap();
+    assert_eq!(clients.join().unwrap(), 200);
+    run.wait_for("the guest's init answers again: connections go on");
+    for _ in 0..100 {
+        assert_eq!(answered(address, 1).join().unwrap(), 1);
+    }
+    let said = run.stop();
+    assert_eq!(said.matches("has not answered").count(), 1, "{said}");
+}
+
+#[test]
+fn an_init_that_stays_away_is_a_failure_where_guests_are_started_again() {
+    let folder = support::guests::root().join("examples/echo");
+    let mut command = support::wasmrun(&[
+        "os",
+        folder.to_str().unwrap(),
+        "-f",
+        "0:3000",
+        "--forward-path",
+        "splice",
+    ]);
+    command.args(["--restart", "on-failure", "--connect-timeout", "90s"]);
+    let mut run = Run::of(command);
+    let address = run.ready(3000);
+    kill(run.descendants()[1], Signal::SIGSTOP).unwrap();
+    let started = Instant::now();
+    let clients: Vec<_> = (0..200).map(|_| connect(address)).collect();
+    support::network::eventually_within("it is ended", Duration::from_secs(60), || {
+        run.stderr()
+            .contains("error: #1: the guest's init has not answered for 30s: it is ended")
+    });
+    println!("ended after {:?}", started.elapsed());
+    for mut client in clients {
+        // Those that the first one had are gone with it.
+        let _ = client.write_all(b"x").and_then(|()| client.read(&mut [0]));
+    }
+    assert_eq!(answered(address, 1).join().unwrap(), 1);
+    run.stop();
+}

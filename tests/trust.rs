@@ -166,18 +166,49 @@ fn node_packages_are_a_registrys() {
 fn a_guest_that_writes_a_configuration_has_nothing_run() {
     let stranger = Stranger::new("writes");
     let project = stranger.path("project");
-    let (path, directory) = (project.to_str().unwrap(), format!("{}::/data", project.display()));
-    let run = stranger.command(&["os", path, "--watch", "-f", "0:3000", "--dir", &directory]);
-    let mut run = Run::of(run);
-    run.wait_for("needs your trust");
-    run.wait_for("the settings stay as they were");
-    assert!(!project.join("escaped").exists() && !project.join("ran").exists());
+    let directory = format!("{}::/data", project.display());
+    // With --watch it would be at once, also with a new guest in the place of its own.
+    let ended = stranger.run(&["--watch", "-f", "0:3000", "--dir", &directory]);
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    assert!(ended.stderr.contains("could write its own code"), "{}", ended.stderr);
+    let path = project.to_str().unwrap();
+    let mut run = Run::of(stranger.command(&["os", path, "-f", "0:3000", "--dir", &directory]));
+    eventually("it has written", || project.join(".wasmrun.toml").exists());
+    run.ready(3000);
     run.stop();
-    // Nor does a later run, by itself.
+    // A later run asks.
     let ended = stranger.run(&[]);
     assert_eq!(ended.code, Some(2), "{}", ended.stderr);
     assert!(ended.stderr.contains("needs your trust"), "{}", ended.stderr);
-    assert!(!project.join("escaped").exists());
+    assert!(!project.join("escaped").exists() && !project.join("ran").exists());
+    // One that is there is not changed.
+    fs::write(project.join(".wasmrun.toml"), "# the user's\n").unwrap();
+    let mut run = Run::of(stranger.command(&["os", path, "-f", "0:3000", "--dir", &directory]));
+    run.ready(3000);
+    run.stop();
+    assert_eq!(fs::read_to_string(project.join(".wasmrun.toml")).unwrap(), "# the user's\n");
+    stranger.has_left_nothing();
+}
+
+#[test]
+fn what_changes_while_it_runs_is_asked_about_as_well() {
+    let stranger = Stranger::new("make");
+    let project = stranger.path("project");
+    fs::copy(
+        guests::root().join("tests/projects/hostile/writes/app.wat"),
+        project.join("app.wat"),
+    )
+    .unwrap();
+    fs::remove_file(project.join("Makefile")).unwrap();
+    let command = stranger.command(&["os", project.to_str().unwrap(), "--watch", "-f", "0:3000"]);
+    let mut run = Run::of(command);
+    run.ready(3000);
+    let text = "[build]\ncommand = \"sh ./mark.sh\"\njail = false\n";
+    fs::write(project.join(".wasmrun.toml"), text).unwrap();
+    run.wait_for("needs your trust");
+    run.wait_for("the settings stay as they were");
+    run.stop();
+    assert!(!project.join("ran").exists());
     stranger.has_left_nothing();
 }
 

@@ -21,11 +21,12 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::net::sockopt;
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType};
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 /// Sockets in one batch; another is ordered when fewer than half of them are left. A flow of datagrams lasts longer than
 /// most connections.
@@ -44,8 +45,14 @@ const MAX_CLIENT_ADDRESSES: usize = 1024;
 const DUMMY_V4: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 8);
 /// The same in IPv6: an address of the dummy prefix of RFC 9780.
 const DUMMY_V6: Ipv6Addr = Ipv6Addr::new(0x100, 0, 0, 1, 0, 0, 0, 1);
-/// How long an answer may take before the namespace is given up; an answer takes microseconds.
-const ANSWER_TIMEOUT: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
+/// How long an answer is waited for; it takes microseconds. Meanwhile every forward stands still, so whoever asks later does
+/// not wait for one that is overdue: what has not come by then is taken when it comes.
+const PATIENCE: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 100_000_000,
+};
+/// Most that one look adds to a silence: where nobody looked, or could (a machine that slept, a freezer), nobody missed it.
+const LOOK: Duration = Duration::from_secs(1);
 /// op, family or errno, address
 const MESSAGE: usize = 18;
 const OP_SOCKETS: u8 = 1;
@@ -118,7 +125,7 @@ pub struct SocketFactory {
 enum Supply {
     /// No namespace of its own (`--no-isolation`): sockets are made right here.
     Here,
-    Remote(Mutex<Remote>),
+    Remote(Box<Mutex<Remote>>),
 }
 
 #[derive(Debug)]
@@ -127,8 +134,19 @@ struct Remote {
     stock: [Vec<OwnedFd>; KINDS.len()],
     ordered: [bool; KINDS.len()],
     local: HashSet<IpAddr>,
-    /// It has failed to answer once.
+    /// Addresses that were asked for and not answered yet, in this order, which is the answers' (unix(7)).
+    asked: VecDeque<IpAddr>,
+    /// An answer is overdue.
+    silence: Option<Silence>,
+    /// It has ended, or does not keep to what was agreed.
     dead: bool,
+}
+
+/// A time without an answer that was waited for.
+#[derive(Debug)]
+struct Silence {
+    length: Duration,
+    looked: Instant,
 }
 
 impl SocketFactory {
@@ -140,13 +158,15 @@ impl SocketFactory {
     /// The factory whose server (`FactoryServer`) has the other end of `channel`.
     pub fn remote(channel: OwnedFd) -> SocketFactory {
         SocketFactory {
-            supply: Supply::Remote(Mutex::new(Remote {
+            supply: Supply::Remote(Box::new(Mutex::new(Remote {
                 channel,
                 stock: Default::default(),
                 ordered: Default::default(),
                 local: HashSet::new(),
+                asked: VecDeque::new(),
+                silence: None,
                 dead: false,
-            })),
+            }))),
         }
     }
 
@@ -154,7 +174,8 @@ impl SocketFactory {
     ///
     /// # Errors
     ///
-    /// `CONNRESET` when the namespace is gone, or what the kernel says of a socket it will not make.
+    /// `CONNRESET` when the namespace is gone, `TIMEDOUT` while it does not answer, or what the kernel says of a socket it
+    /// will not make.
     pub fn socket(&self, family: Family, protocol: Protocol) -> rustix::io::Result<OwnedFd> {
         match &self.supply {
             Supply::Here => make_socket(family, protocol),
@@ -167,7 +188,7 @@ impl SocketFactory {
     ///
     /// # Errors
     ///
-    /// `CONNRESET` when the namespace is gone, `ADDRNOTAVAIL` when it takes no address.
+    /// `CONNRESET` when the namespace is gone, `TIMEDOUT` while it does not answer, `ADDRNOTAVAIL` when it takes no address.
     pub fn source(&self, client: IpAddr, family: Family) -> rustix::io::Result<Option<IpAddr>> {
         let Supply::Remote(remote) = &self.supply else {
             // The client's own socket has that address and port already.
@@ -189,6 +210,15 @@ impl SocketFactory {
             return Ok(Some(dummy));
         }
         Err(Errno::ADDRNOTAVAIL)
+    }
+
+    /// For how long an answer of the namespace has been overdue, as far as somebody waited for it; none when none is. Who
+    /// has stopped its process (SIGSTOP, a debugger, a freezer) may let it go on, and then all is well again.
+    pub fn silence(&self) -> Option<Duration> {
+        match &self.supply {
+            Supply::Here => None,
+            Supply::Remote(remote) => lock(remote).silence.as_ref().map(|silence| silence.length),
+        }
     }
 }
 
@@ -212,7 +242,8 @@ impl Remote {
         }
         let socket = self.stock[kind].pop().ok_or(Errno::CONNRESET)?;
         if self.stock[kind].len() < batch(KINDS[kind].1) / 2 {
-            self.order(kind)?;
+            // What goes wrong here concerns the next one.
+            let _ = self.order(kind);
         }
         Ok(socket)
     }
@@ -237,38 +268,61 @@ impl Remote {
             IpAddr::V4(v4) => v4.to_ipv6_mapped(),
             IpAddr::V6(v6) => v6,
         };
-        self.ask(&encode(OP_LOCAL, 0, mapped))?;
+        if !self.asked.contains(&address) {
+            self.ask(&encode(OP_LOCAL, 0, mapped))?;
+            self.asked.push_back(address);
+        }
         loop {
-            if let Some(done) = self.answer()? {
-                if done {
-                    self.local.insert(address);
-                }
+            if let Some((answered, done)) = self.answer()?
+                && answered == address
+            {
                 return Ok(done);
             }
         }
     }
 
     fn ask(&mut self, message: &[u8; MESSAGE]) -> rustix::io::Result<()> {
+        // One that does not answer is asked nothing more: at some time the channel would be full.
+        while self.silence.is_some() {
+            self.answer()?;
+        }
         if self.dead {
             return Err(Errno::CONNRESET);
         }
         passing::send(&self.channel, message, &[]).inspect_err(|_| self.dead = true)
     }
 
-    /// Takes one answer in: sockets go to the stock (`None`), the answer to an address request is returned. A namespace
-    /// that does not answer, or not sensibly, is given up for good: each wait holds up every forward.
-    fn answer(&mut self) -> rustix::io::Result<Option<bool>> {
+    /// Takes one answer in: sockets go to the stock (`None`), the answer to an address request is returned, too.
+    fn answer(&mut self) -> rustix::io::Result<Option<(IpAddr, bool)>> {
         if self.dead {
             return Err(Errno::CONNRESET);
         }
         let answer = self.receive();
-        self.dead = matches!(answer, Err(errno) if errno != Errno::NFILE && errno != Errno::MFILE);
+        match answer {
+            Err(Errno::TIMEDOUT) => self.is_silent(),
+            Ok(_) | Err(Errno::NFILE | Errno::MFILE) => self.silence = None,
+            Err(_) => self.dead = true,
+        }
         answer
     }
 
-    fn receive(&mut self) -> rustix::io::Result<Option<bool>> {
+    fn is_silent(&mut self) {
+        let now = Instant::now();
+        let silence = self.silence.get_or_insert(Silence {
+            length: Duration::ZERO,
+            looked: now,
+        });
+        silence.length += (now - silence.looked).min(LOOK);
+        silence.looked = now;
+    }
+
+    fn receive(&mut self) -> rustix::io::Result<Option<(IpAddr, bool)>> {
+        let patience = match self.silence {
+            None => PATIENCE,
+            Some(_) => Timespec::default(),
+        };
         let mut ready = [PollFd::new(&self.channel, PollFlags::IN)];
-        if rustix::io::retry_on_intr(|| rustix::event::poll(&mut ready, Some(&ANSWER_TIMEOUT)))? == 0 {
+        if rustix::io::retry_on_intr(|| rustix::event::poll(&mut ready, Some(&patience)))? == 0 {
             return Err(Errno::TIMEDOUT);
         }
         let mut message = [0; MESSAGE];
@@ -290,7 +344,14 @@ impl Remote {
                 self.stock[kind].extend(fds);
                 Ok(None)
             }
-            (MESSAGE, OP_LOCAL) => Ok(Some(message[1] == 0)),
+            (MESSAGE, OP_LOCAL) => {
+                let address = self.asked.pop_front().ok_or(Errno::PROTO)?;
+                let done = message[1] == 0;
+                if done {
+                    self.local.insert(address);
+                }
+                Ok(Some((address, done)))
+            }
             _ => Err(Errno::CONNRESET),
         }
     }
@@ -400,17 +461,84 @@ pub fn in_namespace(path: &std::path::Path) -> io::Result<SocketFactory> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::{Duration, Instant};
+
+    /// What the inner end does with one request, as init would.
+    fn serve(inner: &OwnedFd) {
+        let mut message = [0; MESSAGE];
+        let (length, _) = passing::receive(inner, &mut message, RecvFlags::DONTWAIT).unwrap();
+        assert_eq!(length, MESSAGE);
+        match message[0] {
+            OP_SOCKETS => {
+                let (family, protocol) = KINDS[usize::from(message[1])];
+                let sockets: Vec<OwnedFd> = (0..4).map(|_| make_socket(family, protocol).unwrap()).collect();
+                let borrowed: Vec<BorrowedFd<'_>> = sockets.iter().map(AsFd::as_fd).collect();
+                passing::send(inner, &message, &borrowed).unwrap();
+            }
+            _ => passing::send(inner, &encode(OP_LOCAL, 0, Ipv6Addr::UNSPECIFIED), &[]).unwrap(),
+        }
+    }
+
+    fn nothing_is_asked(inner: &OwnedFd) {
+        let received = passing::receive(inner, &mut [0; MESSAGE], RecvFlags::DONTWAIT);
+        assert_eq!(received.unwrap_err(), Errno::AGAIN);
+    }
 
     #[test]
-    fn a_namespace_that_does_not_answer_is_given_up_once_for_all() {
-        let (outer, _silent) = passing::channel().unwrap();
+    fn a_namespace_that_is_silent_holds_nobody_up_and_serves_when_it_answers_again() {
+        let (outer, inner) = passing::channel().unwrap();
         let factory = SocketFactory::remote(outer);
-        assert_eq!(factory.socket(Family::V4, Protocol::Tcp).unwrap_err(), Errno::TIMEDOUT);
-        let started = Instant::now();
-        assert_eq!(factory.socket(Family::V4, Protocol::Tcp).unwrap_err(), Errno::CONNRESET);
+        let socket = || factory.socket(Family::V4, Protocol::Tcp);
         let stranger = IpAddr::from([10, 1, 2, 3]);
-        assert_eq!(factory.source(stranger, Family::V4).unwrap_err(), Errno::CONNRESET);
+        let other = IpAddr::from([10, 1, 2, 4]);
+        let begun = Instant::now();
+        assert_eq!(factory.source(stranger, Family::V4).unwrap_err(), Errno::TIMEDOUT);
+        assert_eq!(factory.silence(), Some(Duration::ZERO));
+        let started = Instant::now();
+        for _ in 0..100 {
+            assert_eq!(socket().unwrap_err(), Errno::TIMEDOUT);
+            assert_eq!(factory.source(other, Family::V4).unwrap_err(), Errno::TIMEDOUT);
+        }
         assert!(started.elapsed() < Duration::from_millis(500));
+        assert!(factory.silence().is_some_and(|silence| silence <= begun.elapsed()));
+        // It was asked once, and its late answer belongs to what was asked then.
+        serve(&inner);
+        nothing_is_asked(&inner);
+        let asked = std::thread::scope(|scope| {
+            let asked = scope.spawn(|| factory.source(other, Family::V4));
+            while passing::receive(&inner, &mut [0; MESSAGE], RecvFlags::PEEK | RecvFlags::DONTWAIT).is_err() {
+                std::thread::yield_now();
+            }
+            serve(&inner);
+            asked.join().unwrap()
+        });
+        assert!(
+            matches!(asked, Ok(Some(ip)) if ip == other) || asked == Err(Errno::TIMEDOUT),
+            "{asked:?}"
+        );
+        assert_eq!(factory.source(stranger, Family::V4), Ok(Some(stranger)));
+        assert_eq!(factory.source(other, Family::V4), Ok(Some(other)));
+        nothing_is_asked(&inner);
+        // An order that was late is there for the next.
+        let late = socket();
+        assert_eq!(late.unwrap_err(), Errno::TIMEDOUT);
+        serve(&inner);
+        assert!(socket().is_ok());
+        assert_eq!(factory.silence(), None);
+    }
+
+    #[test]
+    fn a_namespace_that_is_gone_or_answers_what_was_not_asked_is_given_up() {
+        let (outer, inner) = passing::channel().unwrap();
+        let factory = SocketFactory::remote(outer);
+        drop(inner);
+        let stranger = IpAddr::from([10, 1, 2, 3]);
+        assert!(factory.socket(Family::V4, Protocol::Tcp).is_err());
+        assert_eq!(factory.socket(Family::V4, Protocol::Tcp).unwrap_err(), Errno::CONNRESET);
+        assert_eq!(factory.source(stranger, Family::V4).unwrap_err(), Errno::CONNRESET);
+        let (outer, inner) = passing::channel().unwrap();
+        let factory = SocketFactory::remote(outer);
+        passing::send(&inner, &encode(OP_LOCAL, 0, Ipv6Addr::UNSPECIFIED), &[]).unwrap();
+        assert_eq!(factory.socket(Family::V4, Protocol::Tcp).unwrap_err(), Errno::PROTO);
+        assert_eq!(factory.socket(Family::V4, Protocol::Tcp).unwrap_err(), Errno::CONNRESET);
     }
 }

@@ -74,6 +74,13 @@ pub enum Notice {
         /// The limit.
         connections: usize,
     },
+    /// The process that makes the guest's sockets does not answer, and connections wait for it.
+    DoesNotAnswer {
+        /// How long it has not: two seconds, then [`Target::SILENT`].
+        waited: Duration,
+    },
+    /// It answers again.
+    AnswersAgain,
     /// A connection could not be accepted or made.
     Failed {
         /// The guest's port.

@@ -1,14 +1,18 @@
 //! Where a forward's connections go: one guest, in one namespace.
 
 use crate::factory::{Family, SocketFactory};
+use crate::forward::Notice;
 use crate::rule::Protocol;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Addresses of one port that are remembered; two are tried.
 const MAX_ADDRESSES: usize = 4;
+/// A namespace that does not answer for so long is worth a word, and another one later.
+const SILENCES: [Duration; 2] = [Duration::from_secs(2), Target::SILENT];
 
 /// A guest that connections can be made to. Its last connection's end wakes whoever waits in [`Target::drained`].
 #[derive(Debug)]
@@ -20,10 +24,15 @@ pub struct Target {
     live: AtomicUsize,
     /// Connections that the guest has accepted from lent listeners.
     adopted: AtomicUsize,
+    /// How many of `SILENCES` were said.
+    silences: AtomicU8,
     ended: tokio::sync::Notify,
 }
 
 impl Target {
+    /// A namespace that has not answered for so long, while connections waited, is told of as one that will not.
+    pub const SILENT: Duration = Duration::from_secs(30);
+
     /// A guest behind `factory` of which nothing is known: both its loopback addresses are tried, again and again until
     /// one answers.
     pub fn new(factory: SocketFactory) -> Arc<Target> {
@@ -44,6 +53,7 @@ impl Target {
             listening: Mutex::new(HashMap::new()),
             live: AtomicUsize::new(0),
             adopted: AtomicUsize::new(0),
+            silences: AtomicU8::new(0),
             ended: tokio::sync::Notify::new(),
         })
     }
@@ -115,6 +125,30 @@ impl Target {
             }
             ended.await;
         }
+    }
+
+    /// Whether the namespace has not answered for [`Target::SILENT`], and connections to the guest wait for it.
+    pub fn is_silent(&self) -> bool {
+        self.factory.silence().is_some_and(|silence| silence >= Target::SILENT)
+    }
+
+    /// What there is to be told after a connection could not be made, or was: that the namespace does not answer, or that it
+    /// does again.
+    pub(crate) fn news(&self, made: bool) -> Option<Notice> {
+        let said = self.silences.load(Ordering::Relaxed);
+        if made && said == 0 {
+            return None;
+        }
+        let (next, notice) = match (self.factory.silence(), SILENCES.get(usize::from(said))) {
+            (None, _) if said > 0 => (0, Notice::AnswersAgain),
+            (Some(waited), Some(most)) if waited >= *most => (said + 1, Notice::DoesNotAnswer { waited: *most }),
+            _ => return None,
+        };
+        // Another worker may say it.
+        let exchanged = self
+            .silences
+            .compare_exchange(said, next, Ordering::Relaxed, Ordering::Relaxed);
+        exchanged.is_ok().then_some(notice)
     }
 
     pub(crate) fn factory(&self) -> &SocketFactory {

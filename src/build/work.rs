@@ -2,16 +2,16 @@
 
 use super::step::{self, Step};
 use crate::failure::{Failure, Result};
-use crate::spinner;
+use crate::spinner::{self, Spinner};
 use anyhow::anyhow;
-use indicatif::{HumanDuration, ProgressBar};
+use indicatif::HumanDuration;
 use std::time::{Duration, Instant};
 
 /// Runs them: a spinner on a terminal, one line at the end, and all that
 /// was said when it fails.
 pub struct Work {
     what: String,
-    spinner: ProgressBar,
+    spinner: Spinner,
     started: Instant,
 }
 
@@ -41,7 +41,7 @@ impl Work {
 
     /// Says that it is done.
     pub fn done(self) {
-        self.spinner.finish_and_clear();
+        drop(self.spinner);
         let time = self.started.elapsed();
         let shown = if time < Duration::from_secs(60) {
             format!("{:.1} s", time.as_secs_f64())
@@ -49,11 +49,5 @@ impl Work {
             HumanDuration(time).to_string()
         };
         tracing::info!("{}: done in {shown}", self.what);
-    }
-}
-
-impl Drop for Work {
-    fn drop(&mut self) {
-        self.spinner.finish_and_clear();
     }
 }

@@ -124,4 +124,11 @@ pub struct Record {
     pub stream: StreamName,
     pub generation: u64,
     pub text: String,
+    /// It stands for so many lines that came faster than they were read; then there is no text.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub missed: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }

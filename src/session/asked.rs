@@ -16,6 +16,8 @@ use tokio::time::Instant;
 
 /// A guest's counts are there within this; those of a busy one are as old as they are.
 const COUNT: Duration = Duration::from_millis(100);
+/// The guest listens on every forwarded port.
+pub(super) const SERVING: &str = "serving";
 
 impl Session {
     pub(super) async fn asked(&mut self, ask: Ask) -> Result<Step> {
@@ -99,10 +101,10 @@ impl Session {
         })
     }
 
-    fn condition(&self) -> &'static str {
+    pub(super) fn condition(&self) -> &'static str {
         let ports = self.forwards.guest_ports();
         match &self.serving {
-            Some(live) if live.listens_on(&ports) => "serving",
+            Some(live) if live.listens_on(&ports) => SERVING,
             Some(_) => "starting",
             None if self.making.is_some() => "making",
             None => "waiting",

@@ -29,6 +29,7 @@ use crate::make::Made;
 use crate::metrics::Metrics;
 use crate::output::Ring;
 use crate::protocol::Message;
+use crate::ready::Ready;
 use crate::settings::{self, Settings};
 use crate::signals::Signals;
 use crate::trust;
@@ -44,16 +45,16 @@ use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender, unbounded_
 use tokio::time::Instant;
 
 /// Runs the command and returns wasmrun's exit code.
-pub async fn run(os: &Os) -> Result<u8> {
-    let file = File::find(os.config.as_deref(), &os.path)?;
-    // While it waits for an answer, Ctrl-C ends it.
-    trust::require_or_ask(os, file.as_ref())?;
-    // From here on signals wait for us instead of ending the process.
-    let signals = Signals::new()?;
+pub async fn run(os: &Os, ready: Option<Ready>) -> Result<u8> {
     if !os.no_cache {
         // Needed soon, and to be had meanwhile.
         std::thread::spawn(runtime::Key::settings);
     }
+    // A file system that does not answer stops this thread here, and nothing is there yet that would have to be ended in
+    // order: signals end the process.
+    let os = &settings::with_env_files(os)?;
+    let file = File::find(os.config.as_deref(), &os.path)?;
+    trust::require_or_ask(os, file.as_ref())?;
     let settings = settings::resolve(os, file.as_ref())?;
     if let Some(file) = &file {
         tracing::debug!("config: {}", file.path.display());
@@ -61,6 +62,8 @@ pub async fn run(os: &Os) -> Result<u8> {
     if settings.build.is_none() {
         artifact::find(&os.path, file.as_ref())?;
     }
+    // From here on signals wait for us.
+    let signals = Signals::new()?;
     let mut claim = claim(os)?;
     raise_descriptor_limit();
     let listeners = settings
@@ -99,6 +102,7 @@ pub async fn run(os: &Os) -> Result<u8> {
         traps: 0,
         reloads: 0,
         os: os.clone(),
+        ready,
         forwards: Forwards::new(forwarder.clone(), listeners),
         connections: limits.connections,
         forwarder,
@@ -126,7 +130,11 @@ pub async fn run(os: &Os) -> Result<u8> {
         file: file.map(Arc::new),
     };
     if session.settings.watch.is_some() {
-        session.watch().await?;
+        let mut signals = Signals::new()?;
+        tokio::select! {
+            watched = session.watch() => watched?,
+            number = signals.next() => return Ok(128 + number),
+        }
     }
     session.make(std::time::Instant::now(), false);
     session.serve().await
@@ -179,6 +187,8 @@ struct Session {
     traps: u64,
     reloads: u64,
     os: Os,
+    /// Who wants to know that it serves.
+    ready: Option<Ready>,
     file: Option<Arc<File>>,
     settings: Settings,
     forwarder: Arc<Forwarder>,

@@ -1,12 +1,12 @@
 //! Making and starting a generation, and what comes after one that has ended.
 
+use super::asked::SERVING;
 use super::talk::say;
 use super::{Candidate, Making, Session, Step};
 use crate::build::Snapshot;
 use crate::cli::{self, Restart, Tiered};
 use crate::code::Wish;
 use crate::directory::Directory;
-use crate::failure::Result;
 use crate::failure::{Failure, Result};
 use crate::forwards::Port;
 use crate::generation::Start;
@@ -15,7 +15,7 @@ use crate::make::{self, Made};
 use crate::protocol::{Adopts, Bind, CODE, Fixed, Message, Task};
 use crate::report;
 use anyhow::anyhow;
-use netns::{Protocol, jail};
+use netns::{Protocol, Target, jail};
 use runtime::{Event, Guest, Outcome, Tier};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -221,6 +221,7 @@ impl Session {
         for port in ports {
             self.heard(port);
         }
+        self.say_ready();
     }
 
     /// What the guest's process is given: paths as it will see them.
@@ -384,6 +385,7 @@ impl Session {
             Event::Closed(port) => self.forwards.closed(port),
             _ => {}
         }
+        self.say_ready();
         Ok(())
     }
 
@@ -412,9 +414,40 @@ impl Session {
         }
     }
 
+    /// Tells who waits for it that the guest listens wherever a port is forwarded to; or runs, where none is.
+    fn say_ready(&mut self) {
+        let serves = self.condition() == SERVING && !(self.settings.auto_forward && self.forwards.is_empty());
+        if serves && let Some(ready) = self.ready.take() {
+            let lines = self.forwards.ready_lines();
+            ready.say(if lines.is_empty() { "ready\n".to_owned() } else { lines });
+        }
+    }
+
     /// Whether the end of the guest is not the end of everything.
     fn goes_on(&self) -> bool {
         self.settings.watch.is_some() || self.settings.restart != Restart::Never
+    }
+
+    /// The serving guest's init has not answered for long. Where a guest that fails is started again, this one has failed;
+    /// elsewhere it may yet be let go on.
+    pub(super) fn end_silent(&mut self) {
+        let is_restarted = self.settings.restart != Restart::Never;
+        let Some(live) = self.serving.as_mut().filter(|live| live.generation.target.is_silent()) else {
+            return;
+        };
+        let waited = humantime::format_duration(Target::SILENT);
+        if is_restarted {
+            tracing::error!(
+                "#{}: the guest's init has not answered for {waited}: it is ended",
+                live.number
+            );
+            live.generation.kill();
+        } else {
+            tracing::error!(
+                hint = "with `--restart on-failure` the guest is started again",
+                "the guest's init has not answered for {waited}: new connections fail"
+            );
+        }
     }
 
     pub(super) async fn serving_ended(&mut self) -> Result<Step> {

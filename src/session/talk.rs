@@ -1,7 +1,8 @@
 //! What a session says to the user.
 
 use super::Session;
-use netns::{Notice, Protocol};
+use crate::report::line;
+use netns::{Notice, Protocol, Target};
 use runtime::{Event, Kind, Toolchain};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -17,7 +18,8 @@ impl Session {
             Event::Listening(address) => tracing::debug!("guest: listens on {address}"),
             Event::Bound(address) => tracing::debug!("guest: binds {address}/udp"),
             Event::Denied(attempt) => tracing::warn!(
-                "the guest tried to reach {attempt} and was refused: a guest has no way out of its namespace"
+                "the guest tried to reach {} and was refused: a guest has no way out of its namespace",
+                line(&attempt.to_string())
             ),
             Event::Adopted(_) => {}
             Event::Closed(port) => tracing::debug!("guest: accepts no more on {port}"),
@@ -51,6 +53,13 @@ impl Session {
                 self.look_for_listeners();
             }
             Notice::AtLimit { connections } => at_limit(connections),
+            Notice::DoesNotAnswer { waited } if waited < Target::SILENT => tracing::warn!(
+                hint = "it may be stopped: by SIGSTOP, a debugger, a freezer, or a machine that is very busy",
+                "the guest's init has not answered for {}: new connections wait",
+                humantime::format_duration(waited)
+            ),
+            Notice::DoesNotAnswer { .. } => self.end_silent(),
+            Notice::AnswersAgain => tracing::info!("the guest's init answers again: connections go on"),
             Notice::Failed { guest_port, reason } => {
                 tracing::warn!("a connection to guest:{guest_port} failed: {reason}");
             }

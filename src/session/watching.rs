@@ -9,7 +9,7 @@ use crate::livereload::Livereload;
 use crate::settings::{self, Settings};
 use crate::watch::{Change, Changes, Scope, Watch};
 use crate::{artifact, report, trust};
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +17,8 @@ use tokio::time::Instant;
 
 /// Notifications may come this late.
 const NOTICE: Duration = Duration::from_millis(100);
+/// The settings are read within this, or stay as they were.
+const READ: Duration = Duration::from_secs(2);
 
 impl Session {
     /// Begins to watch, or does it anew under other settings.
@@ -138,11 +140,17 @@ impl Session {
 
     /// Applies the file as it is now. True when a new generation is needed.
     pub(super) async fn reread(&mut self) -> bool {
-        let read = File::find(self.os.config.as_deref(), &self.os.path).and_then(|file| {
-            trust::require(&self.os, file.as_ref())?;
-            let settings = settings::resolve(&self.os, file.as_ref())?;
+        let os = self.os.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            let file = File::find(os.config.as_deref(), &os.path)?;
+            trust::require(&os, file.as_ref())?;
+            let settings = settings::resolve(&os, file.as_ref())?;
             Ok((file, settings))
         });
+        let read = match tokio::time::timeout(READ, read).await {
+            Ok(read) => read.unwrap_or_else(|error| Err(error.into())),
+            Err(_) => Err(anyhow!("the file system does not answer").into()),
+        };
         let (file, settings) = match read {
             Ok(read) => read,
             Err(failure) => {

@@ -3,11 +3,12 @@
 //! An event only says where to look: the folder is read again, with all ignore rules, and content decides. So it does not
 //! matter how an editor saves, whether events were lost, or what a notification means on this file system.
 
+use crate::regular;
 use ignore::WalkBuilder;
 use ignore::overrides::{Override, OverrideBuilder};
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, Metadata};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -307,7 +308,7 @@ impl Tree {
 
 fn digest(file: &Path) -> io::Result<blake3::Hash> {
     let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(fs::File::open(file)?)?;
+    hasher.update_reader(regular::open(file)?.take(HASHED + 1))?;
     Ok(hasher.finalize())
 }
 

@@ -455,6 +455,13 @@ impl Worker {
     }
 
     fn proceed(&mut self, key: usize, attempt: Attempt) {
+        let connection = &self.connections[key];
+        let news = match (&attempt, connection.target()) {
+            (Attempt::Later, _) => connection.forward.target().and_then(|target| target.news(false)),
+            (_, Some(target)) => target.news(true),
+            (_, None) => None,
+        };
+        news.into_iter().for_each(|notice| self.tell(notice));
         match attempt {
             Attempt::Connected => self.start(key),
             Attempt::UnderWay => {

@@ -1,0 +1,111 @@
+//! Files that are read whole, of which somebody else may have decided what they are: a named pipe, a device or a file of
+//! another kind would make who opens it, or reads it, wait for ever.
+
+use std::fs::{File, FileType, OpenOptions};
+use std::io::{Error, ErrorKind, Read, Result};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::Path;
+
+/// Opens a regular file; never waits for one that is none.
+///
+/// # Errors
+///
+/// It cannot be opened, or is no regular file, which the error says.
+pub fn open(path: &Path) -> Result<File> {
+    // Looked at first, because to open a device may do something; and again, because it may be another by then.
+    check(path.metadata()?.file_type())?;
+    // O_NONBLOCK: a named pipe is opened at once (fifo(7)), and what has the look of a regular file and blocks
+    // (`/proc/kmsg`) says EAGAIN.
+    let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    check(file.metadata()?.file_type())?;
+    Ok(file)
+}
+
+/// Reads a regular file of at most so many bytes.
+///
+/// # Errors
+///
+/// As of [`open`]; it cannot be read, or is larger.
+pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
+    let file = open(path)?;
+    let length = file.metadata()?.len();
+    let mut bytes = Vec::new();
+    if length <= most {
+        bytes.try_reserve_exact(length.try_into().unwrap_or(usize::MAX))?;
+        // What lies in /proc has no length; what is written to at the moment has another soon.
+        file.take(most + 1).read_to_end(&mut bytes)?;
+    }
+    if length > most || bytes.len() as u64 > most {
+        let most = bytesize::ByteSize::b(most);
+        return Err(Error::new(ErrorKind::FileTooLarge, format!("it is larger than {most}")));
+    }
+    Ok(bytes)
+}
+
+/// The same as text.
+///
+/// # Errors
+///
+/// As of [`read`], or it is not UTF-8.
+pub fn read_text(path: &Path, most: u64) -> Result<String> {
+    String::from_utf8(read(path, most)?).map_err(|_| Error::new(ErrorKind::InvalidData, "it is not UTF-8"))
+}
+
+fn check(kind: FileType) -> Result<()> {
+    let what = match kind {
+        kind if kind.is_file() => return Ok(()),
+        kind if kind.is_dir() => "a directory",
+        kind if kind.is_fifo() => "a named pipe",
+        kind if kind.is_socket() => "a socket",
+        kind if kind.is_char_device() || kind.is_block_device() => "a device",
+        _ => "something else",
+    };
+    Err(Error::new(
+        ErrorKind::InvalidInput,
+        format!("it is {what}, not a regular file"),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::stat::Mode;
+
+    #[test]
+    fn what_is_no_regular_file_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, Mode::S_IRWXU).unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("/dev/zero", &link).unwrap();
+        for (path, what) in [
+            (pipe.as_path(), "it is a named pipe, not a regular file"),
+            (link.as_path(), "it is a device, not a regular file"),
+            (folder.path(), "it is a directory, not a regular file"),
+        ] {
+            assert_eq!(read(path, 10).unwrap_err().to_string(), what);
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_up_to_its_bound() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, "0123456789").unwrap();
+        assert_eq!(read_text(&path, 10).unwrap(), "0123456789");
+        assert_eq!(read(&path, 9).unwrap_err().to_string(), "it is larger than 9 B");
+        // A hole costs nothing, and neither does to look at it.
+        std::fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        assert_eq!(
+            read(&path, 1 << 31).unwrap_err().to_string(),
+            "it is larger than 2.0 GiB"
+        );
+        // Without a length.
+        assert!(
+            read_text(Path::new("/proc/self/status"), 1 << 20)
+                .unwrap()
+                .contains("Pid:")
+        );
+    }
+}

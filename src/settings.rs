@@ -20,6 +20,8 @@ const GRACE: Duration = Duration::from_secs(10);
 const DEBOUNCE: Duration = Duration::from_millis(50);
 /// What a client is given at least: less would end all of them.
 const SHORTEST: Duration = Duration::from_millis(10);
+/// And at most: a month, which clocks can count with.
+const LONGEST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// The port of the LiveReload protocol, which tools know.
 const LIVERELOAD: u16 = 35729;
 
@@ -302,7 +304,7 @@ fn http(file: Option<&File>) -> Result<HttpLimits> {
                 value.get_ref()
             ))
             .hint("write for example `30s`; the shortest is `10ms`")),
-            _ => Ok(time),
+            _ => Ok(time.min(LONGEST)),
         }
     };
     let at_least_one = |place: String, is_none: bool| match is_none {

@@ -55,15 +55,6 @@ impl RequestBody {
         std::future::poll_fn(|context| self.poll_ahead(context)).await
     }
 
-    /// The same, but where it is more this never returns.
-    pub(super) async fn ends(&mut self) -> Result<(), HttpError> {
-        self.comes().await?;
-        if self.is_whole() {
-            return Ok(());
-        }
-        std::future::pending().await
-    }
-
     /// Lets the guest have it while it is on its way.
     pub(super) fn goes_on(&mut self, late: Late) {
         self.exchange.sends_late(false);
@@ -184,8 +175,9 @@ impl Drop for RequestBody {
 
 /// A response's body.
 pub(super) struct ResponseBody {
-    body: WasiBody,
+    /// Dropped before the body: that the client has left is known before the guest can see it.
     open: Option<Open>,
+    body: WasiBody,
     /// What its length leaves to send, where that is known.
     left: Option<u64>,
 }

@@ -2,10 +2,11 @@
 
 use super::body::{RequestBody, ResponseBody};
 use super::exchange::Open;
-use super::line::{Line, Watched};
+use super::line::Line;
 use super::register::Entry;
 use super::rules::{self, Refusal};
 use super::server::Server;
+use super::stream::Watched;
 use super::streams::Streams;
 use super::turns::{Share, Turn, Turns};
 use crate::adoption::Accepted;
@@ -49,7 +50,7 @@ pub(super) async fn converse(server: Arc<Server>, stream: Accepted, stop: Stop) 
     };
     let limits = server.limits;
     let conversation = Arc::new(Conversation {
-        line: server.lines.enter(Line::new(server.clock)),
+        line: server.lines.enter(Line::new(server.clock, !stream.is_adopted())),
         local: SocketAddr::new(local.ip().to_canonical(), local.port()),
         is_adopted: stream.is_adopted(),
         many_at_once: watch::Sender::new(false),
@@ -70,10 +71,7 @@ pub(super) async fn converse(server: Arc<Server>, stream: Accepted, stop: Stop) 
         .max_concurrent_streams(limits.max_streams);
     let service = service_fn(|request| conversation.answer(request));
     let line = conversation.line.thing();
-    let stream = Watched {
-        stream,
-        line: line.clone(),
-    };
+    let stream = Watched::new(stream, line.clone());
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     // A client of HTTP/2 is told to make its next requests on another connection (RFC 9113, 6.8: GOAWAY). In HTTP/1 there
     // is nothing that could not cross with a request; there the forward takes the next request to the next guest.
@@ -84,7 +82,7 @@ pub(super) async fn converse(server: Arc<Server>, stream: Accepted, stop: Stop) 
     tokio::select! {
         // Its own error, a client that broke off for example, concerns nobody else.
         _ = connection.as_mut() => return,
-        () = line.is_cut() => {
+        () = line.to_be_cut() => {
             if line.is_idle() {
                 connection.as_mut().graceful_shutdown();
                 let _ = tokio::time::timeout(GOODBYE, connection).await;
@@ -97,7 +95,7 @@ pub(super) async fn converse(server: Arc<Server>, stream: Accepted, stop: Stop) 
     connection.as_mut().graceful_shutdown();
     tokio::select! {
         _ = connection => {}
-        () = line.is_cut() => {}
+        () = line.to_be_cut() => {}
     }
 }
 
@@ -175,10 +173,17 @@ impl Conversation {
                 exchange.body_is_given_up().await;
             }
         };
-        let handled = tokio::select! {
+        let request = Request::from_parts(parts, body.into_wasi());
+        let asks = async {
+            let mut handled = pin!(handler.handle(turn, request));
+            // Declared after it and so dropped before: that the client has left is known before the guest can see it.
+            let open = open;
+            (handled.as_mut().await, open)
+        };
+        let (handled, mut open) = tokio::select! {
             biased;
             () = gives_up => return Err(Refusal::LATE),
-            handled = handler.handle(turn, Request::from_parts(parts, body.into_wasi())) => handled,
+            asked = asks => asked,
         };
         match handled {
             Ok(response) => {
@@ -191,7 +196,7 @@ impl Conversation {
             Err(_) if !is_whole && exchange.is_broken() => Err(Refusal::LATE),
             Err(error) => {
                 if let Some(failed) = error.downcast_ref::<InstantiationError<Arc<Turn>>>() {
-                    server.failures.tell(&wasmtime::format_err!("{failed}"));
+                    server.failures.tell(&failed.error);
                 }
                 open.is_whole();
                 Err(Refusal::FAILED)
@@ -209,14 +214,24 @@ impl Conversation {
         }
         if let Ok(came) = tokio::time::timeout(SOON, body.comes()).await {
             came?;
+        } else {
+            let late = tokio::select! {
+                came = body.comes() => {
+                    came?;
+                    None
+                }
+                late = turns.late(&self.share, false) => Some(late),
+            };
+            if let Some(late) = late {
+                body.goes_on(late);
+                return Ok(());
+            }
         }
         if body.is_whole() {
             return Ok(());
         }
-        let late = tokio::select! {
-            ended = body.ends() => return ended,
-            late = turns.late(&self.share) => late,
-        };
+        // There is more of it than is taken in ahead.
+        let late = turns.late(&self.share, true).await;
         body.goes_on(late);
         Ok(())
     }

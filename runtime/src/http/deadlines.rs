@@ -13,6 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 
+/// A day: no clock needs to be right for longer.
+const LONGEST: u64 = 86_400_000;
+
 pub(super) struct Deadlines {
     pub(super) clock: Clock,
     pub(super) limits: HttpLimits,
@@ -53,7 +56,7 @@ impl Deadlines {
                 over.for_each(|exchange| exchange.cut());
             });
             if has_lines {
-                tokio::time::sleep(Duration::from_millis(next - now)).await;
+                tokio::time::sleep(Duration::from_millis((next - now).min(LONGEST))).await;
             } else {
                 self.has_line.notified().await;
             }

@@ -20,8 +20,9 @@ pub(super) struct Exchange {
     /// Its client broke off, or was given up: what that does to the guest is not the guest's fault.
     is_broken: AtomicBool,
     body_is_late: Notify,
-    /// What ends it: its connection, or where that has others, its stream.
-    line: Option<Arc<Line>>,
+    line: Arc<Line>,
+    /// It can be ended without its connection.
+    is_http_2: bool,
     cut: Notify,
 }
 
@@ -65,7 +66,7 @@ impl Exchange {
     pub(super) fn deadline(&self, limits: &HttpLimits) -> Option<u64> {
         match self.takes_late.load(Relaxed) {
             0 => None,
-            since => Some(since + milliseconds(limits.send_timeout)),
+            since => Some(since.saturating_add(milliseconds(self.line.send_timeout(limits)))),
         }
     }
 
@@ -80,14 +81,15 @@ impl Exchange {
     /// Ends it for its client.
     pub(super) fn cut(&self) {
         self.breaks();
-        match &self.line {
-            Some(line) => line.cut(),
-            None => self.cut.notify_one(),
+        if self.is_http_2 {
+            self.cut.notify_one();
+        } else {
+            self.line.cut();
         }
     }
 
-    /// Returns when its stream has been cut.
-    pub(super) async fn is_cut(&self) {
+    /// Returns when its stream is to end.
+    pub(super) async fn to_be_cut(&self) {
         self.cut.notified().await;
     }
 }
@@ -95,7 +97,6 @@ impl Exchange {
 /// Keeps an exchange open, from the head of its request until its response is handed over.
 pub(super) struct Open {
     entry: Entry<Exchange>,
-    line: Arc<Line>,
     /// What it occupies until then.
     pub(super) share: Option<OwnedSemaphorePermit>,
     pub(super) turn: Option<Arc<Turn>>,
@@ -112,12 +113,12 @@ impl Open {
             has_turn: AtomicBool::new(false),
             is_broken: AtomicBool::new(false),
             body_is_late: Notify::new(),
-            line: (!is_http_2).then(|| line.clone()),
+            line: line.clone(),
+            is_http_2,
             cut: Notify::new(),
         };
         Open {
             entry: register.enter(exchange),
-            line: line.clone(),
             share: None,
             turn: None,
             is_whole: false,
@@ -139,6 +140,6 @@ impl Drop for Open {
         if !self.is_whole {
             self.exchange().breaks();
         }
-        self.line.request_ends();
+        self.exchange().line.request_ends();
     }
 }

@@ -1,22 +1,23 @@
-//! One connection's times, and the stream that keeps them.
+//! One connection's times.
 //!
-//! Nothing is armed for a byte: reads and writes leave marks, and `deadlines` looks at these when the first of them can be
-//! over.
+//! Nothing is armed for a byte: reads and writes leave marks (`stream.rs`), and `deadlines` looks at these when the first of
+//! them can be over.
 
 use super::clock::{Clock, milliseconds};
-use crate::adoption::Accepted;
 use crate::guest::HttpLimits;
-use std::io::{self, IoSlice};
-use std::pin::Pin;
-use std::sync::Arc;
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use std::task::Poll;
+use std::time::Duration;
 use tokio::sync::Notify;
+
+/// The relay takes a MiB when its client has taken the last: how fast that is shows four times as late.
+const RELAYED: u32 = 4;
 
 /// What is known of one connection. Times are the server's clock's.
 pub(super) struct Line {
     clock: Clock,
+    is_relayed: bool,
     /// Requests whose head is there, and whose response has not been handed over.
     requests: AtomicUsize,
     /// Since when there are none.
@@ -27,22 +28,32 @@ pub(super) struct Line {
     blocked: AtomicU64,
     /// Many requests share it, and between them there are frames that belong to none.
     is_http_2: AtomicBool,
+    is_cut: AtomicBool,
     cut: Notify,
 }
 
 impl Line {
     /// Of a connection that has just been accepted: a client that connects is about to ask.
-    pub(super) fn new(clock: Clock) -> Line {
+    pub(super) fn new(clock: Clock, is_relayed: bool) -> Line {
         let now = clock.now();
         Line {
             clock,
+            is_relayed,
             requests: AtomicUsize::new(0),
             rests: AtomicU64::new(now),
             head: AtomicU64::new(now),
             blocked: AtomicU64::new(0),
             is_http_2: AtomicBool::new(false),
+            is_cut: AtomicBool::new(false),
             cut: Notify::new(),
         }
+    }
+
+    /// How long its client may take nothing.
+    pub(super) fn send_timeout(&self, limits: &HttpLimits) -> Duration {
+        limits
+            .send_timeout
+            .saturating_mul(if self.is_relayed { RELAYED } else { 1 })
     }
 
     pub(super) fn request_begins(&self, is_http_2: bool) {
@@ -62,9 +73,9 @@ impl Line {
     pub(super) fn deadline(&self, limits: &HttpLimits) -> Option<u64> {
         let after = |since: &AtomicU64, limit| match since.load(Relaxed) {
             0 => None,
-            since => Some(since + milliseconds(limit)),
+            since => Some(since.saturating_add(milliseconds(limit))),
         };
-        let send = after(&self.blocked, limits.send_timeout);
+        let send = after(&self.blocked, self.send_timeout(limits));
         // A response may take as long as it likes.
         let ask = (self.requests.load(Relaxed) == 0)
             .then(|| after(&self.head, limits.header_timeout).or_else(|| after(&self.rests, limits.idle_timeout)));
@@ -78,21 +89,29 @@ impl Line {
 
     /// Ends the connection as it is.
     pub(super) fn cut(&self) {
+        self.is_cut.store(true, Relaxed);
         self.cut.notify_one();
     }
 
-    /// Returns when it has been cut.
-    pub(super) async fn is_cut(&self) {
+    /// Returns when it is to end.
+    pub(super) async fn to_be_cut(&self) {
         self.cut.notified().await;
     }
 
-    fn heard(&self) {
+    /// Whether it was to end.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut.load(Relaxed)
+    }
+
+    /// Bytes have come.
+    pub(super) fn heard(&self) {
         if self.head.load(Relaxed) == 0 && self.requests.load(Relaxed) == 0 && !self.is_http_2.load(Relaxed) {
             self.head.store(self.clock.now(), Relaxed);
         }
     }
 
-    fn wrote(&self, written: &Poll<io::Result<usize>>) {
+    /// Bytes were written, or could not be.
+    pub(super) fn wrote(&self, written: &Poll<io::Result<usize>>) {
         match (written.is_pending(), self.blocked.load(Relaxed)) {
             (true, 0) => self.blocked.store(self.clock.now(), Relaxed),
             (true, _) | (false, 0) => {}
@@ -101,61 +120,9 @@ impl Line {
     }
 }
 
-/// The connection's stream.
-pub(super) struct Watched {
-    pub(super) stream: Accepted,
-    pub(super) line: Arc<Line>,
-}
-
-impl AsyncRead for Watched {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if buffer.filled().len() > before {
-            self.line.heard();
-        }
-        read
-    }
-}
-
-impl AsyncWrite for Watched {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.line.wrote(&written);
-        written
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.line.wrote(&written);
-        written
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn a_line_is_over_by_what_it_waits_for() {
@@ -165,7 +132,7 @@ mod tests {
             idle_timeout: Duration::from_secs(1000),
             ..HttpLimits::default()
         };
-        let line = Line::new(Clock::start());
+        let line = Line::new(Clock::start(), false);
         let within = |from: u64| {
             line.deadline(&limits)
                 .is_some_and(|at| (from..from + 9_000).contains(&at))

@@ -11,6 +11,7 @@ mod line;
 mod register;
 mod rules;
 mod server;
+mod stream;
 mod streams;
 mod turns;
 

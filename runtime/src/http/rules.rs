@@ -171,7 +171,8 @@ mod tests {
     #[test]
     fn the_authority_is_the_targets_the_hosts_or_where_the_client_connected() {
         use Version as V;
-        let rows: &[(V, &str, &str, &[(&str, &str)], Result<&str, u16>)] = &[
+        type Row<'a> = (V, &'a str, &'a str, &'a [(&'a str, &'a str)], Result<&'a str, u16>);
+        let rows: &[Row<'_>] = &[
             (V::HTTP_11, "GET", "/", &[("host", "a:80")], Ok("a:80")),
             (V::HTTP_11, "GET", "/", &[("host", "[::1]:80")], Ok("[::1]:80")),
             (V::HTTP_11, "GET", "/", &[("host", "")], Ok("127.0.0.1:8080")),

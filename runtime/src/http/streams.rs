@@ -28,7 +28,7 @@ where
                 // A stream that is dropped is reset (RFC 9113, 8.1: CANCEL).
                 Some(exchange) => tokio::select! {
                     _ = stream => {}
-                    () = exchange.is_cut() => {}
+                    () = exchange.to_be_cut() => {}
                 },
                 None => {
                     stream.await;

@@ -99,11 +99,15 @@ impl Turns {
         })
     }
 
-    /// Waits for such a place.
-    pub(super) async fn late(&self, share: &Share) -> Late {
+    /// Waits for such a place. One that could use it at once ends another that stalls, if need be.
+    pub(super) async fn late(&self, share: &Share, at_once: bool) -> Late {
+        let of_the_share = acquire(&share.late).await;
         Late {
-            _of_the_share: acquire(&share.late).await,
-            _of_all: self.permit(&self.late, true).await,
+            _of_the_share: of_the_share,
+            _of_all: match at_once {
+                true => self.permit(&self.late, true).await,
+                false => acquire(&self.late).await,
+            },
         }
     }
 

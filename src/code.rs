@@ -9,7 +9,7 @@ use crate::{regular, spinner};
 use anyhow::{Context, anyhow};
 use runtime::{Cache, Found, Key, Source, Tier, Traits};
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,6 +21,9 @@ const PATIENCE: Duration = Duration::from_millis(300);
 const SMALL: usize = 256 * 1024;
 /// Longest file of a guest, in bytes: twice what WebAssembly's own tools take, because compiled code is larger.
 const LONGEST: u64 = 2 << 30;
+
+/// Texts that are longer than this are not parsed in the supervisor, which would grow by six times as much.
+const LARGE_TEXT: usize = 1 << 20;
 
 /// Compiled code in a file.
 pub struct Code {
@@ -121,8 +124,11 @@ pub async fn prepare(artifact: &Path, digest: Option<blake3::Hash>, wish: Wish, 
         bytes,
         form,
         digest,
-        traits,
+        mut traits,
     } = read.context("cannot read the guest")??;
+    if form == Source::Wat && bytes.len() > LARGE_TEXT {
+        traits = traits_of_text(artifact, &bytes, compiler).await?;
+    }
     if form == Source::Precompiled {
         wish.precompiled.check(artifact)?;
         return Ok(ready(path, None, digest, traits));
@@ -181,8 +187,8 @@ fn read(artifact: &Path) -> Result<Read> {
         })?;
     let traits = match form {
         Source::Wasm => Traits::of(&bytes),
-        Source::Wat => Traits::of_text(&bytes),
-        Source::Precompiled => Traits::default(),
+        Source::Wat if bytes.len() <= LARGE_TEXT => Traits::of_text(&bytes),
+        Source::Wat | Source::Precompiled => Traits::default(),
     };
     Ok(Read {
         digest: blake3::hash(&bytes),
@@ -191,6 +197,22 @@ fn read(artifact: &Path) -> Result<Read> {
         form,
         traits,
     })
+}
+
+/// What a long text shows of itself, once the compiler's process has made a binary of it.
+async fn traits_of_text(shown: &Path, text: &[u8], compiler: &Compiler) -> Result<Traits> {
+    let (mut source, mut binary) = (memory_file("text")?, memory_file("binary")?);
+    source
+        .write_all(text)
+        .context("cannot hand the guest to the compiler")?;
+    let done = compiler.assemble(&source, &binary).await?;
+    done.map_err(|text| Failure::usage(anyhow!("{} is not a valid guest: {text}", shown.display())))?;
+    let mut bytes = Vec::new();
+    binary.rewind().context("cannot read what the compiler made")?;
+    binary
+        .read_to_end(&mut bytes)
+        .context("cannot read what the compiler made")?;
+    Ok(Traits::of(&bytes))
 }
 
 /// Whether there is code of this digest.

@@ -73,6 +73,15 @@ impl Compiler {
     ///
     /// The compiler could not be started, or has taken all of the memory or time that it may.
     pub async fn compile(&self, source: &File, code: &File, tier: Tier) -> Result<JobDone> {
+        self.work(source, code, Some(tier)).await
+    }
+
+    /// Makes a `binary` of a text. The errors are the same.
+    pub async fn assemble(&self, text: &File, binary: &File) -> Result<JobDone> {
+        self.work(text, binary, None).await
+    }
+
+    async fn work(&self, source: &File, code: &File, tier: Option<Tier>) -> Result<JobDone> {
         let (memory, time) = (memory()?, time()?);
         // Taken out, so that it goes when this future is dropped half way.
         let kept = self.kept.lock().await.take();

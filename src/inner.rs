@@ -56,7 +56,11 @@ fn serve_compiles() -> Result<()> {
                     Compiler::default()
                 }
             });
-            File::from(code).write_all(&compiler.compile(&bytes, job.tier)?)?;
+            let made = match job.tier {
+                Some(tier) => compiler.compile(&bytes, tier)?,
+                None => runtime::binary_of_text(&bytes)?,
+            };
+            File::from(code).write_all(&made)?;
             Ok(())
         })();
         let done: JobDone = compiled.map_err(|error| protocol::shorten(format!("{error:#}")));

@@ -120,7 +120,7 @@ pub enum Order {
     Stop,
 }
 
-/// To the compiler, with two descriptors: the guest's file and an empty one for its code.
+/// To the compiler, with two descriptors: the guest's file and an empty one for what comes of it.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Job {
     /// More builds of this guest will follow, so that what they share is worth keeping.
@@ -129,7 +129,8 @@ pub struct Job {
     pub background: bool,
     /// Bytes that the process may use, in all.
     pub memory: u64,
-    pub tier: runtime::Tier,
+    /// None: a text is to become a binary, and nothing else.
+    pub tier: Option<runtime::Tier>,
 }
 
 /// The compiler's answer: why the guest could not be compiled.

@@ -18,8 +18,11 @@ fn large() -> (TempDir, PathBuf) {
 
 #[test]
 fn a_compiler_has_no_files_and_no_network() {
-    let (_folder, path) = large();
-    let run = Run::start(&["os", path.to_str().unwrap(), "--no-cache"]);
+    let (folder, path) = large();
+    // A text has two compilers, one after the other.
+    let binary = folder.path().join("large.wasm");
+    std::fs::write(&binary, wat::parse_file(path).unwrap()).unwrap();
+    let run = Run::start(&["os", binary.to_str().unwrap(), "--no-cache"]);
     let status = |pid: nix::unistd::Pid| std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let mut compiler = None;
     eventually("there is a compiler", || {
@@ -78,4 +81,26 @@ fn a_compiler_that_takes_too_long_is_ended() {
     command.env("WASMRUN_COMPILE_TIMEOUT", "soon");
     let ended = output(command);
     assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+}
+
+/// What is parsed where the supervisor is makes that as large as a stranger likes.
+#[test]
+fn a_long_text_is_not_parsed_by_the_supervisor() {
+    let (_folder, path) = large();
+    let length = std::fs::metadata(&path).unwrap().len();
+    let run = Run::start(&["os", path.to_str().unwrap(), "--no-cache"]);
+    let compiles = || {
+        let mut names = run
+            .descendants()
+            .into_iter()
+            .map(|pid| std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default());
+        names.any(|status| status.starts_with("Name:\twasmrun-compile"))
+    };
+    eventually("there is a compiler", compiles);
+    let status = std::fs::read_to_string(format!("/proc/{}/status", run.pid())).unwrap();
+    run.signal(nix::sys::signal::Signal::SIGTERM);
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak: u64 = peak.split_whitespace().next().unwrap().parse::<u64>().unwrap() * 1024;
+    // The text itself, twice at most, and what a supervisor is made of.
+    assert!(peak < 3 * length + (100 << 20), "{peak} bytes for {length}");
 }

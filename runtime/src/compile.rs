@@ -3,6 +3,7 @@
 use crate::binary::{BinaryError, Source};
 use crate::engine::{Allocation, Tier, configuration, engine};
 use crate::functions::Functions;
+use std::borrow::Cow;
 use std::sync::Arc;
 use wasmtime::Engine;
 
@@ -42,10 +43,10 @@ impl Compiler {
     /// The bytes are not a valid guest, have what the baseline compiler does not know, or this processor is not one that
     /// code can be made for.
     pub fn compile(&mut self, bytes: &[u8], tier: Tier) -> Result<Vec<u8>, CompileError> {
-        let binary = match Source::of(bytes)? {
+        let binary: Cow<'_, [u8]> = match Source::of(bytes)? {
             Source::Precompiled => return Ok(bytes.to_owned()),
             Source::Wasm => bytes.into(),
-            Source::Wat => wat::parse_bytes(bytes).map_err(|error| CompileError::Refused(error.to_string()))?,
+            Source::Wat => binary_of_text(bytes)?.into(),
         };
         let engine = self.engine(tier).map_err(refused)?;
         let compiled = if wasmparser::Parser::is_component(&binary) {
@@ -77,6 +78,16 @@ impl Compiler {
         };
         Ok(slot.insert(made).clone())
     }
+}
+
+/// The binary form of a guest in the text format.
+///
+/// # Errors
+///
+/// The text is no WebAssembly.
+pub fn binary_of_text(text: &[u8]) -> Result<Vec<u8>, CompileError> {
+    let binary = wat::parse_bytes(text).map_err(|error| CompileError::Refused(error.to_string()))?;
+    Ok(binary.into_owned())
 }
 
 fn refused(error: wasmtime::Error) -> CompileError {

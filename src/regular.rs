@@ -37,8 +37,10 @@ pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
         file.take(most + 1).read_to_end(&mut bytes)?;
     }
     if length > most || bytes.len() as u64 > most {
-        let most = bytesize::ByteSize::b(most);
-        return Err(Error::new(ErrorKind::FileTooLarge, format!("it is larger than {most}")));
+        return Err(Error::new(
+            ErrorKind::FileTooLarge,
+            format!("it is larger than {most} bytes"),
+        ));
     }
     Ok(bytes)
 }
@@ -94,12 +96,12 @@ mod tests {
         let path = folder.path().join("file");
         std::fs::write(&path, "0123456789").unwrap();
         assert_eq!(read_text(&path, 10).unwrap(), "0123456789");
-        assert_eq!(read(&path, 9).unwrap_err().to_string(), "it is larger than 9 B");
+        assert_eq!(read(&path, 9).unwrap_err().to_string(), "it is larger than 9 bytes");
         // A hole costs nothing, and neither does to look at it.
         std::fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
         assert_eq!(
             read(&path, 1 << 31).unwrap_err().to_string(),
-            "it is larger than 2.0 GiB"
+            "it is larger than 2147483648 bytes"
         );
         // Without a length.
         assert!(

@@ -8,6 +8,8 @@ mod cli;
 mod config;
 #[path = "../../src/failure.rs"]
 mod failure;
+#[path = "../../src/regular.rs"]
+mod regular;
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
     if let Err(error) = config::parse(text) {

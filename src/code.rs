@@ -119,7 +119,7 @@ pub async fn prepare(artifact: &Path, digest: Option<blake3::Hash>, wish: Wish, 
     let shown = artifact.to_owned();
     // What lies on a server that is gone holds a thread up, and not the session.
     let read = tokio::task::spawn_blocking(move || read(&shown)).await;
-    let Read {
+    let Content {
         path,
         bytes,
         form,
@@ -165,7 +165,7 @@ pub async fn prepare(artifact: &Path, digest: Option<blake3::Hash>, wish: Wish, 
 }
 
 /// A guest's file.
-struct Read {
+struct Content {
     path: PathBuf,
     bytes: Vec<u8>,
     form: Source,
@@ -173,7 +173,7 @@ struct Read {
     traits: Traits,
 }
 
-fn read(artifact: &Path) -> Result<Read> {
+fn read(artifact: &Path) -> Result<Content> {
     let shown = artifact.display();
     let cannot = || format!("cannot read {shown}");
     let path = artifact.canonicalize().with_context(cannot).map_err(Failure::usage)?;
@@ -190,7 +190,7 @@ fn read(artifact: &Path) -> Result<Read> {
         Source::Wat if bytes.len() <= LARGE_TEXT => Traits::of_text(&bytes),
         Source::Wat | Source::Precompiled => Traits::default(),
     };
-    Ok(Read {
+    Ok(Content {
         digest: blake3::hash(&bytes),
         path,
         bytes,

@@ -15,6 +15,10 @@ use std::sync::atomic::Ordering::Relaxed;
 
 /// A free port is looked for among so many above the one that is wanted.
 const NEARBY: usize = 20;
+/// Forwards of ports that a guest has chosen.
+const MOST: usize = 64;
+/// Ports below are those of services that everybody knows (ip(7)); root could bind them.
+const UNPRIVILEGED: u16 = 1024;
 
 /// A port of the guest.
 pub type Port = (Protocol, u16);
@@ -50,6 +54,8 @@ pub struct Forwards {
     target: Option<Arc<Target>>,
     /// Of generations that accept themselves, and are not forgotten yet.
     ledgers: Vec<Arc<Ledger>>,
+    /// That no more are forwarded by themselves.
+    said_most: bool,
 }
 
 /// Forwards that were added.
@@ -80,6 +86,7 @@ impl Forwards {
             bound: Vec::new(),
             target: None,
             ledgers: Vec::new(),
+            said_most: false,
         };
         for (mapping, listeners) in listeners {
             forwards.add(mapping, listeners, Source::Settings);
@@ -103,13 +110,24 @@ impl Forwards {
 
     /// Forwards a port that the guest listens on from the same port of this machine, or from the next that is free.
     pub fn detect(&mut self, (protocol, guest): Port) -> Result<()> {
+        let detected = self.bound.iter().filter(|bound| bound.source == Source::Detected);
+        match detected.count() {
+            MOST => {
+                if !std::mem::replace(&mut self.said_most, true) {
+                    tracing::warn!("--auto-forward: {MOST} ports are forwarded, and no more are by themselves");
+                }
+                return Ok(());
+            }
+            _ => self.said_most = false,
+        }
         let loopback = |host| Mapping {
             bind: Bind::Loopback,
             host,
             guest,
             protocol,
         };
-        let nearby = (guest..=u16::MAX).take(NEARBY);
+        // What a guest decides is bounded, and takes no port that is somebody's by right.
+        let nearby = (guest..=u16::MAX).take(NEARBY).filter(|host| *host >= UNPRIVILEGED);
         let mut free = nearby.filter_map(|host| Some((host, netns::listen(&loopback(host)).ok()?)));
         let (host, listeners) = match free.next() {
             Some(found) => found,

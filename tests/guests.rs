@@ -505,3 +505,24 @@ fn a_guest_may_wait_before_it_finishes_to_listen() {
     assert!(read_all(run.ready(8080)).starts_with("p "));
     run.stop();
 }
+
+#[test]
+fn what_is_forwarded_by_itself_is_bounded() {
+    let mut run = Run::start(&["os", &path("many_ports"), "--auto-forward"]);
+    run.wait_for("--auto-forward: 64 ports are forwarded, and no more are by themselves");
+    let said = run.stderr();
+    let ready: Vec<&str> = said
+        .lines()
+        .filter(|line| line.starts_with("ready: 127.0.0.1:"))
+        .collect();
+    assert_eq!(ready.len(), 64, "{said}");
+    let port = |line: &str| {
+        line.split([':', ' '])
+            .nth(3)
+            .and_then(|port| port.parse::<u16>().ok())
+            .unwrap()
+    };
+    assert!(ready.iter().all(|line| port(line) >= 1024), "{said}");
+    assert!(ready[0].ends_with(" -> guest:80/tcp"), "{said}");
+    run.stop();
+}

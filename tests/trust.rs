@@ -186,7 +186,10 @@ fn a_guest_that_writes_a_configuration_has_nothing_run() {
     let mut run = Run::of(stranger.command(&["os", path, "-f", "0:3000", "--dir", &directory]));
     run.ready(3000);
     run.stop();
-    assert_eq!(fs::read_to_string(project.join(".wasmrun.toml")).unwrap(), "# the user's\n");
+    assert_eq!(
+        fs::read_to_string(project.join(".wasmrun.toml")).unwrap(),
+        "# the user's\n"
+    );
     stranger.has_left_nothing();
 }
 

@@ -1,0 +1,23 @@
+;; A core module with WasmEdge's sockets: listens on port 80 and on two hundred ports from 3000 on, of 0.0.0.0, and accepts on the last.
+(module
+  (import "wasi_snapshot_preview1" "sock_open" (func $open (param i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "sock_bind" (func $bind (param i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "sock_listen" (func $listen (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "sock_accept" (func $accept (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) "\00\00\00\00\04\00\00\00")
+  (func $must (param $errno i32)
+    (if (local.get $errno) (then (call $exit (local.get $errno)))))
+  (func $one (param $port i32)
+    (call $must (call $open (i32.const 1) (i32.const 2) (i32.const 32)))
+    (call $must (call $bind (i32.load (i32.const 32)) (i32.const 16) (local.get $port)))
+    (call $must (call $listen (i32.load (i32.const 32)) (i32.const 8))))
+  (func (export "_start") (local $port i32)
+    (call $one (i32.const 80))
+    (local.set $port (i32.const 3000))
+    (loop $next
+      (call $one (local.get $port))
+      (local.set $port (i32.add (local.get $port) (i32.const 1)))
+      (br_if $next (i32.lt_u (local.get $port) (i32.const 3200))))
+    (drop (call $accept (i32.load (i32.const 32)) (i32.const 36)))))

@@ -59,12 +59,12 @@ pub fn failure(failure: &Failure) {
     }
 }
 
-/// A question to whoever sits at the terminal. Everything but a yes is a no.
+/// A question, of which the last line asks, to whoever sits at the terminal. Everything but a yes is a no.
 pub fn ask(question: &str) -> std::io::Result<bool> {
     use std::io::Write;
     // Nothing of a session is there that it could stop.
     let mut errors = std::io::stderr().lock();
-    write!(errors, "{} [y/N] ", line(question))?;
+    write!(errors, "{} [y/N] ", message(question))?;
     errors.flush()?;
     drop(errors);
     let mut answer = String::new();

@@ -380,7 +380,7 @@ fn check_says_what_would_be_built_and_forwarded() {
     assert_eq!(
         ended.stdout,
         format!(
-            "file:      {}\nbuild:     sh -c make app (in {})\nforward:   localhost:5353 -> guest:53/udp\nok\n",
+            "file:      {}\nbuild:     make app (in {})\nforward:   localhost:5353 -> guest:53/udp\nok\n",
             folder.path().join(".wasmrun.toml").display(),
             place.display()
         )

@@ -198,14 +198,14 @@ fn what_changes_while_it_runs_is_asked_about_as_well() {
     let stranger = Stranger::new("make");
     let project = stranger.path("project");
     fs::copy(
-        guests::root().join("tests/projects/hostile/writes/app.wat"),
-        project.join("app.wat"),
+        guests::root().join("examples/hello/hello.wasm"),
+        project.join("app.wasm"),
     )
     .unwrap();
     fs::remove_file(project.join("Makefile")).unwrap();
-    let command = stranger.command(&["os", project.to_str().unwrap(), "--watch", "-f", "0:3000"]);
+    let command = stranger.command(&["os", project.to_str().unwrap(), "--watch", "-f", "0:8080"]);
     let mut run = Run::of(command);
-    run.ready(3000);
+    run.ready(8080);
     let text = "[build]\ncommand = \"sh ./mark.sh\"\njail = false\n";
     fs::write(project.join(".wasmrun.toml"), text).unwrap();
     run.wait_for("needs your trust");

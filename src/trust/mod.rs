@@ -57,12 +57,13 @@ pub fn require_or_ask(os: &Os, file: Option<&File>) -> Result<()> {
     let (failure, file) = failure;
     let demands = demands::of(os, file)?;
     let folder = folder(file)?;
-    tracing::warn!(
-        "{} asks for what needs your trust:{}",
+    let question = format!(
+        "{} asks for what needs your trust:{}\n  trust {} with these lines?",
         file.path.display(),
-        lines(&demands)
+        lines(&demands),
+        folder.display()
     );
-    if !report::ask(&format!("trust {}, with these lines?", folder.display()))? {
+    if !report::ask(&question)? {
         return Err(failure);
     }
     Store::change(|store| store.add(&folder, &demands))

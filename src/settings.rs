@@ -35,7 +35,7 @@ pub struct Settings {
     pub environment: Vec<(String, String)>,
     pub directories: Vec<Directory>,
     pub stdin: bool,
-    /// Bytes; none is the wasm limit.
+    /// Bytes; none is the default of 4 GiB.
     pub memory: Option<u64>,
     pub connect_timeout: Duration,
     pub udp_idle: Duration,

@@ -45,7 +45,7 @@ fn damaged_code_is_made_anew_and_said_once() {
         start().says(7, "");
     }
     // What was only copied is the same.
-    fs::write(&file, &fs::read(&file).unwrap()).unwrap();
+    fs::write(&file, fs::read(&file).unwrap()).unwrap();
     start().says(7, "");
     // Nor is it ours when others could have written it.
     fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();

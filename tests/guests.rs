@@ -527,3 +527,9 @@ fn what_is_forwarded_by_itself_is_bounded() {
     assert!(ready[0].ends_with(" -> guest:80/tcp"), "{said}");
     run.stop();
 }
+
+#[test]
+fn descriptors_that_are_not_open_are_told_from_those_that_are_no_sockets() {
+    // EBADF is 8 and ENOTSOCK 57 (wasi_snapshot_preview1, errno).
+    assert_eq!(support::run(&["os", &path("shut_closed")]).code, Some(16 * 8 + 57 - 50));
+}

@@ -26,7 +26,7 @@ pub struct Guest {
     pub listeners: Listeners,
     /// What clients of a `wasi:http` guest may take of it.
     pub http: HttpLimits,
-    /// Bytes of linear memory and tables, of all its instances together. None: what 32-bit addresses allow.
+    /// Bytes of linear memory and tables, of all its instances together. None: 4 GiB.
     pub memory: Option<u64>,
     /// It reads this process's standard input; otherwise its input is empty.
     pub stdin: bool,

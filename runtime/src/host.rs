@@ -111,7 +111,6 @@ pub(crate) fn wasi(guest: &Guest, gate: &Arc<Gate>) -> Result<WasiCtxBuilder> {
     builder
         .args(&guest.arguments)
         .envs(&guest.environment)
-        .initial_cwd("/")
         // This process has one guest: waiting for a file in place is cheaper than handing it to another thread.
         .allow_blocking_current_thread(true)
         .allow_tcp(true)

@@ -5,6 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use wasmtime::{ResourceLimiter, Result};
 
+/// Without a limit of the user's: as much as one 32-bit memory can be, for all memories and tables together. A table, or many
+/// memories, would otherwise take what the machine has.
+const MOST: u64 = 4 << 30;
+
 /// Bytes that a guest may have, and has.
 pub(crate) struct Budget {
     limit: u64,
@@ -16,7 +20,7 @@ pub(crate) struct Budget {
 impl Budget {
     pub(crate) fn new(limit: Option<u64>, events: Events) -> Arc<Budget> {
         Arc::new(Budget {
-            limit: limit.unwrap_or(u64::MAX),
+            limit: limit.unwrap_or(MOST),
             used: AtomicU64::new(0),
             told: AtomicBool::new(false),
             events,
@@ -77,5 +81,33 @@ impl ResourceLimiter for Share {
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
         Ok(self.grow(current, desired, maximum, TABLE_ELEMENT))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_always_a_limit_for_everything_together() {
+        let told = Arc::new(AtomicU64::new(0));
+        let events = told.clone();
+        let budget = Budget::new(
+            None,
+            Arc::new(move |event| {
+                if let Event::MemoryLimit(limit) = event {
+                    events.store(limit, Ordering::Relaxed);
+                }
+            }),
+        );
+        let mut shares = [Share::new(budget.clone()), Share::new(budget)];
+        let elements = (MOST / 2) as usize / TABLE_ELEMENT;
+        assert!(shares[0].memory_growing(0, (MOST / 2) as usize, None).unwrap());
+        assert!(shares[1].table_growing(0, elements, None).unwrap());
+        assert!(!shares[1].table_growing(elements, elements + 1, None).unwrap());
+        assert_eq!(told.load(Ordering::Relaxed), MOST);
+        let [first, mut second] = shares;
+        drop(first);
+        assert!(second.table_growing(elements, elements + 1, None).unwrap());
     }
 }

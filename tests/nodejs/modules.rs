@@ -58,8 +58,8 @@ pub fn bundles_have_nothing_from_elsewhere() {
             "{name}: {}",
             said.stderr
         );
-        let message = format!("imports {}, which is not of the project", secret.display());
-        assert!(said.stderr.contains(&message), "{}", said.stderr);
+        // esbuild is not shown it at all.
+        assert!(said.stderr.contains("Could not resolve"), "{name}: {}", said.stderr);
     }
     // Its workspace is its own.
     std::fs::write(folder.join("package.json"), r#"{"workspaces": ["app"]}"#).unwrap();

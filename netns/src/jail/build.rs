@@ -48,7 +48,8 @@ pub enum View {
         /// The build may change it.
         writable: bool,
     },
-    /// A file of the host under another name, which cannot be changed.
+    /// A file of the host under another name, or a directory, which cannot be changed. A small file is copied, which takes
+    /// less time than a mount.
     As {
         /// Its name in the jail.
         path: PathBuf,
@@ -174,7 +175,7 @@ const TEMPORARY: Memory = Memory {
 fn enter(plan: &Plan) -> Result<(), JailError> {
     let base = Path::new(BASE);
     mount::keep_apart().map_err(RootError::from)?;
-    let mut views: Vec<(&View, Option<OwnedFd>)> = Vec::new();
+    let mut views: Vec<(&View, Opened)> = Vec::new();
     // Before anything covers what they are opened by.
     for view in &plan.views {
         views.push((view, open(view)?));
@@ -188,7 +189,7 @@ fn enter(plan: &Plan) -> Result<(), JailError> {
     // What is above another comes first in the order of paths.
     views.sort_by(|(one, _), (other, _)| one.path().cmp(other.path()));
     for (view, opened) in &views {
-        show(view, opened.as_ref(), &within(base, view.path()))?;
+        show(view, opened, &within(base, view.path()))?;
     }
     show_devices(&devices, &base.join("dev"))?;
     show_processes(&processes, &base.join("proc"))?;
@@ -217,18 +218,42 @@ fn look(path: &Path) -> Result<OwnedFd, RootError> {
 }
 
 /// What of the host a view is of.
-fn open(view: &View) -> Result<Option<OwnedFd>, RootError> {
+enum Opened {
+    Place(OwnedFd),
+    Content(Vec<u8>),
+    Nothing,
+}
+
+/// Longer files are mounted, in bytes.
+const SMALL: u64 = 256 << 10;
+
+fn open(view: &View) -> Result<Opened, RootError> {
     match view {
-        View::Host { path, .. } | View::As { host: path, .. } => look(path).map(Some),
-        View::Layered { .. } | View::Memory { .. } | View::Link { .. } => Ok(None),
+        View::As { host, .. }
+            if host
+                .metadata()
+                .is_ok_and(|found| found.is_file() && found.len() <= SMALL) =>
+        {
+            std::fs::read(host).map(Opened::Content).map_err(cannot_show(host))
+        }
+        View::Host { path, .. } | View::As { host: path, .. } => look(path).map(Opened::Place),
+        View::Layered { .. } | View::Memory { .. } | View::Link { .. } => Ok(Opened::Nothing),
     }
 }
 
-fn show(view: &View, opened: Option<&OwnedFd>, point: &Path) -> Result<(), RootError> {
+fn show(view: &View, opened: &Opened, point: &Path) -> Result<(), RootError> {
     let failed = cannot_show(view.path());
     match view {
         View::Host { path, .. } | View::As { host: path, .. } => {
-            let Some(opened) = opened else { return Ok(()) };
+            let opened = match opened {
+                Opened::Place(opened) => opened,
+                Opened::Content(content) => {
+                    let folder = point.parent().unwrap_or(point);
+                    let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(point, content));
+                    return written.map_err(failed);
+                }
+                Opened::Nothing => return Ok(()),
+            };
             make_point(opened, point).map_err(failed)?;
             let attributes = match view {
                 View::Host { writable: true, .. } => Attributes::NO_PRIVILEGES,

@@ -78,8 +78,15 @@ impl Context {
         self.sockets.get(fd.into())
     }
 
+    fn socket_or_fault(&mut self, fd: Fd) -> Result<&mut Socket, Error> {
+        if self.socket(fd).is_none() && !self.is_open(fd) {
+            return Err(Errno::Badf.into());
+        }
+        Ok(self.socket(fd).ok_or(Errno::Notsock)?)
+    }
+
     pub(super) async fn accept(&mut self, fd: Fd, flags: Fdflags) -> Result<Fd, Error> {
-        let socket = self.socket(fd).ok_or(Errno::Notsock)?;
+        let socket = self.socket_or_fault(fd)?;
         let stream = socket.kind.accept(socket.nonblocking).await.map_err(fault)?;
         let came_by = match &socket.kind {
             Kind::Listener { address, .. } => Some(*address),
@@ -104,7 +111,7 @@ impl Context {
         buffers: IovecArray,
         flags: Riflags,
     ) -> Result<Size, Error> {
-        let socket = self.socket(fd).ok_or(Errno::Notsock)?;
+        let socket = self.socket_or_fault(fd)?;
         socket.kind.settle();
         let stream = socket.kind.stream().map_err(fault)?;
         let mut received = 0;
@@ -136,7 +143,7 @@ impl Context {
     }
 
     async fn send(&mut self, memory: &mut GuestMemory<'_>, fd: Fd, buffers: CiovecArray) -> Result<Size, Error> {
-        let socket = self.socket(fd).ok_or(Errno::Notsock)?;
+        let socket = self.socket_or_fault(fd)?;
         socket.kind.settle();
         let stream = socket.kind.stream().map_err(fault)?;
         let mut slices = Vec::with_capacity(buffers.len() as usize);
@@ -164,7 +171,7 @@ impl Context {
     }
 
     fn shut(&mut self, fd: Fd, how: Sdflags) -> Result<(), Error> {
-        let socket = self.socket(fd).ok_or(Errno::Notsock)?;
+        let socket = self.socket_or_fault(fd)?;
         let how = match (how.contains(Sdflags::RD), how.contains(Sdflags::WR)) {
             (true, true) => Shutdown::Both,
             (true, false) => Shutdown::Read,

@@ -16,6 +16,7 @@ use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
 use netns::jail::build::View;
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Of the system: what programs are made of.
@@ -256,7 +257,7 @@ impl Shown {
         // The nearest decides: one in memory hides what is below it.
         let around = self.views.iter().filter(|view| path.starts_with(view.path()));
         let nearest = around.max_by_key(|view| view.path().components().count());
-        matches!(nearest, Some(View::Host { .. } | View::Layered { .. }))
+        matches!(nearest, Some(View::Host { .. } | View::As { .. } | View::Layered { .. }))
     }
 }
 
@@ -283,16 +284,11 @@ fn as_it_is(path: &Path) -> Option<View> {
 /// A file or folder of /etc by its own name, wherever it really is (resolv.conf is often in /run).
 fn setting(path: &Path) -> Option<View> {
     let host = path.canonicalize().ok()?;
-    Some(if host == path {
-        View::Host {
-            path: host,
-            writable: false,
-        }
-    } else {
-        View::As {
-            path: path.to_owned(),
-            host,
-        }
+    // What only root reads has no business in a build.
+    let is_readable = host.metadata().is_ok_and(|metadata| metadata.mode() & 0o004 != 0);
+    is_readable.then(|| View::As {
+        path: path.to_owned(),
+        host,
     })
 }
 

@@ -257,7 +257,10 @@ impl Shown {
         // The nearest decides: one in memory hides what is below it.
         let around = self.views.iter().filter(|view| path.starts_with(view.path()));
         let nearest = around.max_by_key(|view| view.path().components().count());
-        matches!(nearest, Some(View::Host { .. } | View::As { .. } | View::Layered { .. }))
+        matches!(
+            nearest,
+            Some(View::Host { .. } | View::As { .. } | View::Layered { .. })
+        )
     }
 }
 

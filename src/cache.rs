@@ -106,6 +106,12 @@ pub fn lock(path: &Path) -> Result<File> {
 /// The same, and says that it was used.
 pub fn hold(path: &Path) -> Result<Arc<File>> {
     let file = lock(path)?;
+    touch(&file);
+    Ok(Arc::new(file))
+}
+
+/// Says that a file or folder of the cache was used.
+pub fn touch(file: &File) {
     let now = rustix::fs::Timespec {
         tv_sec: 0,
         tv_nsec: UTIME_NOW,
@@ -116,13 +122,12 @@ pub fn hold(path: &Path) -> Result<Arc<File>> {
     };
     // Where the cache is read-only nothing is taken, either.
     let _ = rustix::fs::futimens(
-        &file,
+        file,
         &Timestamps {
             last_access: unchanged,
             last_modification: now,
         },
     );
-    Ok(Arc::new(file))
 }
 
 /// One thing that can be taken away.

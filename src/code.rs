@@ -286,11 +286,18 @@ impl Binary<'_> {
 
     /// The best code.
     async fn optimized(&self, cache: Option<Cache>, compiler: &Compiler) -> Result<Code> {
-        let Some(cache) = cache else {
+        let begun = cache.and_then(|cache| match cache.begin() {
+            Ok(code) => Some((cache, code)),
+            Err(error) => {
+                // On a file system that is read-only, or full.
+                tracing::warn!("compiling without a cache: it cannot be written: {error}");
+                None
+            }
+        });
+        let Some((cache, mut code)) = begun else {
             let (file, compiled) = self.compile_for_now(Tier::Optimized, compiler).await?;
             return Ok(self.code(Tier::Optimized, file, compiled));
         };
-        let mut code = cache.begin().context("cannot write to the cache")?;
         let compiled = self.compile(&code, Tier::Optimized, compiler).await?;
         let path = cache
             .keep(&key(&self.digest)?, &mut code)

@@ -283,6 +283,28 @@ fn a_link_in_the_project_is_where_it_leads() {
 }
 
 #[test]
+fn a_build_writes_what_its_configuration_names() {
+    let stranger = Stranger::new("make");
+    fs::remove_file(stranger.path("project/Makefile")).unwrap();
+    fs::create_dir(stranger.path("project/web")).unwrap();
+    let guest = "echo '(module (func (export \\\"_start\\\")))'";
+    // All of the project is the build's, wherever its command runs.
+    let text = format!("[build]\ndir = \"web\"\ncommand = \"{guest} >../app.wat\"\noutput = \"app.wat\"\n");
+    fs::write(stranger.path("project/.wasmrun.toml"), text).unwrap();
+    let ended = stranger.run(&[]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    // What is outside has to be trusted, and is there then.
+    let text = format!("[build]\ncommand = \"{guest} >../out/app.wat\"\noutput = \"../out/app.wat\"\n");
+    fs::write(stranger.path("project/.wasmrun.toml"), text).unwrap();
+    let ended = stranger.run(&[]);
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the build may change"), "{}", ended.stderr);
+    assert!(!stranger.path("out").exists());
+    let ended = stranger.run(&["--trust"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+}
+
+#[test]
 fn a_terminal_is_asked_once_and_never_again() {
     let stranger = asking();
     let project = stranger.path("project");

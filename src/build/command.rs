@@ -35,8 +35,8 @@ pub struct Command {
     /// Where the command runs.
     pub folder: PathBuf,
     pub output: Output,
-    /// A folder outside the project that the build may write.
-    pub out: PathBuf,
+    /// What the build may write besides: a folder outside the project, and what its configuration names.
+    pub writes: Vec<PathBuf>,
     pub policy: Policy,
     /// Looks for the reason when the command has failed.
     pub hint: Option<Hint>,
@@ -91,11 +91,24 @@ impl Command {
             None if path.is_dir() => Output::OnlyOneIn(absolute(path)?),
             None => Output::File(absolute(path)?),
         };
+        let mut writes = vec![super::language::out(&folder)?];
+        // The project is the configuration's folder. What is elsewhere was trusted, or typed.
+        let beside = match &output {
+            Output::File(path) => path.parent().map(Path::to_owned),
+            Output::OnlyOneIn(folder) => Some(folder.clone()),
+            Output::CargoMessages => None,
+        };
+        let own = [Some(absolute(file.folder())?), beside];
+        writes.extend(
+            own.into_iter()
+                .flatten()
+                .filter(|folder| super::refuse_home(folder).is_ok()),
+        );
         Ok(Command {
             tool: None,
             command: ["sh", "-c", command].map(OsString::from).to_vec(),
             variables: Vec::new(),
-            out: super::language::out(&folder)?,
+            writes,
             folder,
             output,
             policy: Policy::default(),
@@ -147,7 +160,7 @@ impl Command {
             .map(|(name, value)| (*name, OsStr::new(value)))
             .collect();
         let room = match self.policy.confinement {
-            Confinement::Jailed => Some(Room::of_project(&self.folder, &self.out)?),
+            Confinement::Jailed => Some(Room::of_project(&self.folder, &self.writes)?),
             Confinement::Open => None,
         };
         let step = Step {

@@ -38,7 +38,7 @@ pub const LANGUAGES: [Language; 8] = [
                 variables: Vec::new(),
                 folder: project.folder.clone(),
                 output: Output::CargoMessages,
-                out: project.out()?,
+                writes: vec![project.out()?],
                 policy: project.policy,
                 hint: Some(RUST_HINT),
             }))
@@ -56,7 +56,7 @@ pub const LANGUAGES: [Language; 8] = [
                 variables: vec![("GOOS", "wasip1"), ("GOARCH", "wasm")],
                 folder: project.folder.clone(),
                 output: Output::File(output),
-                out: project.out()?,
+                writes: vec![project.out()?],
                 policy: project.policy,
                 hint: Some(GO_HINT),
             }))
@@ -77,7 +77,7 @@ pub const LANGUAGES: [Language; 8] = [
                 variables: Vec::new(),
                 folder: project.folder.clone(),
                 output: Output::File(output),
-                out: project.out()?,
+                writes: vec![project.out()?],
                 policy: project.policy,
                 hint: Some(NPX_HINT),
             }))
@@ -94,7 +94,7 @@ pub const LANGUAGES: [Language; 8] = [
                 variables: Vec::new(),
                 folder: project.folder.clone(),
                 output: Output::OnlyOneIn(out.join("bin")),
-                out: project.out()?,
+                writes: vec![project.out()?],
                 policy: project.policy,
                 hint: None,
             }))
@@ -124,7 +124,7 @@ pub const LANGUAGES: [Language; 8] = [
                 variables: Vec::new(),
                 folder: project.folder.clone(),
                 output: Output::OnlyOneIn(project.folder.clone()),
-                out: project.out()?,
+                writes: vec![project.out()?],
                 policy: project.policy,
                 hint: None,
             }))
@@ -228,7 +228,7 @@ fn c(project: &Project) -> Result<Plan> {
         variables: Vec::new(),
         folder: project.folder.clone(),
         output: Output::File(output),
-        out: project.out()?,
+        writes: vec![project.out()?],
         policy: project.policy,
         hint: clang.then_some(CLANG_HINT),
     }))

@@ -129,7 +129,7 @@ impl Room {
     /// One for a project's own build tool: it may change the project, with the workspace that it is a part of, and its
     /// outputs. The caches of package managers are shown as they are; what a build changes in them is seen by builds of
     /// the same project alone, because they have the code of everything that is built later.
-    pub fn of_project(folder: &Path, out: &Path) -> Result<Room> {
+    pub fn of_project(folder: &Path, outputs: &[PathBuf]) -> Result<Room> {
         super::refuse_home(folder)?;
         let mut room = Room::writing(folder);
         let is_own = |folder: &&Path| super::refuse_home(folder).is_ok();
@@ -150,7 +150,8 @@ impl Room {
             room.layers.push((cache, changes.join(number.to_string())));
         }
         room.lock = Some(changes);
-        Ok(room.and_writes(out))
+        room.writes.extend(outputs.iter().cloned());
+        Ok(room)
     }
 
     /// Everything that the process is shown.
@@ -195,6 +196,7 @@ impl Room {
         let cannot = || format!("cannot use {}", folder.display());
         std::fs::create_dir_all(folder).with_context(cannot)?;
         let file = File::open(folder).with_context(cannot)?;
+        cache::touch(&file);
         if file.try_lock().is_ok() {
             return Ok(Some(file));
         }

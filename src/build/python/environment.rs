@@ -165,6 +165,8 @@ async fn install(
     command.extend(["-c".into(), folder.join(CONSTRAINTS).into_os_string()]);
     // uv's cache is shared by all projects, so what builds may not write it.
     let cache = crate::build::toolchain::folder()?.join("uv-cache");
+    std::fs::create_dir_all(&cache).with_context(|| format!("cannot make {}", cache.display()))?;
+    let _held = cache::hold(&cache)?;
     let room = may.policy.confinement.around(|| {
         let room = toolchain
             .room(&site)

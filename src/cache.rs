@@ -92,7 +92,10 @@ pub fn folder(kind: Kind) -> Result<PathBuf> {
     for shared in [&code, &folder] {
         runtime::Cache::open(shared).map_err(|error| Failure::from(error).hint(HINT))?;
     }
-    Ok(folder)
+    // Wherever the user has it: from here on no link is followed.
+    Ok(folder
+        .canonicalize()
+        .with_context(|| format!("cannot use {}", folder.display()))?)
 }
 
 /// Keeps a file or folder of the cache from being taken as long as the value is there.

@@ -141,14 +141,17 @@ impl File {
             let (project, here) = (project.canonicalize().ok()?, Path::new(".").canonicalize().ok()?);
             project.starts_with(here).then(|| PathBuf::from(NAME))
         };
-        match own
-            .filter(|path| path.exists())
-            .or_else(|| is_below().filter(|path| path.exists()))
-        {
-            Some(path) => {
-                trust::refuse_others(&path)?;
-                File::read(&path).map(Some)
+        if let Some(path) = own.filter(|path| path.exists()) {
+            trust::refuse_others(&path)?;
+            return File::read(&path).map(Some);
+        }
+        match is_below().filter(|path| path.exists()) {
+            // One that others have left where the project lies somewhere below must not stop everybody.
+            Some(path) if trust::refuse_others(&path).is_err() => {
+                tracing::warn!("{} is not obeyed: others can write it", path.display());
+                Ok(None)
             }
+            Some(path) => File::read(&path).map(Some),
             None => Ok(None),
         }
     }

@@ -6,6 +6,9 @@ use std::io::{Error, ErrorKind, Read, Result};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
+/// Longest manifest, list of requirements or lock file that is read, in bytes.
+pub const MANIFEST: u64 = 32 << 20;
+
 /// Opens a regular file; never waits for one that is none.
 ///
 /// # Errors

@@ -168,7 +168,10 @@ fn policy(os: &Os, file: Option<&File>) -> Policy {
 
 /// A guest that may write what is built would have its code run on this machine, where no jail is around the build.
 fn refuse_own_build(plan: &Plan, directories: &[Directory]) -> Result<()> {
-    let is_written = |directory: &&Directory| !directory.read_only && plan.folder().starts_with(&directory.host);
+    let is_written = |directory: &&Directory| {
+        let (built, given) = (plan.folder(), &directory.host);
+        !directory.read_only && (built.starts_with(given) || given.starts_with(built))
+    };
     match directories.iter().find(is_written).filter(|_| !plan.is_jailed()) {
         Some(directory) => {
             let message = anyhow!(

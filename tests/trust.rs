@@ -61,6 +61,8 @@ impl Stranger {
     fn was_jailed(&self) {
         assert!(self.path("project/ran").exists(), "its code has not run at all");
         self.has_left_nothing();
+        // Of root it would be the host's.
+        assert!(!self.path("project/kernel").exists(), "it may change the kernel");
         let read = |name: &str| fs::read_to_string(self.path("project").join(name)).unwrap_or_default();
         assert_eq!(read("found"), "", "it has read what is the user's");
         assert!(!read("environment").contains("TOP SECRET"), "{}", read("environment"));
@@ -85,6 +87,9 @@ fn a_makefile_is_built_in_a_jail() {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stderr.starts_with("building: make (in "), "{}", ended.stderr);
     stranger.was_jailed();
+    // What git would obey it has not made, either.
+    assert!(!stranger.path("project/.git").exists());
+    assert!(ended.stderr.contains(".git.made-by-a-build now"), "{}", ended.stderr);
 }
 
 #[test]

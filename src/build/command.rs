@@ -6,6 +6,7 @@ use super::step::{self, Step};
 use crate::artifact;
 use crate::config::File;
 use crate::failure::{Failure, Result};
+use crate::trust;
 use anyhow::{Context, anyhow};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -98,7 +99,8 @@ impl Command {
             Output::OnlyOneIn(folder) => Some(folder.clone()),
             Output::CargoMessages => None,
         };
-        let own = [Some(absolute(file.folder())?), beside];
+        let own = [Some(file.folder().to_owned()), beside];
+        let own = own.map(|folder| folder.map(|folder| trust::real(&folder)));
         writes.extend(
             own.into_iter()
                 .flatten()
@@ -169,6 +171,7 @@ impl Command {
             folder: &self.folder,
             room: room.as_ref(),
         };
+        let _absent = room.as_ref().map(Room::absent);
         tracing::info!("building: {}", self.describe());
         let mut process = step.start(self.output == Output::CargoMessages).await?;
         let named = match process.child.stdout.take() {

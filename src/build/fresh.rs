@@ -7,6 +7,9 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+/// Longest file that is read, in bytes: components of interpreters have some tens of megabytes.
+const LONGEST: u64 = 1 << 30;
+
 /// Writes a file that is not there yet. No link is followed (open(2), `O_EXCL`).
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let file = OpenOptions::new().write(true).create_new(true).open(path);
@@ -20,7 +23,7 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
     let mut file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     let metadata = file.metadata()?;
-    if !metadata.is_file() || metadata.nlink() != 1 {
+    if !metadata.is_file() || metadata.nlink() != 1 || metadata.len() > LONGEST {
         return Err(io::Error::other("it is no plain file of its own"));
     }
     let mut bytes = Vec::new();

@@ -62,9 +62,11 @@ impl Step<'_> {
                     .stderr(errors)
                     .env_clear()
                     .envs(jail::variables(room.fetches));
-                if let Some(home) = dirs::home_dir() {
+                // Without a link in it, as it is shown. A wrapper may be the client of a server outside (sccache).
+                if let Some(home) = jail::home() {
                     command.env("HOME", home);
                 }
+                command.env("RUSTC_WRAPPER", "").env("CARGO_BUILD_RUSTC_WRAPPER", "");
             }
             None => {
                 // A terminal's colours survive, although standard output is the guest's alone.
@@ -241,6 +243,11 @@ pub fn become_command(mut arguments: impl Iterator<Item = OsString>) -> u8 {
         }
     };
     command.stdin(Stdio::null());
+    // What a careless parent of wasmrun's left open is not the build's.
+    if let Err(error) = netns::jail::close_inherited() {
+        said(format_args!("error: the build's jail: {error}"));
+        return NO_JAIL as u8;
+    }
     match kernel::run(&plan, command) {
         Ok(code) => code as u8,
         Err(netns::jail::JailError::Command(error)) => {

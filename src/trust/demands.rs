@@ -40,12 +40,19 @@ pub fn of(os: &Os, file: &File) -> Result<Vec<Demand>> {
         );
     }
     let command = build.command.is_some();
-    for (name, path) in [("dir", &build.dir), ("output", &build.output)] {
-        if let Some(path) = path.as_ref().filter(|_| command) {
+    // Without an output the artifact is what the build makes.
+    let artifact = file.config.guest.artifact.as_ref();
+    let paths = [
+        ("[build] dir", build.dir.as_ref()),
+        ("[build] output", build.output.as_ref()),
+        ("[guest] artifact", artifact.filter(|_| build.output.is_none())),
+    ];
+    for (name, path) in paths {
+        if let Some(path) = path.filter(|_| command) {
             let real = real(&folder.join(path));
             if !real.starts_with(&folder) {
                 add(
-                    format!("`[build] {name} = {path:?}`"),
+                    format!("`{name} = {path:?}`"),
                     format!("the build may change {}", real.display()),
                 );
             }
@@ -86,7 +93,8 @@ pub fn of(os: &Os, file: &File) -> Result<Vec<Demand>> {
 }
 
 /// Where a path leads, as far as it is there.
-fn real(path: &Path) -> PathBuf {
+pub fn real(path: &Path) -> PathBuf {
+    let path = &std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut rest = Vec::new();
     for folder in path.ancestors() {
         if let Ok(real) = folder.canonicalize() {

@@ -8,7 +8,7 @@ mod demands;
 mod owner;
 mod store;
 
-pub use demands::Demand;
+pub use demands::{Demand, real};
 pub use owner::refuse_others;
 
 use crate::cli::{Os, Trust};

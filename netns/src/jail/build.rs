@@ -18,7 +18,7 @@ use crate::namespace;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{Pid, chdir, getppid, setsid};
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -212,8 +212,10 @@ fn cannot_show(path: &Path) -> impl Fn(io::Error) -> RootError + use<> {
     }
 }
 
+/// No link is followed: a build may have put one in the place of a folder that the next one is shown.
 fn look(path: &Path) -> Result<OwnedFd, RootError> {
-    let opened = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
+    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    let opened = rustix::fs::openat2(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve);
     opened.map_err(|errno| cannot_show(path)(errno.into()))
 }
 
@@ -236,6 +238,8 @@ fn open(view: &View) -> Result<Opened, RootError> {
         {
             std::fs::read(host).map(Opened::Content).map_err(cannot_show(host))
         }
+        // What cannot be seen from here, a folder on PATH for example that is another user's, is not needed.
+        View::Host { path, writable: false } => Ok(look(path).map_or(Opened::Nothing, Opened::Place)),
         View::Host { path, .. } | View::As { host: path, .. } => look(path).map(Opened::Place),
         View::Layered { .. } | View::Memory { .. } | View::Link { .. } => Ok(Opened::Nothing),
     }
@@ -330,7 +334,12 @@ fn show_devices(devices: &[(&str, OwnedFd)], folder: &Path) -> Result<(), RootEr
 fn show_processes(outer: &OwnedFd, point: &Path) -> Result<(), RootError> {
     std::fs::create_dir_all(point).map_err(cannot_show(point))?;
     if mount::proc(point).is_err() {
-        mount::bind(outer.as_fd(), Path::new("/proc"), point, Attributes::HARMLESS)?;
+        mount::bind(
+            outer.as_fd(),
+            Path::new("/proc"),
+            point,
+            Attributes::HARMLESS.read_only(),
+        )?;
     }
     Ok(())
 }

@@ -102,9 +102,12 @@ pub(super) fn overlay(lower: &Path, upper: &Path, work: &Path, point: &Path) -> 
         .map_err(failed("mount an overlay on", point))
 }
 
-/// The processes of the calling process's pid namespace (proc(5)).
+/// The processes of the calling process's pid namespace (proc(5)), read-only: what is in /proc/sys and belongs to no namespace is
+/// written by whoever is the host's root by number, without any capability (`test_perm`, fs/proc/proc_sysctl.c), and some
+/// of it names programs that the kernel runs outside (core(5)).
 pub(super) fn proc(point: &Path) -> Result<(), MountError> {
-    mount(Some("proc"), point, Some("proc"), HARMLESS, NONE).map_err(failed("mount a proc on", point))
+    let flags = HARMLESS | MsFlags::MS_RDONLY;
+    mount(Some("proc"), point, Some("proc"), flags, NONE).map_err(failed("mount a proc on", point))
 }
 
 /// Shows `what`, which was opened in the calling process's mount namespace and is called `shown`, at `point`. A file is

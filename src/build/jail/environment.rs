@@ -75,7 +75,8 @@ const SECRETS: [&str; 8] = [
     "GOOGLE",
 ];
 /// What would lead to a place that is not there, or is nobody's but the caller's.
-const ELSEWHERE: [&str; 6] = [
+const ELSEWHERE: [&str; 7] = [
+    "GOTMPDIR",
     "CARGO_MANIFEST_DIR",
     "CARGO_TARGET_DIR",
     "CARGO_BUILD_TARGET_DIR",

@@ -8,11 +8,12 @@ mod environment;
 mod tools;
 
 pub use environment::variables;
-pub use tools::registries;
+pub use tools::{home, registries};
 
 use super::digest::Digest;
 use crate::cache;
 use crate::failure::{Failure, Result};
+use crate::{regular, trust};
 use anyhow::{Context, anyhow};
 use netns::jail::build::View;
 use std::fs::File;
@@ -133,9 +134,8 @@ impl Room {
         super::refuse_home(folder)?;
         let mut room = Room::writing(folder);
         let is_own = |folder: &&Path| super::refuse_home(folder).is_ok();
-        if let Some(workspace) = folder.ancestors().find(|folder| is_workspace(folder)).filter(is_own) {
-            room.writes.push(workspace.to_owned());
-        }
+        room.writes
+            .extend(workspace(folder).filter(|root| is_own(&root.as_path())));
         // Packages that are named by a path are often of the same repository.
         if let Some(repository) = folder
             .ancestors()
@@ -146,8 +146,9 @@ impl Room {
         }
         let name = Digest::default().add(folder.as_os_str().as_encoded_bytes()).name();
         let changes = cache::folder(cache::Kind::Layers)?.join(name);
-        for (number, cache) in tools::caches().into_iter().enumerate() {
-            room.layers.push((cache, changes.join(number.to_string())));
+        for cache in tools::caches() {
+            let name = Digest::default().add(cache.as_os_str().as_encoded_bytes()).name();
+            room.layers.push((cache, changes.join(name)));
         }
         room.lock = Some(changes);
         room.writes.extend(outputs.iter().cloned());
@@ -163,7 +164,14 @@ impl Room {
                 .iter()
                 .filter_map(|name| setting(&Path::new("/etc").join(name))),
         );
-        views.push(memory("/etc/ssl/private"));
+        // As root these can be read; elsewhere they may not be there.
+        let secret = ["/etc/ssl/private", "/etc/pki/tls/private", "/nix/var/nix/daemon-socket"];
+        views.extend(
+            secret
+                .iter()
+                .filter(|path| Path::new(path).is_dir())
+                .map(|path| memory(path)),
+        );
         for folder in ["/tmp", "/var/tmp", "/run"] {
             views.push(memory(folder));
         }
@@ -171,12 +179,9 @@ impl Room {
             views.push(View::Memory { path: home.clone() });
         }
         let mut shown = Shown { views };
-        for tool in tools::on_path() {
-            shown.read(&tool);
-        }
-        let registries = if self.fetches { tools::registries() } else { Vec::new() };
-        for path in tools::settings().iter().chain(&registries).chain(&self.reads) {
-            shown.read(path);
+        // First: what is in there is shown as it is, also where PATH leads there.
+        for path in &self.writes {
+            shown.write(path)?;
         }
         for (host, changes) in &self.layers {
             shown.views.push(View::Layered {
@@ -184,10 +189,24 @@ impl Room {
                 changes: changes.clone(),
             });
         }
-        for path in &self.writes {
-            shown.write(path)?;
+        for tool in tools::on_path() {
+            shown.read(&tool);
+        }
+        let registries = if self.fetches { tools::registries() } else { Vec::new() };
+        for path in tools::settings().iter().chain(&registries).chain(&self.reads) {
+            shown.read(path);
         }
         Ok(shown.views)
+    }
+
+    /// What programs outside obey and is not there yet. The value looks again when it is dropped: what a build has made of it
+    /// gets another name, because the next `git status` in that folder would run what it says.
+    pub fn absent(&self) -> Absent {
+        let controls = self
+            .writes
+            .iter()
+            .flat_map(|folder| CONTROL.map(|name| folder.join(name)));
+        Absent(controls.filter(|path| path.symlink_metadata().is_err()).collect())
     }
 
     /// Waits for other builds that have changed the same layers.
@@ -206,14 +225,36 @@ impl Room {
     }
 }
 
+/// Names that a build must not take.
+pub struct Absent(Vec<PathBuf>);
+
+impl Drop for Absent {
+    fn drop(&mut self) {
+        for path in self.0.iter().filter(|path| path.symlink_metadata().is_ok()) {
+            let other = path.with_added_extension("made-by-a-build");
+            let _ = std::fs::remove_dir_all(&other).or_else(|_| std::fs::remove_file(&other));
+            if std::fs::rename(path, &other).is_ok() {
+                tracing::warn!(
+                    "the build has made {}, which is {} now",
+                    path.display(),
+                    other.display()
+                );
+            }
+        }
+    }
+}
+
 struct Shown {
     views: Vec<View>,
 }
 
 impl Shown {
     fn read(&mut self, path: &Path) {
-        // What is not there is not needed.
+        // What is not there is not needed, and no toolchain is all of a home folder.
         let Ok(whole) = path.canonicalize() else { return };
+        if super::refuse_home(&whole).is_err() {
+            return;
+        }
         if !self.has(&whole) {
             self.views.push(View::Host {
                 path: whole.clone(),
@@ -228,15 +269,16 @@ impl Shown {
         }
     }
 
+    /// The path has no link in it, and a build must not have put one there since.
     fn write(&mut self, path: &Path) -> Result<()> {
-        super::refuse_home(path)?;
         std::fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
         let whole = path
             .canonicalize()
             .with_context(|| format!("cannot use {}", path.display()))?;
         if whole != path {
-            self.read(path);
+            return Err(anyhow!("{} leads to {} now", path.display(), whole.display()).into());
         }
+        super::refuse_home(&whole)?;
         for name in CONTROL {
             let control = whole.join(name);
             // A link leads to what is shown elsewhere, or is not shown.
@@ -297,11 +339,40 @@ fn setting(path: &Path) -> Option<View> {
     })
 }
 
-/// Whether a folder is the root of packages that are built together: cargo writes into its `target`, go reads go.work.
-fn is_workspace(folder: &Path) -> bool {
-    let text = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
-    let is_cargo = text.lines().any(|line| line.trim_start().starts_with("[workspace"));
-    is_cargo || folder.join("go.work").is_file() || super::nodejs::manifest::is_workspace(folder)
+/// The root of packages that are built together with this one: cargo writes into its `target`, go reads its go.work. One that
+/// is another user's, or does not count this one in, is none.
+fn workspace(folder: &Path) -> Option<PathBuf> {
+    let is_root = |root: &&Path| {
+        let (cargo, go) = (root.join("Cargo.toml"), root.join("go.work"));
+        let has_it = *root != folder && counts_in(&cargo, root, folder) && trust::refuse_others(&cargo).is_ok();
+        has_it || (go.is_file() && trust::refuse_others(&go).is_ok())
+    };
+    let root = folder.ancestors().find(is_root).map(Path::to_owned);
+    root.or_else(|| super::nodejs::manifest::workspace(folder))
+}
+
+/// Whether a Cargo.toml has a folder as a member of its workspace
+/// (<https://doc.rust-lang.org/cargo/reference/workspaces.html#the-members-and-exclude-fields>).
+fn counts_in(manifest: &Path, root: &Path, folder: &Path) -> bool {
+    let text = regular::read_text(manifest, regular::MANIFEST).unwrap_or_default();
+    let table: toml::Table = text.parse().unwrap_or_default();
+    let Some(workspace) = table.get("workspace") else {
+        return false;
+    };
+    let Ok(below) = folder.strip_prefix(root) else {
+        return false;
+    };
+    let has = |key: &str| {
+        let patterns = workspace.get(key).and_then(toml::Value::as_array);
+        let mut patterns = patterns.into_iter().flatten().filter_map(toml::Value::as_str);
+        patterns.any(|pattern| {
+            let pattern = globset::GlobBuilder::new(pattern.trim_end_matches('/'))
+                .literal_separator(true)
+                .build();
+            pattern.is_ok_and(|pattern| pattern.compile_matcher().is_match(below))
+        })
+    };
+    has("members") && !has("exclude")
 }
 
 /// Says how a build could run that this machine gives no jail.

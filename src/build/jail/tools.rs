@@ -5,7 +5,13 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// Folders that have more than a toolchain: of those on PATH that are in them no more is shown than is on PATH.
-const WIDE: [&str; 4] = [".local", ".cargo", "go", ".config"];
+const WIDE: [&str; 3] = [".local", ".cargo", ".config"];
+/// Folders of the home folder that are toolchains and nothing else.
+const WHOLE: [&str; 7] = [".asdf", ".nvm", ".pyenv", ".rbenv", ".rustup", ".sdkman", ".volta"];
+/// What of another folder of the home folder lies beside `bin` and belongs to its programs. Others keep keys there.
+const BESIDE: [&str; 9] = [
+    "include", "lib", "lib32", "lib64", "libexec", "pkg", "share", "src", "VERSION",
+];
 /// In the home folder: settings of tools without which they find no packages. What has only passwords is left out
 /// (`.cargo/credentials.toml`, `.netrc`, `.docker`).
 const SETTINGS: [&str; 8] = [
@@ -22,10 +28,11 @@ const SETTINGS: [&str; 8] = [
 /// nobody's code.
 const REGISTRIES: [&str; 4] = [".config/pip", ".config/uv", ".pip", ".npmrc"];
 /// In the home folder: what tools have fetched.
-const CACHES: [(&str, Option<&str>); 6] = [
+const CACHES: [(&str, Option<&str>); 7] = [
     (".cargo/registry", Some("CARGO_HOME/registry")),
     (".cargo/git", Some("CARGO_HOME/git")),
     ("go/pkg/mod", Some("GOMODCACHE")),
+    ("go/pkg/mod", Some("GOPATH/pkg/mod")),
     (".cache/go-build", Some("GOCACHE")),
     (".cache/zig", Some("ZIG_GLOBAL_CACHE_DIR")),
     (".cache/tinygo", None),
@@ -83,7 +90,7 @@ pub fn on_path() -> BTreeSet<PathBuf> {
     let programs = programs.filter_map(|program| program.parent().map(Path::to_owned));
     let mut found = BTreeSet::new();
     for folder in folders.into_iter().chain(programs) {
-        found.insert(whole_toolchain(&folder, home.as_deref()));
+        found.extend(toolchain(&folder, home.as_deref()));
         // A program that is a link belongs to the toolchain that it leads to.
         let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
         let links = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_symlink()));
@@ -97,7 +104,7 @@ pub fn on_path() -> BTreeSet<PathBuf> {
             if !is_of_system(&program)
                 && let Some(folder) = program.parent()
             {
-                found.insert(whole_toolchain(folder, home.as_deref()));
+                found.extend(toolchain(folder, home.as_deref()));
             }
         }
     }
@@ -106,7 +113,7 @@ pub fn on_path() -> BTreeSet<PathBuf> {
 }
 
 /// Programs in `bin` need what lies beside it.
-fn whole_toolchain(folder: &Path, home: Option<&Path>) -> PathBuf {
+fn toolchain(folder: &Path, home: Option<&Path>) -> Vec<PathBuf> {
     let is_programs = matches!(
         folder.file_name().and_then(OsStr::to_str),
         Some("bin" | "sbin" | "shims")
@@ -116,16 +123,19 @@ fn whole_toolchain(folder: &Path, home: Option<&Path>) -> PathBuf {
     let is_wide = |around: &&Path| {
         let is_home = home.is_some_and(|home| home.starts_with(around));
         let name = around.file_name().and_then(OsStr::to_str).unwrap_or_default();
-        is_home
-            || WIDE.contains(&name)
-            || ["CARGO_HOME", "GOPATH"]
-                .iter()
-                .any(|name| variable(name).as_deref() == Some(*around))
+        let is_named = |name: &&str| variable(name).as_deref() == Some(*around);
+        is_home || WIDE.contains(&name) || ["CARGO_HOME", "GOPATH"].iter().any(is_named)
     };
-    match around.filter(|around| !is_wide(around)) {
-        Some(around) => around.to_owned(),
-        None => folder.to_owned(),
+    let Some(around) = around.filter(|around| !is_wide(around)) else {
+        return vec![folder.to_owned()];
+    };
+    let below_home = home.and_then(|home| around.strip_prefix(home).ok());
+    let is_whole = below_home.is_none_or(|below| WHOLE.iter().any(|whole| below.starts_with(whole)));
+    if is_whole {
+        return vec![around.to_owned()];
     }
+    let beside = BESIDE.iter().map(|name| around.join(name));
+    [folder.to_owned()].into_iter().chain(beside).collect()
 }
 
 /// What tools are told by the user.
@@ -152,5 +162,7 @@ pub fn caches() -> Vec<PathBuf> {
     };
     // Behind a link is another place, which is not shown.
     let real = |path: PathBuf| path.canonicalize().unwrap_or(path);
-    CACHES.iter().filter_map(place).map(real).collect()
+    let mut caches: Vec<PathBuf> = CACHES.iter().filter_map(place).map(real).collect();
+    caches.dedup();
+    caches
 }

@@ -57,6 +57,12 @@ pub async fn npm(work: &Work, arguments: &[&str], making: &Making, policy: Polic
         "--no-progress",
         "--loglevel=error",
     ];
+    // Our own package has one.
+    let scripts = if arguments.first() == Some(&"run") {
+        "false"
+    } else {
+        "true"
+    };
     let command: Vec<OsString> = options.iter().chain(arguments).map(OsString::from).collect();
     // Only npm itself writes there: no script of any package runs.
     let cache = toolchain::folder()?.join("npm-cache");
@@ -67,7 +73,13 @@ pub async fn npm(work: &Work, arguments: &[&str], making: &Making, policy: Polic
         .around(|| Room::writing(making.path()).and_writes(&cache).and_fetches());
     let step = Step {
         command: &command,
-        variables: &[("npm_config_cache", cache.as_os_str())],
+        // As variables they hold for an npm that npm starts, too, before what a package says.
+        variables: &[
+            ("npm_config_cache", cache.as_os_str()),
+            ("npm_config_git", "false".as_ref()),
+            ("npm_config_ignore_scripts", scripts.as_ref()),
+            ("npm_config_node_options", "--no-warnings".as_ref()),
+        ],
         folder: making.path(),
         room: room.as_ref(),
     };

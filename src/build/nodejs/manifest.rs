@@ -1,6 +1,7 @@
 //! package.json (<https://docs.npmjs.com/cli/configuring-npm/package-json>): each part of wasmrun reads what matters to it.
 
 use crate::failure::{Failure, Result};
+use crate::regular;
 use anyhow::Context;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -65,7 +66,7 @@ fn members(root: &Path) -> Vec<String> {
         .into_iter()
         .flatten()
         .filter_map(|pattern| pattern.as_str().map(str::to_owned));
-    let text = std::fs::read_to_string(root.join("pnpm-workspace.yaml")).unwrap_or_default();
+    let text = regular::read_text(&root.join("pnpm-workspace.yaml"), regular::MANIFEST).unwrap_or_default();
     // A list of texts, as every such file has it.
     let of_pnpm = text
         .lines()

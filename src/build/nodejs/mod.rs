@@ -12,6 +12,7 @@ mod packages;
 mod positions;
 pub mod snapshot;
 
+use super::digest::Digest;
 use super::{Ahead, Built, Policy, Program, Project};
 use crate::cache;
 use crate::directory::Directory;
@@ -44,7 +45,13 @@ impl Plan {
         Ok(Plan {
             folder: project.folder.clone(),
             entry: Entry::find(project)?,
-            out: project.out()?,
+            // Apart from what builds write: code of a project was never at work there.
+            out: crate::cache::folder(crate::cache::Kind::Build)?.join(
+                Digest::default()
+                    .add("nodejs")
+                    .add(project.folder.as_os_str().as_encoded_bytes())
+                    .name(),
+            ),
             policy: project.policy,
         })
     }

@@ -6,6 +6,7 @@ mod lock;
 
 use super::entry::Entry;
 use crate::failure::{Failure, Result};
+use crate::regular;
 use anyhow::{Context, anyhow};
 use std::path::{Path, PathBuf};
 
@@ -74,6 +75,9 @@ impl Requirements {
         lines.extend(self.constraints.iter().map(|line| format!("-c {line}")));
         if !self.local.is_empty() {
             lines.push(project.to_string_lossy().into_owned());
+            // Edited, it is another.
+            let stamp = |path: &PathBuf| path.metadata().and_then(|found| Ok((found.len(), found.modified()?)));
+            lines.extend(self.local.iter().map(|path| format!("{:?}", stamp(path).ok())));
         }
         lines.join("\n")
     }
@@ -107,8 +111,17 @@ impl Requirements {
         if !text.starts_with(|first: char| first.is_ascii_alphanumeric()) {
             return refused("is no package");
         }
-        if let Some((_, url)) = text.split_once('@') {
+        // A name and where it is, or the place alone.
+        let place_of = match (text.split_once('@'), text.find("://")) {
+            (Some((name, url)), at) if at.is_none_or(|at| name.len() < at) => Some(url),
+            (_, Some(_)) => Some(text),
+            _ => None,
+        };
+        if let Some(url) = place_of {
             let url = url.trim();
+            if url.starts_with(['.', '/', '~']) {
+                return refused("names a file of this machine: write its path alone");
+            }
             let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
             match scheme {
                 "http" | "https" | "git+https" | "git+http" | "git+ssh" | "git+git" => {}
@@ -130,7 +143,8 @@ fn is_path(text: &str) -> bool {
 }
 
 fn table(file: &Path) -> Result<toml::Table> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let text =
+        regular::read_text(file, regular::MANIFEST).with_context(|| format!("cannot read {}", file.display()))?;
     let table = text.parse::<toml::Table>();
     table.map_err(|error| Failure::usage(anyhow!("{}: {}", file.display(), error.to_string().trim_end())))
 }
@@ -168,6 +182,11 @@ mod tests {
             ("flask[async]>=3 ; python_version > '3.8'", true),
             ("thing @ https://example.org/thing-1-py3-none-any.whl", true),
             ("local==1+abc", true),
+            ("git+file:///home/you/x", false),
+            ("file:///etc", false),
+            ("thing @ /etc", false),
+            ("thing@../x", false),
+            ("https://example.org/thing-1-py3-none-any.whl", true),
             ("./pkg", true),
             ("--editable=./pkg", false),
             ("-e ./pkg", false),

@@ -4,6 +4,7 @@ touch "$HOME/mark" ../mark /tmp/wasmrun-mark 2>/dev/null
 cat "$HOME/secret" "$HOME/.ssh/id_test" >found 2>/dev/null
 env >environment
 ls /proc | grep -c '^[0-9]' >processes
+[ -w /proc/sys/kernel/core_pattern ] && touch kernel
 mkdir -p .git/hooks && touch .git/hooks/post-checkout 2>/dev/null
 echo 'jail = false' 2>/dev/null >>.wasmrun.toml
 (setsid sleep 7531 >/dev/null 2>&1 &)

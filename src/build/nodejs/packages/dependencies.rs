@@ -7,9 +7,28 @@ use serde_json::{Map, Value};
 use std::path::Path;
 
 /// Checks what a package.json depends on.
-pub fn check(dependencies: &Map<String, Value>, manifest: &Path) -> Result<()> {
+pub fn check(whole: &Value, manifest: &Path) -> Result<()> {
+    for key in ["dependencies", "optionalDependencies", "peerDependencies", "overrides"] {
+        if let Some(dependencies) = whole.get(key).and_then(Value::as_object) {
+            check_all(dependencies, manifest)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_all(dependencies: &Map<String, Value>, manifest: &Path) -> Result<()> {
     for (name, wanted) in dependencies {
-        let wanted = wanted.as_str().unwrap_or_default();
+        // Overrides lie in each other, and may refer to a dependency (`$NAME`).
+        if let Some(inner) = wanted.as_object() {
+            check_all(inner, manifest)?;
+            continue;
+        }
+        let Some(wanted) = wanted.as_str() else {
+            return Err(Failure::usage(anyhow!(
+                "{}: `{name}` has no version",
+                manifest.display()
+            )));
+        };
         if let Some(why) = why_not(wanted) {
             let message = anyhow!("{}: `{name}` is `{wanted}`, {why}", manifest.display());
             let hint = "run `npm install` in the project, if you trust it: then its own packages are used";
@@ -65,6 +84,15 @@ pub fn check_yarn(lock: &str, folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Where repositories are.
+const HOSTS: [&str; 5] = [
+    "github.com",
+    "gitlab.com",
+    "bitbucket.org",
+    "gist.github.com",
+    "git.sr.ht",
+];
+
 /// Why a dependency is not fetched; none where it is.
 fn why_not(wanted: &str) -> Option<&'static str> {
     let wanted = wanted.trim();
@@ -75,6 +103,19 @@ fn why_not(wanted: &str) -> Option<&'static str> {
     match before {
         "http" | "https" => {
             let path = after.split(['#', '?']).next().unwrap_or_default();
+            // Whatever the path is called, npm takes these for repositories (hosted-git-info).
+            let host = path.split(['/', ':']).next().unwrap_or_default();
+            let host = path
+                .split('/')
+                .next()
+                .and_then(|host| host.rsplit('@').next())
+                .unwrap_or(host);
+            if HOSTS
+                .iter()
+                .any(|known| host == *known || host.ends_with(&format!(".{known}")))
+            {
+                return Some("a repository, whose own settings run programs");
+            }
             let is_archive = [".tgz", ".tar.gz", ".tar"].iter().any(|ending| path.ends_with(ending));
             (!is_archive).then_some("which is no archive of a package")
         }
@@ -84,7 +125,9 @@ fn why_not(wanted: &str) -> Option<&'static str> {
         {
             Some("a folder of this machine")
         }
-        "" if wanted.starts_with(['.', '/', '~']) && wanted.contains('/') => Some("a folder of this machine"),
+        "" if wanted.starts_with('.') || (wanted.starts_with(['/', '~']) && wanted.contains('/')) => {
+            Some("a folder of this machine")
+        }
         "" if wanted.starts_with("workspace:") || wanted.starts_with("catalog:") => {
             Some("which only its workspace knows")
         }
@@ -117,6 +160,13 @@ mod tests {
             ("one/two", false),
             ("one/two#branch", false),
             ("https://github.com/one/two", false),
+            (
+                "https://github.com/one/two.tgz#0123456789012345678901234567890123456789",
+                false,
+            ),
+            ("https://user@gitlab.com/one/two.tgz", false),
+            ("..", false),
+            (".", false),
             ("https://github.com/one/two.git", false),
             ("npm:git+https://example.org/x", false),
             ("file:../private", false),

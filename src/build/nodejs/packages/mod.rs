@@ -14,6 +14,7 @@ use crate::build::work::Work;
 use crate::build::{fresh, jail};
 use crate::cache;
 use crate::failure::{Failure, Result};
+use crate::regular;
 use anyhow::anyhow;
 use registries::Registries;
 use serde_json::Value;
@@ -46,6 +47,25 @@ pub enum Packages {
     Installed(PathBuf),
 }
 
+/// A package.json with what it depends on, and nothing that a package manager does for it.
+fn without_orders(mut manifest: Value) -> Value {
+    if let Some(manifest) = manifest.as_object_mut() {
+        for key in [
+            "scripts",
+            "workspaces",
+            "packageManager",
+            "devEngines",
+            "engines",
+            "bin",
+            "files",
+            "config",
+        ] {
+            manifest.remove(key);
+        }
+    }
+    manifest
+}
+
 /// Finds them, or installs what the project does not have itself.
 pub async fn find_or_install(folder: &Path, policy: Policy) -> Result<Packages> {
     let path = folder.join(manifest::NAME);
@@ -72,11 +92,11 @@ pub async fn find_or_install(folder: &Path, policy: Policy) -> Result<Packages> 
         );
         return Err(Failure::usage(message).hint(format!("run `npm install` in {}", workspace.display())));
     }
-    dependencies::check(dependencies, &path)?;
+    dependencies::check(&whole, &path)?;
     let lock = LOCKS
         .iter()
-        .find_map(|name| std::fs::read_to_string(folder.join(name)).ok());
-    let yarn = std::fs::read_to_string(folder.join(YARN)).ok();
+        .find_map(|name| regular::read_text(&folder.join(name), regular::MANIFEST).ok());
+    let yarn = regular::read_text(&folder.join(YARN), regular::MANIFEST).ok();
     let yarn = yarn.filter(|text| lock.is_none() && text.contains(YARN_VERSION));
     if let Some(lock) = &lock {
         dependencies::check_lock(lock, folder)?;
@@ -92,7 +112,7 @@ pub async fn find_or_install(folder: &Path, policy: Policy) -> Result<Packages> 
     let registries = Registries::read(folder);
     // With a lock the whole of package.json has to fit it.
     let wanted = match &lock {
-        Some(_) => whole.clone(),
+        Some(_) => without_orders(whole.clone()),
         None => serde_json::json!({ "private": true, "dependencies": dependencies }),
     };
     let wanted = wanted.to_string();

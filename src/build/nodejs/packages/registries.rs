@@ -1,6 +1,7 @@
 //! Where a project says that packages are: lines of its .npmrc (<https://docs.npmjs.com/cli/configuring-npm/npmrc>). All
 //! others are left out: they name programs, files and options of Node.
 
+use crate::regular;
 use std::path::Path;
 
 /// The lines, and what they name.
@@ -12,7 +13,7 @@ pub struct Registries {
 
 impl Registries {
     pub fn read(folder: &Path) -> Registries {
-        let text = std::fs::read_to_string(folder.join(".npmrc")).unwrap_or_default();
+        let text = regular::read_text(&folder.join(".npmrc"), regular::MANIFEST).unwrap_or_default();
         let mut found = Registries::default();
         for line in text.lines() {
             let Some((key, value)) = line.split_once('=') else {

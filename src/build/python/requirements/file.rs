@@ -2,6 +2,7 @@
 
 use super::Requirements;
 use crate::failure::{Failure, Result};
+use crate::regular;
 use anyhow::{Context, anyhow};
 use std::path::Path;
 
@@ -22,7 +23,7 @@ enum Kind {
 }
 
 fn take(into: &mut Requirements, file: &Path, project: &Path, kind: Kind, depth: usize) -> Result<()> {
-    let text = std::fs::read_to_string(file)
+    let text = regular::read_text(file, regular::MANIFEST)
         .with_context(|| format!("cannot read {}", file.display()))
         .map_err(Failure::usage)?;
     // A line goes on after a backslash at its end.

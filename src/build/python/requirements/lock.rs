@@ -30,6 +30,7 @@ pub fn pins(folder: &Path) -> Result<Vec<String>> {
         };
         if let (Some(name), Some(version)) = (text("name"), text("version"))
             && is_plain(name)
+            && name.starts_with(|first: char| first.is_ascii_alphanumeric())
             && is_plain(version)
         {
             versions.entry(name).or_default().push(version);

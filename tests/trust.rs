@@ -61,6 +61,8 @@ impl Stranger {
     fn was_jailed(&self) {
         assert!(self.path("project/ran").exists(), "its code has not run at all");
         self.has_left_nothing();
+        let mode = fs::metadata(self.path("project/set-id")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o6000, 0, "it may make set-user-id files: {mode:o}");
         // Of root it would be the host's.
         assert!(!self.path("project/kernel").exists(), "it may change the kernel");
         let read = |name: &str| fs::read_to_string(self.path("project").join(name)).unwrap_or_default();

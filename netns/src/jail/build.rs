@@ -13,7 +13,7 @@
 
 use super::mount::{self, Attributes, Memory};
 use super::root::{BASE, RootError};
-use super::{JailError, close_user_namespaces, die_with_parent, fork_here, status, surrender};
+use super::{JailError, close_user_namespaces, die_with_parent, filter, fork_here, status, surrender};
 use crate::namespace;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{Pid, chdir, getppid, setsid};
@@ -136,6 +136,7 @@ pub fn run(plan: &Plan, command: Command) -> Result<i32, JailError> {
     let _ = rustix::thread::set_name(c"wasmrun-init");
     enter(plan)?;
     surrender::everything()?;
+    filter::install_for_builds()?;
     match fork_here()? {
         Some(child) => std::process::exit(reap(child)),
         None => Err(execute(command)),

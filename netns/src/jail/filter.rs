@@ -257,6 +257,66 @@ pub(super) fn install_for(role: Role) -> Result<(), FilterError> {
     leave(rules)
 }
 
+/// Calls that give a file a mode, and which argument has it. Those that open files have flags before it, by which it counts.
+const BUILD_MODES: &[(libc::c_long, u8)] = &[
+    (libc::SYS_fchmod, 1),
+    (libc::SYS_fchmodat, 2),
+    (libc::SYS_mkdirat, 2),
+    (libc::SYS_mknodat, 2),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_chmod, 1),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_creat, 1),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_mkdir, 1),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_mknod, 1),
+];
+const BUILD_OPENS: &[(libc::c_long, u8)] = &[
+    (libc::SYS_openat, 2),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_open, 1),
+];
+/// What no build needs: keys of the session, programs for the kernel, and ways to do what is filtered here that no filter
+/// can read, because the arguments are in memory.
+const NO_BUILDS: &[libc::c_long] = &[
+    libc::SYS_add_key,
+    libc::SYS_bpf,
+    libc::SYS_fchmodat2,
+    libc::SYS_io_uring_setup,
+    libc::SYS_keyctl,
+    libc::SYS_openat2,
+    libc::SYS_perf_event_open,
+    libc::SYS_request_key,
+    libc::SYS_userfaultfd,
+];
+
+/// Leaves a build all calls but a few: it makes no file with a set-user-id or set-group-id bit, which would be the host's (as
+/// `RestrictSUIDSGID=`, systemd.exec(5)).
+pub(super) fn install_for_builds() -> Result<(), FilterError> {
+    let bits = [libc::S_ISUID, libc::S_ISGID].map(u64::from);
+    let mut modes = Rules::new();
+    for (call, mode) in BUILD_MODES {
+        let has = |bit: &u64| when(*mode, SeccompCmpOp::MaskedEq(*bit), *bit);
+        modes.insert(*call, bits.iter().map(has).collect::<Result<_, _>>()?);
+    }
+    let creates = libc::O_CREAT as u64;
+    for (call, flags) in BUILD_OPENS {
+        let has = |bit: &u64| {
+            SeccompRule::new(vec![
+                condition(*flags, SeccompCmpOp::MaskedEq(creates), creates)?,
+                condition(*flags + 1, SeccompCmpOp::MaskedEq(*bit), *bit)?,
+            ])
+        };
+        modes.insert(*call, bits.iter().map(has).collect::<Result<_, _>>()?);
+    }
+    let refused = compiled(modes, SeccompAction::Allow, SeccompAction::Errno(libc::EPERM as u32))?;
+    let others = NO_BUILDS.iter().map(|call| (*call, vec![])).collect();
+    let not_there = compiled(others, SeccompAction::Allow, SeccompAction::Errno(libc::ENOSYS as u32))?;
+    seccompiler::apply_filter(&refused)?;
+    Ok(seccompiler::apply_filter(&not_there)?)
+}
+
 /// What each call is allowed with: any of these, or whatever it is called with where there are none.
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 

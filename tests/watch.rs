@@ -155,7 +155,7 @@ fn nobody_notices_that_a_guest_takes_long_to_listen() {
         project.put(&project.slow_build(number, late));
         load.sees(number);
     }
-    load.ends_well(1000);
+    load.ends_well(300);
     run.stop();
 }
 

@@ -279,6 +279,14 @@ impl Shown {
             return Err(anyhow!("{} leads to {} now", path.display(), whole.display()).into());
         }
         super::refuse_home(&whole)?;
+        let view = View::Host {
+            path: whole.clone(),
+            writable: true,
+        };
+        // A project is often named more than once: as what is built, and as what its file or its output lies in.
+        if self.views.contains(&view) {
+            return Ok(());
+        }
         for name in CONTROL {
             let control = whole.join(name);
             // A link leads to what is shown elsewhere, or is not shown.
@@ -289,10 +297,7 @@ impl Shown {
                 });
             }
         }
-        self.views.push(View::Host {
-            path: whole,
-            writable: true,
-        });
+        self.views.push(view);
         Ok(())
     }
 

@@ -214,17 +214,17 @@ fn answered(address: std::net::SocketAddr, clients: usize) -> std::thread::JoinH
     })
 }
 
+/// A guest that is reached through the relay, whose sockets come from init.
+fn relayed() -> std::process::Command {
+    let folder = support::guests::root().join("examples/echo");
+    let mut command = support::wasmrun(&["os", folder.to_str().unwrap()]);
+    command.args(["-f", "0:3000", "--forward-path", "splice"]);
+    command
+}
+
 #[test]
 fn an_init_that_is_stopped_and_goes_on_has_lost_nobody() {
-    let folder = support::guests::root().join("examples/echo");
-    let mut run = Run::start(&[
-        "os",
-        folder.to_str().unwrap(),
-        "-f",
-        "0:3000",
-        "--forward-path",
-        "splice",
-    ]);
+    let mut run = Run::of(relayed());
     let address = run.ready(3000);
     let init = run.descendants()[1];
     kill(init, Signal::SIGSTOP).unwrap();
@@ -243,15 +243,7 @@ fn an_init_that_is_stopped_and_goes_on_has_lost_nobody() {
 
 #[test]
 fn an_init_that_stays_away_is_a_failure_where_guests_are_started_again() {
-    let folder = support::guests::root().join("examples/echo");
-    let mut command = support::wasmrun(&[
-        "os",
-        folder.to_str().unwrap(),
-        "-f",
-        "0:3000",
-        "--forward-path",
-        "splice",
-    ]);
+    let mut command = relayed();
     command.args(["--restart", "on-failure", "--connect-timeout", "90s"]);
     let mut run = Run::of(command);
     let address = run.ready(3000);

@@ -152,6 +152,15 @@ pub struct Os {
     /// Most memory that the guest may have, for example 256MiB
     #[arg(long, value_name = "SIZE", env = "WASMRUN_MEMORY")]
     pub memory: Option<String>,
+    /// Most processor time that it may have, in processors: 0.5 is half of one (takes control groups)
+    #[arg(long, value_name = "NUMBER", env = "WASMRUN_CPUS")]
+    pub cpus: Option<f64>,
+    /// Most processes and threads of it and of the runtime around it; the runtime needs about 10
+    #[arg(long, value_name = "NUMBER", env = "WASMRUN_PIDS")]
+    pub pids: Option<u64>,
+    /// Most that the /tmp of a Python or Node.js guest holds, which is memory, for example 256MiB
+    #[arg(long, value_name = "SIZE", env = "WASMRUN_TMP_SIZE")]
+    pub tmp_size: Option<String>,
     /// How long a connection waits for the guest to listen, for example 30s
     #[arg(long, value_name = "TIME", env = "WASMRUN_CONNECT_TIMEOUT")]
     pub connect_timeout: Option<String>,

@@ -226,6 +226,7 @@ async fn jail() -> Vec<Check> {
 async fn try_jail() -> Result<Inside> {
     let probe = Start {
         task: Task::Probe,
+        limits: netns::cgroup::Limits::default(),
         binds: Some(Vec::new()),
         fixed: Vec::new(),
         stdin: false,

@@ -3,8 +3,10 @@
 use crate::directory::Held;
 use crate::failure::{Failure, Result};
 use crate::output::{Ends, Output};
+use crate::processes;
 use crate::protocol::{self, Adopts, Bind, CODE, Fixed, GUEST, Launch, Message, Order, Task};
 use anyhow::{Context, anyhow};
+use netns::cgroup::{Cgroup, CgroupError, Controller, Limits};
 use netns::{SocketFactory, Target, passing};
 use rustix::net::RecvFlags;
 use rustix::net::sockopt::{self, Timeout};
@@ -32,6 +34,10 @@ pub struct Generation {
     channel: Arc<OwnedFd>,
     messages: Receiver<Message>,
     output: Option<Output>,
+    /// After the process, which is killed first.
+    group: Option<Cgroup>,
+    /// Of all processes of the machine, when it started.
+    killed_for_memory: u64,
     is_deaf: AtomicBool,
     pub target: Arc<Target>,
 }
@@ -47,6 +53,39 @@ pub struct Start {
     pub stdin: bool,
     /// It accepts from listeners of the host.
     pub adopts: Option<Adopts>,
+    /// What all of its processes may take.
+    pub limits: Limits,
+}
+
+/// Whose memory had ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutOfMemory {
+    /// What it and the runtime around it may have.
+    OfGuest,
+    OfMachine,
+}
+
+/// A control group with these limits. Those of memory and tasks have other locks, and are not missed where there is none.
+fn group(process: u32, mut limits: Limits) -> Result<Option<Cgroup>> {
+    while limits != Limits::default() {
+        let error = match Cgroup::around(process, &limits) {
+            Ok(group) => return Ok(Some(group)),
+            Err(error) => error,
+        };
+        tracing::debug!("no control group: {}", netns::chain(&error));
+        match (&error, limits.cpus) {
+            (CgroupError::NotDelegated(Controller::Memory), _) => limits.memory = None,
+            (CgroupError::NotDelegated(Controller::Pids), _) => limits.tasks = None,
+            (_, Some(cpus)) => {
+                let error =
+                    anyhow::Error::from(error).context(format!("a limit of {cpus} processors cannot be held here"));
+                return Err(Failure::from(error)
+                    .hint("start it with `systemd-run --user --scope -p Delegate=yes wasmrun …`, or as root"));
+            }
+            (_, None) => return Ok(None),
+        }
+    }
+    Ok(None)
 }
 
 /// What the guest reads.
@@ -103,11 +142,16 @@ impl Generation {
             .stderr(stderr)
             .spawn()
             .context("cannot start the guest's process")?;
+        let group = match process.id() {
+            Some(pid) => group(pid, start.limits)?,
+            None => None,
+        };
         let launch = Launch {
             supervisor: rustix::process::getpid().as_raw_pid(),
             adopts: start.adopts,
             binds: start.binds.map(open).transpose()?,
             fixed: start.fixed,
+            tasks: start.limits.tasks,
             task: start.task,
         };
         protocol::send_launch(&ours, &launch, input.as_fd(), their_factory.as_ref())?;
@@ -118,6 +162,8 @@ impl Generation {
             channel,
             messages,
             output,
+            group,
+            killed_for_memory: processes::killed_for_memory(),
             is_deaf: AtomicBool::new(false),
             target: Target::announced(factory),
         })
@@ -195,6 +241,17 @@ impl Generation {
     /// Ends the process at once.
     pub fn kill(&mut self) {
         let _ = self.process.start_kill();
+    }
+
+    /// Why the kernel has killed the process, which nobody had asked to end, where it was for memory.
+    pub fn out_of_memory(&self) -> Option<OutOfMemory> {
+        if self.group.as_ref().is_some_and(|group| group.killed_for_memory() > 0) {
+            Some(OutOfMemory::OfGuest)
+        } else if processes::killed_for_memory() > self.killed_for_memory {
+            Some(OutOfMemory::OfMachine)
+        } else {
+            None
+        }
     }
 
     /// Waits for the end and returns the exit code.

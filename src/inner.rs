@@ -132,6 +132,7 @@ fn enter(launch: &Launch, factory: Option<OwnedFd>, held: Vec<OwnedFd>) -> Resul
         fixed: launch.fixed.iter().map(Fixed::to_jail).collect(),
         sockets,
         listens,
+        tasks: launch.tasks,
     };
     jail::enter(&plan, factory)
 }

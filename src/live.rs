@@ -3,7 +3,7 @@
 use crate::doctor;
 use crate::failure::{Failure, Result};
 use crate::forwards::Port;
-use crate::generation::{Generation, Start};
+use crate::generation::{Generation, OutOfMemory, Start};
 use crate::ledger::Ledger;
 use crate::make::Made;
 use crate::output::{Output, Ring};
@@ -19,6 +19,9 @@ use std::time::{Duration, Instant};
 
 /// A guest that was told to end has this long before it is ended.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// The exit code that stands for SIGKILL.
+const KILLED: u8 = 128 + 9;
 
 /// Where the host's listeners are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,7 +187,10 @@ impl Live {
             Some(Outcome::Exited(_)) => (format!("ended with exit code {code}"), None),
             Some(Outcome::Trapped(text)) => ("trapped".to_owned(), Some(text)),
             Some(Outcome::Failed(text)) => ("cannot run".to_owned(), Some(text)),
-            None => (format!("was killed (exit code {code})"), None),
+            None => (
+                format!("was killed (exit code {code}){}", self.end_of_memory(code)),
+                None,
+            ),
         }
     }
 
@@ -194,9 +200,22 @@ impl Live {
             Some(Outcome::Failed(text)) => Some(anyhow!("the guest cannot run: {text}").into()),
             None => Some(Failure {
                 code,
-                ..anyhow!("the guest's process was killed (exit code {code})").into()
+                ..anyhow!(
+                    "the guest's process was killed (exit code {code}){}",
+                    self.end_of_memory(code)
+                )
+                .into()
             }),
             Some(_) => None,
+        }
+    }
+
+    fn end_of_memory(&self, code: u8) -> &'static str {
+        match self.generation.out_of_memory() {
+            _ if code != KILLED => "",
+            None => "",
+            Some(OutOfMemory::OfGuest) => ": it had all the memory that --memory gives it and the runtime",
+            Some(OutOfMemory::OfMachine) => ": this machine's memory had ended",
         }
     }
 

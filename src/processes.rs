@@ -28,3 +28,10 @@ pub fn cpu_time(pid: u32) -> Option<u64> {
     let stat = Process::new(pid.try_into().ok()?).ok()?.stat().ok()?;
     Some((stat.utime + stat.stime) * 1000 / procfs::ticks_per_second())
 }
+
+/// How many processes of this machine the kernel has killed because memory had ended (mm/oom_kill.c).
+pub fn killed_for_memory() -> u64 {
+    let counters = std::fs::read_to_string("/proc/vmstat").unwrap_or_default();
+    let count = counters.lines().find_map(|line| line.strip_prefix("oom_kill "));
+    count.and_then(|count| count.parse().ok()).unwrap_or(0)
+}

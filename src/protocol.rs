@@ -33,6 +33,8 @@ pub struct Launch {
     /// None: no isolation.
     pub binds: Option<Vec<Bind>>,
     pub fixed: Vec<Fixed>,
+    /// Most processes and threads.
+    pub tasks: Option<u64>,
     pub task: Task,
 }
 

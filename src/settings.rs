@@ -22,6 +22,11 @@ const DEBOUNCE: Duration = Duration::from_millis(50);
 const SHORTEST: Duration = Duration::from_millis(10);
 /// And at most: a month, which clocks can count with.
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// Less would be no guest: in processors, and in processes and threads.
+const LEAST_CPUS: f64 = 0.01;
+const LEAST_PIDS: u64 = 16;
+/// What the `/tmp` of a program holds, in bytes.
+const TMP_SIZE: u64 = 64 << 20;
 /// The port of the LiveReload protocol, which tools know.
 const LIVERELOAD: u16 = 35729;
 
@@ -37,6 +42,12 @@ pub struct Settings {
     pub stdin: bool,
     /// Bytes; none is the default of 4 GiB.
     pub memory: Option<u64>,
+    /// Processors' worth of time.
+    pub cpus: Option<f64>,
+    /// Processes and threads.
+    pub pids: Option<u64>,
+    /// Bytes.
+    pub tmp_size: u64,
     pub connect_timeout: Duration,
     pub udp_idle: Duration,
     pub max_connections: Option<usize>,
@@ -93,6 +104,22 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
         None => None,
         Some((text, place)) => Some(size(&text, &place)?),
     };
+    let cpus = os.cpus.or(config.guest.cpus);
+    if let Some(cpus) = cpus.filter(|cpus| !(*cpus >= LEAST_CPUS && cpus.is_finite())) {
+        return Err(Failure::usage(anyhow!("no guest gets on with {cpus} processors"))
+            .hint("write for example `--cpus 0.5`; the least is 0.01"));
+    }
+    let pids = os.pids.or(config.guest.pids);
+    if let Some(pids) = pids.filter(|pids| *pids < LEAST_PIDS) {
+        return Err(
+            Failure::usage(anyhow!("the runtime needs more than {pids} processes and threads"))
+                .hint(format!("the least is `--pids {LEAST_PIDS}`")),
+        );
+    }
+    let tmp_size = match given(os.tmp_size.as_ref(), "--tmp-size", config.guest.tmp_size.as_ref(), file) {
+        None => TMP_SIZE,
+        Some((text, place)) => size(&text, &place)?,
+    };
     let max_connections = os.max_connections.or(config.network.max_connections);
     if max_connections == Some(0) {
         return Err(Failure::usage(anyhow!("the connection limit must be at least 1")));
@@ -112,6 +139,9 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
         directories,
         stdin: os.stdin || config.guest.stdin.unwrap_or(false),
         memory,
+        cpus,
+        pids,
+        tmp_size,
         connect_timeout: length(
             os.connect_timeout.as_ref(),
             "--connect-timeout",
@@ -210,8 +240,14 @@ pub fn explain(os: &Os, file: Option<&File>, settings: &Settings) -> Vec<(String
     let memory = settings
         .memory
         .map_or("4 GiB".to_owned(), |size| bytesize::ByteSize::b(size).to_string());
+    let cpus = settings.cpus.map_or("all".to_owned(), |cpus| cpus.to_string());
+    let pids = settings.pids.unwrap_or(netns::jail::TASKS).to_string();
+    let tmp_size = bytesize::ByteSize::b(settings.tmp_size).to_string();
     let rows = [
         ("memory", memory, os.memory.is_some(), guest.memory.is_some()),
+        ("cpus", cpus, os.cpus.is_some(), guest.cpus.is_some()),
+        ("pids", pids, os.pids.is_some(), guest.pids.is_some()),
+        ("tmp-size", tmp_size, os.tmp_size.is_some(), guest.tmp_size.is_some()),
         (
             "connect-timeout",
             time(settings.connect_timeout),

@@ -9,12 +9,13 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use support::program::{self, copy, example, get, json, post, project, script, start, succeeds};
-use support::{connect, eventually, output, wasmrun};
+use support::{Run, connect, eventually, output, wasmrun};
 
 fn main() {
     let has_python = succeeds("python3", &["-c", "import venv, ensurepip"]);
     let has_psql = succeeds("psql", &["--version"]);
-    let tests: [program::Test; 20] = [
+    let tests: [program::Test; 21] = [
+        ("memory_has_an_end_that_is_said", true, memory_has_an_end_that_is_said),
         ("hostile_clients_end_nothing", true, hostile_clients_end_nothing),
         (
             "a_server_in_a_thread_leaves_the_main_program",
@@ -175,6 +176,28 @@ fn a_crash_in_a_handler_is_told_with_its_line() {
     eventually("the traceback is said", || run.stderr().contains(&line));
     assert_eq!(get(address, "/").0, 200);
     run.stop();
+}
+
+/// What a guest has in its `/tmp` is memory, which wasm's own limit does not count.
+fn memory_has_an_end_that_is_said() {
+    let text = "from http.server import HTTPServer, BaseHTTPRequestHandler\n\
+        with open('/tmp/file', 'wb') as file:\n    \
+            for _ in range(400):\n        file.write(bytes(1 << 20))\n\
+        HTTPServer(('', 8000), BaseHTTPRequestHandler).serve_forever()\n";
+    let folder = script("app.py", text);
+    let path = folder.path().to_str().unwrap();
+    let full = output(wasmrun(&["os", path, "-f", "0:8000", "--tmp-size", "8MiB"]));
+    assert_eq!(full.code, Some(1), "{}", full.stderr);
+    assert!(full.stderr.contains("\nOSError: [Errno "), "{}", full.stderr);
+    let mut run = Run::start(&["os", path, "-f", "0:8000", "--tmp-size", "1GiB", "--memory", "128MiB"]);
+    if !rustix::process::geteuid().is_root() {
+        // Only where it has control groups of its own.
+        run.signal(nix::sys::signal::Signal::SIGTERM);
+        return;
+    }
+    assert_eq!(run.ended().code(), Some(137), "{}", run.stderr());
+    let error = "error: the guest's process was killed (exit code 137): it had all the memory that --memory gives it and the runtime\n";
+    assert!(run.stderr().ends_with(error), "{}", run.stderr());
 }
 
 fn hostile_clients_end_nothing() {

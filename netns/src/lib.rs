@@ -2,14 +2,16 @@
 //!
 //! * [`rule`]: forward rules as typed; [`listen`] binds them on the host.
 //! * [`factory`]: sockets of a namespace, made inside and used outside.
+//! * [`cgroup`]: what processes may take of the machine, together.
 //! * [`forward`]: accepts on the host, connects inside, relays with splice(2).
 //!
 //! Invariants: no thread that awaits ever changes its namespace; descriptors are owned or borrowed, never numbers; each
-//! kernel power has one file (`namespace`, `link`, `passing`, `relay::pipe`).
+//! kernel power has one file (`cgroup`, `namespace`, `link`, `passing`, `relay::pipe`).
 
 #![warn(missing_docs, unreachable_pub)]
 
 mod address;
+pub mod cgroup;
 pub mod factory;
 pub mod forward;
 mod holder;

@@ -25,9 +25,10 @@ use tokio::time::Instant;
 
 /// A guest that listens on a port that is not forwarded has this long to listen on those that are.
 pub(super) const SETTLE: Duration = Duration::from_secs(1);
-/// The folder for files that do not last, as most systems call it, and most that it holds, in bytes.
+/// The folder for files that do not last, as most systems call it.
 const SCRATCH: &str = "/tmp";
-const SCRATCH_SIZE: u64 = 64 << 20;
+/// What the runtime around a guest may take besides the guest's own memory, in bytes: stacks, compiled code, sockets' buffers.
+const RUNTIME: u64 = 128 << 20;
 /// Connections of a guest that has ended have this long to deliver what it had sent.
 pub(super) const LINGER: Duration = Duration::from_secs(1);
 
@@ -280,7 +281,9 @@ impl Session {
                 guest: SCRATCH.to_owned(),
                 read_only: false,
             });
-            binds.push(Bind::Scratch { size: SCRATCH_SIZE });
+            binds.push(Bind::Scratch {
+                size: settings.tmp_size,
+            });
         }
         let guest = Guest {
             code: seen(CODE, &made.code.path),
@@ -316,6 +319,11 @@ impl Session {
             fixed,
             stdin: settings.stdin,
             adopts,
+            limits: netns::cgroup::Limits {
+                memory: settings.memory.map(|memory| memory.saturating_add(RUNTIME)),
+                cpus: settings.cpus,
+                tasks: settings.pids,
+            },
         }
     }
 

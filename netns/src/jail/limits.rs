@@ -3,9 +3,11 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io;
 
-/// Processes and threads of a jail: more than a runtime ever has (tokio's pool for calls that wait has 512), and what cannot
+/// Processes and threads of a jail, where a plan names no number: more than a runtime ever has (tokio's pool for calls that wait has 512), and what cannot
 /// be told from a fork bomb from outside.
-const TASKS: u64 = 1024;
+pub const TASKS: u64 = 1024;
+/// The kernel takes no lower highest number (kernel/pid.c, `RESERVED_PIDS`).
+const LEAST_PID_MAX: u64 = 301;
 /// How much sooner than its parent a guest's process is ended where the machine's memory ends (`oom_score_adj`, proc(5)), and
 /// a compiler: before the terminal, the editor and the supervisor that starts them again.
 pub(super) const GUEST: i32 = 500;
@@ -37,9 +39,9 @@ pub(super) fn data(most: u64) -> Result<(), LimitError> {
 
 /// Bounds the threads of a guest's process. They are counted for each user in each user namespace since Linux 5.14
 /// (kernel/ucount.c); before, for all that a user runs, which is no measure of a guest.
-pub(super) fn tasks() -> Result<(), LimitError> {
+pub(super) fn tasks(most: u64) -> Result<(), LimitError> {
     if is_since(5, 14) {
-        set(Resource::Nproc, Some(lower(Resource::Nproc, TASKS)))?;
+        set(Resource::Nproc, Some(lower(Resource::Nproc, most)))?;
     }
     Ok(())
 }
@@ -47,9 +49,9 @@ pub(super) fn tasks() -> Result<(), LimitError> {
 /// The same for all of the calling process's pid namespace. The limit on threads is none for root (`copy_process`,
 /// kernel/fork.c), but there is a highest number, which the namespaces have of their own since Linux 6.14
 /// (kernel/pid_namespace.c); before, it is the host's. Others than root may not set it.
-pub(super) fn tasks_of_root() {
+pub(super) fn tasks_of_root(most: u64) {
     if is_since(6, 14) && rustix::process::geteuid().is_root() {
-        let _ = std::fs::write("/proc/sys/kernel/pid_max", TASKS.to_string());
+        let _ = std::fs::write("/proc/sys/kernel/pid_max", most.max(LEAST_PID_MAX).to_string());
     }
 }
 

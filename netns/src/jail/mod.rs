@@ -30,7 +30,7 @@ mod surrender;
 
 pub use broker::{Broker, can_be_brokered};
 pub use filter::{Files, FilterError, Powers, Sockets};
-pub use limits::LimitError;
+pub use limits::{LimitError, TASKS};
 pub use mount::MountError;
 pub use root::{Bind, Fixed, RootError};
 pub use surrender::SurrenderError;
@@ -64,9 +64,15 @@ pub struct Plan {
     pub sockets: Sockets,
     /// TCP ports of its own loopback to listen on for it.
     pub listens: Vec<u16>,
+    /// Most processes and threads; none is [`TASKS`].
+    pub tasks: Option<u64>,
 }
 
 impl Plan {
+    fn tasks(&self) -> u64 {
+        self.tasks.map_or(TASKS, |tasks| tasks.min(TASKS))
+    }
+
     fn powers(&self) -> Powers {
         let is_written = |bind: &Bind| matches!(bind, Bind::Host { read_only: false, .. });
         Powers {
@@ -144,7 +150,7 @@ pub fn enter(plan: &Plan, factory: OwnedFd) -> Result<Vec<OwnedFd>, JailError> {
     }
     // A keeper that died before this line is noticed by the end of the factory's channel.
     die_with_parent()?;
-    limits::tasks_of_root();
+    limits::tasks_of_root(plan.tasks());
     let (ready, is_ready) = io::pipe().map_err(JailError::Process)?;
     let (asks, asked) = match plan.sockets {
         Sockets::Brokered => passing::channel()
@@ -189,7 +195,7 @@ fn keep(init: Pid, open: Vec<i32>) -> ! {
 
 fn become_guest(plan: &Plan, mut ready: io::PipeReader, asks: Option<OwnedFd>) -> Result<Vec<OwnedFd>, JailError> {
     limits::end_sooner(limits::GUEST);
-    limits::tasks()?;
+    limits::tasks(plan.tasks())?;
     root::enter(&plan.binds, &plan.fixed)?;
     let mut word = String::new();
     ready.read_to_string(&mut word).map_err(JailError::Process)?;

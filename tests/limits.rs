@@ -1,0 +1,129 @@
+//! What a guest may take of the machine, held by control groups where there are some for this user.
+
+mod support;
+
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use support::guests::guest;
+use support::{Run, eventually, run};
+
+/// The folders of a guest's groups with a file of this name: of version 2, or of version 1, as systemd mounts both.
+fn with_file(guest: Pid, file: &str) -> Vec<PathBuf> {
+    let groups = std::fs::read_to_string(format!("/proc/{guest}/cgroup")).unwrap();
+    let of_line = |line: &str| {
+        let mut parts = line.splitn(3, ':').skip(1);
+        let (controllers, path) = (parts.next()?, parts.next()?.trim_start_matches('/'));
+        let tops = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(PathBuf::from);
+        let mut tops: Vec<PathBuf> = tops.into_iter().filter(|_| controllers.is_empty()).collect();
+        tops.extend((!controllers.is_empty()).then(|| Path::new("/sys/fs/cgroup").join(controllers)));
+        tops.into_iter()
+            .map(|top| top.join(path))
+            .find(|folder| folder.join(file).exists())
+    };
+    groups
+        .lines()
+        .filter_map(of_line)
+        .filter(|folder| folder.to_string_lossy().contains("/wasmrun-"))
+        .collect()
+}
+
+fn read(folder: &Path, file: &str) -> String {
+    std::fs::read_to_string(folder.join(file)).unwrap().trim().to_owned()
+}
+
+/// A run of a guest that does nothing but work, where this user has control groups. Where not, that is said.
+fn working(more: &[&str]) -> Option<Run> {
+    let spin = guest("spin");
+    let mut arguments = vec!["os", spin.to_str().unwrap(), "--cpus", "0.25"];
+    arguments.extend(more);
+    let mut run = Run::start(&arguments);
+    let mut is_there = false;
+    eventually("it runs, or says why not", || {
+        is_there = run
+            .descendants()
+            .iter()
+            .any(|pid| !with_file(*pid, "cgroup.procs").is_empty());
+        is_there || !run.stderr().is_empty()
+    });
+    if is_there {
+        return Some(run);
+    }
+    assert_eq!(run.ended().code(), Some(125));
+    let said = run.stderr();
+    assert!(
+        said.starts_with("error: a limit of 0.25 processors cannot be held here"),
+        "{said}"
+    );
+    assert!(
+        said.contains("\nhint: start it with `systemd-run --user --scope -p Delegate=yes"),
+        "{said}"
+    );
+    assert!(!rustix::process::geteuid().is_root(), "root has control groups: {said}");
+    println!("this user has no control groups: nothing more is tested");
+    None
+}
+
+/// Processor time of a process, in seconds.
+fn worked(pid: Pid) -> f64 {
+    let stat = procfs::process::Process::new(pid.as_raw()).unwrap().stat().unwrap();
+    (stat.utime + stat.stime) as f64 / procfs::ticks_per_second() as f64
+}
+
+#[test]
+fn a_guest_gets_its_share_of_the_processors_and_no_more() {
+    let Some(run) = working(&["--pids", "40", "--memory", "64MiB"]) else {
+        return;
+    };
+    eventually("it works", || worked(run.guest()) > 0.05);
+    let guest = run.guest();
+    let begun = worked(guest);
+    std::thread::sleep(Duration::from_secs(4));
+    let share = (worked(guest) - begun) / 4.0;
+    assert!((0.05..0.35).contains(&share), "{share} of a processor");
+    let tasks = with_file(guest, "pids.max");
+    assert_eq!(read(&tasks[0], "pids.max"), "40");
+    let memory = ["memory.max", "memory.limit_in_bytes"]
+        .iter()
+        .find_map(|file| with_file(guest, file).first().map(|folder| read(folder, file)));
+    // And 128 MiB for the runtime.
+    assert_eq!(memory.unwrap(), (192u64 << 20).to_string());
+    let groups = with_file(guest, "cgroup.procs");
+    run.stop();
+    assert!(!groups.is_empty());
+    assert!(groups.iter().all(|folder| !folder.exists()), "{groups:?} is left");
+}
+
+#[test]
+fn groups_of_a_supervisor_that_was_killed_are_removed_by_the_next() {
+    let Some(mut run) = working(&[]) else { return };
+    let family = run.descendants();
+    let groups = with_file(run.guest(), "cgroup.procs");
+    run.signal(Signal::SIGKILL);
+    run.ended();
+    eventually("its processes are gone", || {
+        !family.iter().any(|pid| support::is_alive(*pid))
+    });
+    let Some(run) = working(&[]) else { return };
+    assert!(groups.iter().all(|folder| !folder.exists()), "{groups:?} is left");
+    run.stop();
+}
+
+#[test]
+fn limits_that_nothing_could_run_with_are_refused() {
+    let spin = guest("spin");
+    let spin = spin.to_str().unwrap();
+    let zero = "error: no guest gets on with 0 processors\nhint: write for example `--cpus 0.5`; the least is 0.01";
+    run(&["os", spin, "--cpus", "0"]).says(2, zero);
+    for number in ["-1", "NaN", "inf", "x"] {
+        assert_eq!(
+            run(&["os", spin, &format!("--cpus={number}")]).code,
+            Some(2),
+            "{number}"
+        );
+    }
+    let few = "error: the runtime needs more than 3 processes and threads\nhint: the least is `--pids 16`";
+    run(&["os", spin, "--pids", "3"]).says(2, few);
+    assert_eq!(run(&["os", spin, "--tmp-size", "lots"]).code, Some(2));
+}

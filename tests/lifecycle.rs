@@ -39,6 +39,32 @@ fn killing_it_at_any_moment_of_its_start_leaves_nothing() {
     }
 }
 
+/// nohup(1) has SIGHUP ignored, and a shell without job control SIGINT in what it starts with `&`.
+#[test]
+fn signals_that_were_ignored_at_the_start_stay_so() {
+    let folder = support::guests::root().join("examples/echo");
+    for (name, signal) in [("HUP", Signal::SIGHUP), ("INT", Signal::SIGINT)] {
+        let ignoring = format!("trap '' {name}; exec \"$0\" \"$@\"");
+        let own = support::wasmrun(&["os", folder.to_str().unwrap(), "-f", "0:3000", "--watch"]);
+        let mut command = std::process::Command::new("sh");
+        command
+            .args(["-c", &ignoring])
+            .arg(own.get_program())
+            .args(own.get_args());
+        command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let mut run = Run::of(command);
+        let address = run.ready(3000);
+        run.signal(signal);
+        std::thread::sleep(Duration::from_millis(300));
+        let mut client = connect(address);
+        client.write_all(b"x").unwrap();
+        client.read_exact(&mut [0]).unwrap();
+        drop(client);
+        run.signal(Signal::SIGTERM);
+        assert_eq!(run.ended().code(), Some(143), "{name}");
+    }
+}
+
 #[test]
 fn killing_the_guest_is_said_and_passed_on() {
     let mut run = echo();

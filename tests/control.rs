@@ -17,20 +17,22 @@ use support::{Run, connect, eventually, output, run, wasmrun};
 /// Runs that see only each other.
 struct Terminal {
     folder: tempfile::TempDir,
+    /// XDG_RUNTIME_DIR.
+    runtime: PathBuf,
 }
 
 impl Terminal {
     fn new() -> Terminal {
+        let folder = support::folder();
         Terminal {
-            folder: support::folder(),
+            runtime: folder.path().to_owned(),
+            folder,
         }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = wasmrun(arguments);
-        command
-            .env("XDG_RUNTIME_DIR", self.folder.path())
-            .env_remove("WASMRUN_NAME");
+        command.env("XDG_RUNTIME_DIR", &self.runtime).env_remove("WASMRUN_NAME");
         command
     }
 
@@ -118,11 +120,74 @@ fn what_runs_is_listed_and_stopped() {
 }
 
 #[test]
+fn runs_of_one_folder_or_of_two_with_one_name_have_names_of_their_own() {
+    let terminal = Terminal::new();
+    // The longest name has to have room for a number.
+    let long = terminal.folder.path().join("x".repeat(60));
+    std::fs::create_dir(&long).unwrap();
+    for file in std::fs::read_dir(echo())
+        .unwrap()
+        .flatten()
+        .filter(|file| file.path().is_file())
+    {
+        std::fs::copy(file.path(), long.join(file.file_name())).unwrap();
+    }
+    let folders = [
+        echo(),
+        echo(),
+        echo(),
+        long.display().to_string(),
+        long.display().to_string(),
+    ];
+    let mut runs: Vec<Run> = folders
+        .iter()
+        .map(|folder| terminal.start(&["os", folder, "-f", "0:3000"]))
+        .collect();
+    for run in &mut runs {
+        echoes(run.ready(3000));
+    }
+    let states: serde_json::Value = serde_json::from_str(&terminal.says(&["ps", "--json"])).unwrap();
+    let mut names: Vec<&str> = states
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|state| state["name"].as_str().unwrap())
+        .collect();
+    names.sort();
+    let (longest, second) = ("x".repeat(40), format!("{}-2", "x".repeat(38)));
+    assert_eq!(names, ["echo", "echo-2", "echo-3", &second, &longest]);
+    let said: Vec<String> = runs.iter().map(Run::stderr).collect();
+    assert_eq!(
+        said.iter()
+            .filter(|said| said.contains("there is a `echo` already"))
+            .count(),
+        2,
+        "{said:?}"
+    );
+    terminal.says(&["stop", "--all"]);
+}
+
+/// unix(7): an address has 107 bytes for a path. CI systems and Nix have longer folders.
+#[test]
+fn a_folder_with_a_long_path_is_no_obstacle() {
+    let mut terminal = Terminal::new();
+    let deep = terminal.folder.path().join("x".repeat(120)).join("y".repeat(120));
+    std::fs::create_dir_all(&deep).unwrap();
+    terminal.runtime = deep;
+    let mut run = terminal.start(&["os", &echo(), "-f", "0:3000"]);
+    run.ready(3000);
+    assert!(terminal.says(&["ps"]).contains("\necho "));
+    terminal.says(&["logs", "echo"]);
+    terminal.says(&["stop", "echo"]);
+    assert_eq!(run.ended().code(), Some(143));
+}
+
+#[test]
 fn a_name_is_taken_once_and_a_dead_run_gives_it_back() {
     let terminal = Terminal::new();
     let mut first = terminal.start(&["os", &echo(), "-f", "0:3000"]);
     first.ready(3000);
-    terminal.run(&["os", &echo(), "-f", "0:3000"]).says(
+    terminal.run(&["os", &echo(), "-f", "0:3000", "--name", "echo"]).says(
         2,
         "error: a run named `echo` is there already\n\
          hint: give this one another name with --name, or end that one: `wasmrun stop echo`",

@@ -1,5 +1,6 @@
 //! The other end: what `ps`, `logs`, `stop` and the others ask.
 
+use super::address;
 use super::message::Complaint;
 use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
@@ -64,9 +65,17 @@ impl Client {
     /// Returns when the run is over.
     pub async fn ended(&self) {
         // A run takes its socket along.
-        while UnixStream::connect(&self.path).await.is_ok() {
+        let is_there = || match self.connect() {
+            Ok(_) => true,
+            Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
+        };
+        while is_there() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    fn connect(&self) -> std::io::Result<UnixStream> {
+        UnixStream::from_std(address::connect(&self.path)?)
     }
 
     async fn exchange<T: DeserializeOwned>(&self, method: Method, what: &str, body: &impl Serialize) -> Result<T> {
@@ -86,7 +95,7 @@ impl Client {
     /// Sends a request whose answer comes bit by bit.
     pub async fn open(&self, method: Method, what: &str, body: &impl Serialize) -> Result<Stream> {
         let gone = || anyhow!("the run has ended");
-        let stream = UnixStream::connect(&self.path).await.with_context(gone)?;
+        let stream = self.connect().with_context(gone)?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         let connection = tokio::spawn(async move {
             let _ = connection.await;

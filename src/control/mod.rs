@@ -9,6 +9,7 @@
 //! `curl --unix-socket` is a client. There is no daemon: the socket is the supervisor's, and who holds the lock on it is
 //! alive. A socket whose supervisor was killed is removed by whoever looks next.
 
+mod address;
 mod client;
 mod message;
 mod request;
@@ -24,11 +25,12 @@ use anyhow::{Context, anyhow};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use std::fs::{self, DirBuilder, File};
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-/// A unix socket's path may have 107 bytes (unix(7)); the folder needs the rest.
+/// Longest name, in bytes.
 const NAME: usize = 40;
 
 /// The folder of all runs of this user: `$XDG_RUNTIME_DIR/wasmrun`, or one in /tmp where there is none.
@@ -76,16 +78,36 @@ impl Claim {
                 .hint(format!("use letters, digits, `-`, `_` and `.`, {NAME} at most")));
         }
         let _locked = lock(folder)?;
-        let path = folder.join(format!("{name}.sock"));
-        if is_alive(&path) {
+        let path = socket(folder, name);
+        if is_alive(&path)? {
             return Err(
                 Failure::usage(anyhow!("a run named `{name}` is there already")).hint(format!(
                     "give this one another name with --name, or end that one: `wasmrun stop {name}`"
                 )),
             );
         }
+        Claim::bind(path, name)
+    }
+
+    /// Takes a name that nobody has chosen, or where another run has it the next one: `app`, `app-2`, `app-3`.
+    pub fn take_like(folder: &Path, name: &str) -> Result<Claim> {
+        let _locked = lock(folder)?;
+        let mut taken = name.to_owned();
+        for number in 2.. {
+            let path = socket(folder, &taken);
+            if !is_alive(&path)? {
+                return Claim::bind(path, &taken);
+            }
+            let ending = format!("-{number}");
+            // Plain names have one byte a character.
+            taken = format!("{}{ending}", &name[..name.len().min(NAME - ending.len())]);
+        }
+        Err(anyhow!("no name is left that is like `{name}`").into())
+    }
+
+    fn bind(path: PathBuf, name: &str) -> Result<Claim> {
         let _ = fs::remove_file(&path);
-        let listener = UnixListener::bind(&path).with_context(|| format!("cannot make {}", path.display()))?;
+        let listener = address::bind(&path).with_context(|| format!("cannot make {}", path.display()))?;
         let seed = (std::process::id(), std::time::UNIX_EPOCH.elapsed().unwrap_or_default());
         let id = blake3::hash(format!("{seed:?}").as_bytes()).to_hex()[..8].to_owned();
         Ok(Claim {
@@ -143,7 +165,7 @@ pub fn running() -> Result<Vec<(String, PathBuf)>> {
         let Some(name) = path.extension().filter(|e| *e == "sock").and(path.file_stem()) else {
             continue;
         };
-        if is_alive(&path) {
+        if is_alive(&path).unwrap_or(true) {
             found.push((name.to_string_lossy().into_owned(), path));
         } else {
             let _ = fs::remove_file(&path);
@@ -154,19 +176,18 @@ pub fn running() -> Result<Vec<(String, PathBuf)>> {
 }
 
 /// Whether somebody listens. A queue that is full is somebody's, too.
-fn is_alive(path: &Path) -> bool {
-    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let Ok(socket) = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None) else {
-        return true;
-    };
-    let Ok(address) = SocketAddrUnix::new(path) else {
-        return false;
-    };
-    !matches!(
-        connect(&socket, &address),
-        Err(Errno::CONNREFUSED | Errno::NOENT | Errno::NOTSOCK)
-    )
+fn is_alive(path: &Path) -> Result<bool> {
+    match address::connect(path).map_err(|error| (error.kind(), error)) {
+        Ok(_) | Err((ErrorKind::WouldBlock, _)) => Ok(true),
+        Err((ErrorKind::ConnectionRefused | ErrorKind::NotFound, _)) => Ok(false),
+        // No socket.
+        Err((_, error)) if error.raw_os_error() == Some(Errno::NOTSOCK.raw_os_error()) => Ok(false),
+        Err((_, error)) => Err(error).with_context(|| format!("cannot look at {}", path.display()))?,
+    }
+}
+
+fn socket(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.sock"))
 }
 
 /// One at a time claims a name or clears up. The lock ends with the file.

@@ -149,8 +149,22 @@ fn claim(os: &Os) -> Result<Option<Claim>> {
             return Ok(None);
         }
     };
-    let name = os.name.clone().unwrap_or_else(|| control::name_of(&os.path));
-    Claim::take(&folder, &name).map(Some)
+    if let Some(name) = &os.name {
+        return Claim::take(&folder, name).map(Some);
+    }
+    let name = control::name_of(&os.path);
+    match Claim::take_like(&folder, &name) {
+        Ok(claim) => {
+            if claim.name != name {
+                tracing::info!("this run is called `{}`: there is a `{name}` already", claim.name);
+            }
+            Ok(Some(claim))
+        }
+        Err(failure) => {
+            tracing::warn!("{failure}; `wasmrun ps` will not show this run");
+            Ok(None)
+        }
+    }
 }
 
 fn limits(settings: &Settings, mappings: usize) -> Limits {

@@ -207,7 +207,7 @@ fn what_a_guest_gets(settings: &Settings) -> impl PartialEq {
         settings.environment.clone(),
         settings.directories.clone(),
         settings.http,
-        settings.memory,
+        (settings.memory, settings.cpus, settings.pids, settings.tmp_size),
         settings.stdin,
         settings.listeners,
         settings.adopts().then_some(settings.max_connections),

@@ -14,7 +14,12 @@ use support::{Run, connect, eventually, output, wasmrun};
 fn main() {
     let has_python = succeeds("python3", &["-c", "import venv, ensurepip"]);
     let has_psql = succeeds("psql", &["--version"]);
-    let tests: [program::Test; 21] = [
+    let tests: [program::Test; 22] = [
+        (
+            "what_recurses_too_deep_is_an_exception",
+            true,
+            what_recurses_too_deep_is_an_exception,
+        ),
         ("memory_has_an_end_that_is_said", true, memory_has_an_end_that_is_said),
         ("hostile_clients_end_nothing", true, hostile_clients_end_nothing),
         (
@@ -175,6 +180,33 @@ fn a_crash_in_a_handler_is_told_with_its_line() {
     );
     eventually("the traceback is said", || run.stderr().contains(&line));
     assert_eq!(get(address, "/").0, 200);
+    run.stop();
+}
+
+fn what_recurses_too_deep_is_an_exception() {
+    let folder = project("deep");
+    let (run, address) = start(folder.path(), 8000, &["--language", "python"]);
+    for (case, said) in [
+        ("call", "RecursionError"),
+        ("generator", "RecursionError"),
+        ("index", "RecursionError"),
+        ("loads", "RecursionError"),
+        ("dumps", "RecursionError"),
+        ("repr", "RecursionError"),
+        ("own-repr", "RecursionError"),
+        ("equal", "RecursionError"),
+        ("own-equal", "RecursionError"),
+        ("copy", "RecursionError"),
+        ("pickle", "RecursionError"),
+        ("isinstance", "TypeError"),
+        ("parse", "MemoryError"),
+        ("compile", "RecursionError"),
+        ("sum", "RecursionError"),
+        ("pattern", "RecursionError"),
+        ("free", "freed"),
+    ] {
+        assert_eq!(get(address, &format!("/{case}")), (200, said.to_owned()), "{case}");
+    }
     run.stop();
 }
 

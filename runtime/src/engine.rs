@@ -18,6 +18,13 @@ pub enum Tier {
 /// What a pool is made for: its places, and some whose end is under way.
 const POOLED: u32 = (PLACES + LATE_PLACES) as u32 + 16;
 
+/// How deep a guest that lives long may call, in bytes. An interpreter bounds its programs by the stack in its own memory, which
+/// is 1 MiB in CPython and QuickJS, and answers with an exception that a program can catch; the one that the calls are really on
+/// must not end before that. It is address space, of which the guest takes what it uses.
+const STACK: usize = 256 << 20;
+/// What calls of the host need besides.
+const STACK_OF_HOST: usize = 2 << 20;
+
 /// How instances get their memory. Compiled code does not depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Allocation {
@@ -43,6 +50,9 @@ pub(crate) fn configuration(allocation: Allocation, tier: Tier) -> Config {
     config.native_unwind_info(false);
     // A guest in an endless loop yields at each tick, so that everything around it goes on.
     config.epoch_interruption(true);
+    if allocation == Allocation::OnDemand {
+        config.max_wasm_stack(STACK).async_stack_size(STACK + STACK_OF_HOST);
+    }
     if allocation == Allocation::Pooled {
         let mut pool = PoolingAllocationConfig::default();
         // Each stack costs two system calls at the start. An instance of a component is several of core modules, of which

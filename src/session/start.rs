@@ -489,7 +489,12 @@ impl Session {
                 Some(failure) => Err(failure),
                 None => {
                     if let Some(Outcome::Trapped(text)) = &live.outcome {
-                        tracing::error!("the guest trapped: {text}");
+                        if self.forwards.is_empty() {
+                            tracing::error!("the guest trapped: {text}");
+                        } else {
+                            let hint = "with `--restart on-failure` a service is started again";
+                            tracing::error!(hint, "the guest trapped: {text}");
+                        }
                     } else if !self.forwards.is_empty() {
                         tracing::info!("the guest ended with exit code {code}; its ports are closed");
                     }

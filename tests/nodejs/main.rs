@@ -14,7 +14,11 @@ use support::{connect, eventually, output, wasmrun};
 
 fn main() {
     let has_node = succeeds("node", &["--version"]) && succeeds("npm", &["--version"]);
-    let tests: [(&'static str, fn()); 32] = [
+    let tests: [(&'static str, fn()); 33] = [
+        (
+            "what_recurses_too_deep_is_an_exception",
+            what_recurses_too_deep_is_an_exception,
+        ),
         ("express_says_hello", express_says_hello),
         ("express_answers_with_json", express_answers_with_json),
         ("a_program_has_what_it_expects", a_program_has_what_it_expects),
@@ -73,6 +77,31 @@ fn main() {
         ("bundles_are_compiled_ahead", snapshots::bundles_are_compiled_ahead),
     ];
     program::main(tests.map(|(name, test)| (name, has_node, test)));
+}
+
+fn what_recurses_too_deep_is_an_exception() {
+    let folder = project("deep");
+    let (run, address) = start(folder.path(), 8000, &["--language", "nodejs"]);
+    for (case, said) in [
+        ("call", "RangeError"),
+        ("getter", "RangeError"),
+        ("string", "RangeError"),
+        ("sort", "RangeError"),
+        ("async", "RangeError"),
+        ("array", "RangeError"),
+        ("proxy", "RangeError"),
+        ("flat", "RangeError"),
+        ("equal", "RangeError"),
+        ("clone", "RangeError"),
+        ("stringify", "RangeError"),
+        ("parse", "1"),
+        ("eval", "RangeError"),
+        ("pattern", "SyntaxError"),
+        ("free", "freed"),
+    ] {
+        assert_eq!(get(address, &format!("/{case}")), (200, said.to_owned()), "{case}");
+    }
+    run.stop();
 }
 
 fn express_says_hello() {

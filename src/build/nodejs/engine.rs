@@ -1,9 +1,11 @@
 //! The engine: QuickJS with Node's modules, made by componentize-qjs from `guest/`, an npm project of our own. One for all
 //! projects, because it has none of their code.
 
+use super::stack;
 use crate::build::Policy;
-use crate::build::component::Component;
+use crate::build::component::{self, Component};
 use crate::build::digest::Digest;
+use crate::build::fresh;
 use crate::build::jail::Room;
 use crate::build::making::Making;
 use crate::build::step::Step;
@@ -13,13 +15,14 @@ use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
 use include_dir::{Dir, include_dir};
 use std::ffi::OsString;
+use std::path::Path;
 
 static GUEST: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/build/nodejs/guest");
 
 /// The engine that is there, or a new one with packages from npm.
 pub async fn find_or_make(policy: Policy) -> Result<Component> {
     // By everything that it is made of.
-    let name = Digest::default().add_folder(&GUEST).name();
+    let name = Digest::default().add_folder(&GUEST).add(stack::VERSION).name();
     let place = toolchain::folder()?.join(format!("nodejs-{name}"));
     if let Some(engine) = Component::open(&place) {
         return Ok(engine);
@@ -36,10 +39,19 @@ pub async fn find_or_make(policy: Policy) -> Result<Component> {
         .with_context(|| format!("cannot write to {}", making.path().display()))?;
     npm(&work, &["install", "--ignore-scripts"], &making, policy).await?;
     npm(&work, &["run", "build"], &making, policy).await?;
+    bound_stack(making.path())?;
     Component::seal(making.path())?;
     let place = making.finish(|place| Component::open(place).is_some())?;
     work.done();
     Component::of(&place)
+}
+
+/// Bounds the stack of the engine that componentize-qjs has made in a folder.
+pub fn bound_stack(folder: &Path) -> Result<()> {
+    let path = folder.join(component::NAME);
+    let bytes = fresh::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    std::fs::remove_file(&path).with_context(|| format!("cannot replace {}", path.display()))?;
+    fresh::write(&path, &stack::bound(&bytes)?)
 }
 
 /// Runs npm in a folder that is being made.

@@ -11,6 +11,7 @@ pub mod manifest;
 mod packages;
 mod positions;
 pub mod snapshot;
+mod stack;
 
 use super::digest::Digest;
 use super::{Ahead, Built, Policy, Program, Project};

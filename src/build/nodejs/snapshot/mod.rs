@@ -10,7 +10,7 @@ mod record;
 mod stamp;
 
 use super::bundle::Bundle;
-use super::{manifest, packages};
+use super::{engine, manifest, packages};
 use crate::build;
 use crate::build::component::{self, Component};
 use crate::build::digest::Digest;
@@ -176,14 +176,14 @@ impl Program {
 
     /// Makes the component in a folder.
     async fn componentize(&self, call: &str, place: &Path) -> Result<()> {
-        let engine = &self.engine;
-        let source = engine.folder.join(ENGINE);
+        let tools = &self.engine.folder;
+        let source = tools.join(ENGINE);
         let mut text = std::fs::read_to_string(&source).with_context(|| format!("cannot read {}", source.display()))?;
         text.push_str(call);
         let script = place.join(ENGINE);
         std::fs::write(&script, text).with_context(|| format!("cannot write {}", script.display()))?;
-        let mut command = vec![OsString::from("node"), engine.folder.join(COMPONENTIZE).into()];
-        command.extend(["--wit".into(), engine.folder.join(WORLD).into_os_string()]);
+        let mut command = vec![OsString::from("node"), tools.join(COMPONENTIZE).into()];
+        command.extend(["--wit".into(), tools.join(WORLD).into_os_string()]);
         command.extend(["--js".into(), script.into_os_string()]);
         command.extend(["-n", "engine", "-o", component::NAME].map(OsString::from));
         let room = self.room(place);
@@ -197,7 +197,7 @@ impl Program {
         if !status.success() {
             return Err(anyhow!("componentize-qjs: {} ({})", said.trim_end(), step::describe(status)).into());
         }
-        Ok(())
+        engine::bound_stack(place)
     }
 
     fn packages(&self) -> PathBuf {

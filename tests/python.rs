@@ -14,7 +14,13 @@ use support::{Run, connect, eventually, output, wasmrun};
 fn main() {
     let has_python = succeeds("python3", &["-c", "import venv, ensurepip"]);
     let has_psql = succeeds("psql", &["--version"]);
-    let tests: [program::Test; 22] = [
+    let tests: [program::Test; 24] = [
+        (
+            "what_frameworks_take_for_granted_is_there",
+            true,
+            what_frameworks_take_for_granted_is_there,
+        ),
+        ("reloaders_of_frameworks_are_off", true, reloaders_of_frameworks_are_off),
         (
             "what_recurses_too_deep_is_an_exception",
             true,
@@ -208,6 +214,69 @@ fn what_recurses_too_deep_is_an_exception() {
         assert_eq!(get(address, &format!("/{case}")), (200, said.to_owned()), "{case}");
     }
     run.stop();
+}
+
+fn what_frameworks_take_for_granted_is_there() {
+    let folder = project("taken");
+    let ended = output(wasmrun(&[
+        "os",
+        folder.path().to_str().unwrap(),
+        "--env",
+        "TZ=Europe/Berlin",
+    ]));
+    let lines: Vec<&str> = ended.stdout.lines().collect();
+    let expected = [
+        "True",
+        "True",
+        "pair",
+        "5",
+        "7",
+        "a guest has no TLS yet: serve plain HTTP, and let what stands before wasmrun speak TLS",
+        "4 a guest has no processes",
+        "('guest', 'guest', 'guest')",
+        "(25, 4096, (-1, -1))",
+        "127.0.0.1",
+        "/tmp",
+        "pdb",
+    ];
+    let (last, said) = lines.split_last().unwrap();
+    assert_eq!(said, expected, "{}", ended.stderr);
+    assert_eq!(*last, "x".repeat(1_000_000));
+    assert!(ended.stderr.contains(&"y".repeat(1_000_000)), "all of it");
+    assert_eq!(ended.code, Some(0));
+}
+
+/// `--watch` is the reloader; those of frameworks start processes.
+fn reloaders_of_frameworks_are_off() {
+    let asgi = "async def app(scope, receive, send):\n    if scope['type'] == 'http':\n        \
+        await send({'type': 'http.response.start', 'status': 200, 'headers': [(b'content-length', b'2')]})\n        \
+        await send({'type': 'http.response.body', 'body': b'ok'})\n";
+    let flask = "import flask\napp = flask.Flask(__name__)\n@app.get('/')\ndef index():\n    return 'ok'\n";
+    for (requirements, text) in [
+        ("flask", format!("{flask}app.run(port=8000, debug=True)\n")),
+        (
+            "uvicorn",
+            format!("import uvicorn\n{asgi}uvicorn.run('main:app', port=8000, workers=3, reload=True)\n"),
+        ),
+        (
+            "bottle",
+            "import bottle\n@bottle.get('/')\ndef index():\n    return 'ok'\nbottle.run(port=8000, reloader=True)\n"
+                .to_owned(),
+        ),
+    ] {
+        // `main:app` is imported again where this runs as the program itself.
+        let text = text.replace("uvicorn.run(", "if __name__ == '__main__':\n    uvicorn.run(");
+        let folder = script("main.py", &text);
+        std::fs::write(folder.path().join("requirements.txt"), requirements).unwrap();
+        let (run, address) = start(folder.path(), 8000, &[]);
+        assert_eq!(get(address, "/"), (200, "ok".to_owned()), "{requirements}");
+        let said = run.stderr();
+        assert!(
+            said.contains("reloading is off in a guest: `wasmrun os --watch`"),
+            "{requirements}: {said}"
+        );
+        run.stop();
+    }
 }
 
 /// What a guest has in its `/tmp` is memory, which wasm's own limit does not count.

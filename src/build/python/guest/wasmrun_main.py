@@ -1,9 +1,11 @@
 """The component's own module. What is imported here is in the snapshot that every start begins with."""
 
-from wasmrun_guest import sockets, threads  # First: others take names from what these change.
+from wasmrun_guest import absent, sockets, streams, threads  # First: others take names from what these change.
 
+streams.install()
 threads.install()
 sockets.install()
+absent.install()
 
 from wasmrun_guest import servers, loops, stdlib, packages, start
 

@@ -6,7 +6,6 @@ import importlib.metadata
 import json
 import socket
 import sys
-import types
 
 from . import sockets
 
@@ -51,32 +50,16 @@ def preload():
             if name in sys.modules:
                 for name in more:
                     try_import(name, {})
-    for patch, name in ((_werkzeug, "werkzeug.serving"), (_anyio, "anyio.to_thread"), (_waitress, "waitress")):
+    for patch, name in ((_werkzeug, "werkzeug.serving"), (_anyio, "anyio.to_thread"), (_waitress, "waitress"), (_uvicorn, "uvicorn.config"), (_bottle, "bottle"), (_django, "django.utils.autoreload")):
         if name in sys.modules:
             patch(sys.modules[name])
     with open(f"{PLACE}/missing.json", "w") as file:
         json.dump(missing, file)
 
 
-def _with_tls_types(name):
-    """Imports what names TLS at its top and can do without."""
-    stand_in = types.ModuleType("ssl")
-    stand_in.__getattr__ = lambda name: 0 if name.isupper() else type(name, (), {})
-    sys.modules["ssl"] = stand_in
-    try:
-        importlib.import_module(name)
-    finally:
-        del sys.modules["ssl"]
-
-
 def try_import(name, missing):
     try:
-        try:
-            importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            if error.name != "_ssl":
-                raise
-            _with_tls_types(name)
+        importlib.import_module(name)
     except BaseException as error:
         # It may be well when the program runs; if not, that is where it shows.
         missing[name] = str(error)
@@ -86,6 +69,8 @@ def _werkzeug(serving):
     original = serving.run_simple
 
     def run_simple(hostname, port, application, use_reloader=False, *args, **kwargs):
+        if use_reloader:
+            _say_no_reloader()
         # There are no processes; `wasmrun os --watch` is the reloader.
         kwargs.pop("processes", None)
         return original(hostname, port, application, False, *args, **kwargs)
@@ -100,6 +85,42 @@ def _anyio(to_thread):
         return func(*args)
 
     to_thread.run_sync = run_sync
+
+
+def _say_no_reloader():
+    print("reloading is off in a guest: `wasmrun os --watch` starts the program anew when it changes", file=sys.stderr)
+
+
+def _uvicorn(config):
+    original = config.Config.__init__
+
+    def init(self, *args, **options):
+        original(self, *args, **options)
+        if self.reload:
+            _say_no_reloader()
+        # There are no processes for them.
+        self.reload, self.workers = False, 1
+
+    config.Config.__init__ = init
+
+
+def _bottle(bottle):
+    original = bottle.run
+
+    def run(*args, reloader=False, **options):
+        if reloader:
+            _say_no_reloader()
+        return original(*args, reloader=False, **options)
+
+    bottle.run = run
+
+
+def _django(autoreload):
+    def run_with_reloader(main, *args, **options):
+        _say_no_reloader()
+        return main(*args, **options)
+
+    autoreload.run_with_reloader = run_with_reloader
 
 
 def _waitress(waitress):

@@ -11,7 +11,7 @@ import selectors
 import socketserver
 
 from . import sockets
-from .scheduler import DEPTH, READ, WRITE, in_context, scheduler
+from .scheduler import DEPTH, READ, WRITE, in_context, scheduler, sleep
 from .threads import as_thread, end, logical_thread
 
 # Requests with longer bodies are handed over before they are whole, in bytes.
@@ -22,6 +22,8 @@ UNSENT = 4 << 20
 ACCEPTS = 64
 # A client that stops in the middle of a body that is handed over before it is whole, in seconds.
 PATIENCE = 30
+# Who waits for nothing at all waits this long, in seconds, before it looks again.
+FOREVER = 3600
 _LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*(\d{1,15})[ \t]*\r?$", re.I | re.M)
 _CHUNKED = re.compile(rb"^transfer-encoding[ \t]*:", re.I | re.M)
 _EXPECTS = re.compile(rb"^expect[ \t]*:", re.I | re.M)
@@ -382,13 +384,19 @@ def _select(original):
         ):
             # A server that looks whether more of this request comes (Werkzeug): nothing does.
             return []
-        if scheduler.is_alone():
-            return original(self, timeout)
+        if scheduler.is_alone() and not getattr(self, "wasmrun_woken", False):
+            if self.get_map():
+                return original(self, timeout)
+            # The system has no poll for nothing.
+            sleep(timeout if timeout is not None else FOREVER)
+            return []
         found = []
 
         def look():
-            found.extend(original(self, 0))
-            return bool(found)
+            if self.get_map():
+                found.extend(original(self, 0))
+            woken, self.wasmrun_woken = getattr(self, "wasmrun_woken", False), False
+            return woken or bool(found)
 
         while not look():
             pause = 0.01 if timeout is None else min(timeout, 0.01)

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import select
 import socket
 import _socket
 
@@ -11,6 +12,8 @@ from .scheduler import READ, WRITE, scheduler
 _base = _socket.socket
 # Descriptor to time-out in seconds, as the program has set it: none, as long as it takes.
 _timeouts = {}
+# Descriptors of sockets whose connect is under way.
+_connecting = set()
 # Connections that wait to be accepted.
 _BACKLOG = 1024
 # Whether this program has served, or tried to.
@@ -144,13 +147,56 @@ def _connect(self, address):
 
 def _connect_ex(self, address):
     error = _base.connect_ex(self, _resolved(self, address))
+    if error in _PENDING:
+        _connecting.add(self.fileno())
     if error in _PENDING and _timeouts.get(self.fileno()) != 0:
         _wait(self, WRITE)
         error = self.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     return error
 
 
+def _is_connecting(self):
+    """wasi-libc aborts where it is asked for the addresses of such a socket."""
+    fd = self.fileno()
+    if fd not in _connecting:
+        return False
+    poller = select.poll()
+    poller.register(fd, WRITE)
+    if not poller.poll(0):
+        return True
+    _connecting.discard(fd)
+    return False
+
+
+def _getsockname(self):
+    if _is_connecting(self):
+        return ("::", 0, 0, 0) if self.family == socket.AF_INET6 else ("0.0.0.0", 0)
+    return _base.getsockname(self)
+
+
+def _getpeername(self):
+    if _is_connecting(self):
+        raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
+    return _base.getpeername(self)
+
+
+def _socketpair(family=None, type=socket.SOCK_STREAM, proto=0):
+    """Two that are connected by way of the guest's own loopback: there are no others."""
+    if family not in (None, socket.AF_INET, socket.AF_INET6, getattr(socket, "AF_UNIX", None)) or type != socket.SOCK_STREAM:
+        raise OSError(errno.EOPNOTSUPP, "a guest has pairs of stream sockets only")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        one = socket.create_connection(listener.getsockname())
+        other, _ = listener.accept()
+    return one, other
+
+
+def _gethostbyname(name):
+    found = socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM)
+    return found[0][4][0]
+
+
 def _real_close(self, *args):
+    _connecting.discard(self.fileno())
     _timeouts.pop(self.fileno(), None)
     _real_close.original(self, *args)
 
@@ -197,6 +243,10 @@ def install():
     kind.sendall = _sendall
     kind.connect = _connect
     kind.connect_ex = _connect_ex
+    kind.getsockname = _getsockname
+    kind.getpeername = _getpeername
+    socket.socketpair = _socketpair
+    socket.gethostbyname = _gethostbyname
     for name, events in [
         ("recv", READ),
         ("recv_into", READ),

@@ -9,7 +9,6 @@ import random
 import runpy
 import sys
 import threading
-import time
 import traceback
 import types
 
@@ -81,8 +80,8 @@ def fresh(folder):
     for stream in (sys.stdout, sys.stderr):
         # A line shows when it is written.
         stream.reconfigure(line_buffering=True)
-    if "TZ" in os.environ:
-        time.tzset()
+    # Where a program keeps its own files; nobody has a home here.
+    os.environ.setdefault("HOME", "/tmp")
 
 
 def show_traceback():

@@ -10,7 +10,7 @@ import zlib
 # Where componentize-py has it while the snapshot is made. It is gone afterwards.
 _PLACE = "/python"
 # Not for services, or not there without the system.
-_LEFT_OUT = {"idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", "pydoc_data", "site-packages", "__pycache__", "test", "turtle", "curses", "venv", "_pyrepl"}
+_LEFT_OUT = {"idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", "pydoc_data", "site-packages", "__pycache__", "test", "turtle", "curses", "venv"}
 # What services commonly import, soon after the start or with their first request.
 _AT_ONCE = """
     __future__ abc argparse array ast asyncio base64 binascii bisect calendar collections.abc colorsys concurrent.futures

@@ -1,0 +1,100 @@
+"""What frameworks take for granted: each line says what came of one thing."""
+import asyncio
+import os
+import socket
+import sys
+import threading
+from pathlib import Path
+
+
+def connecting():
+    listener = socket.create_server(("127.0.0.1", 0))
+    client = socket.socket()
+    client.setblocking(False)
+    try:
+        client.connect(listener.getsockname())
+    except BlockingIOError:
+        pass
+    return repr(client).startswith("<socket.socket fd=")
+
+
+def refused():
+    client = socket.socket()
+    client.setblocking(False)
+    error = client.connect_ex(("127.0.0.1", 1))
+    return bool(error) and "socket" in repr(client)
+
+
+def pair():
+    one, other = socket.socketpair()
+    one.send(b"pair")
+    return other.recv(4).decode()
+
+
+async def from_thread():
+    loop = asyncio.get_running_loop()
+    future = loop.create_future()
+    threading.Thread(target=lambda: loop.call_soon_threadsafe(future.set_result, 7)).start()
+    return await future
+
+
+def tls():
+    import ssl
+
+    try:
+        ssl.create_default_context()
+    except ssl.SSLError as error:
+        return str(error)
+
+
+def process():
+    import multiprocessing
+
+    value = multiprocessing.Value("i", 3)
+    with value.get_lock():
+        value.value += 1
+    try:
+        multiprocessing.Process(target=print).start()
+    except OSError as error:
+        return f"{value.value} {error.strerror.partition(':')[0]}"
+
+
+def users():
+    import getpass
+    import grp
+    import pwd
+
+    return pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(0).gr_name, getpass.getuser()
+
+
+def files():
+    import fcntl
+    import mmap
+    import resource
+    import termios
+
+    with open("/tmp/file", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        termios.tcgetattr(0)
+    except termios.error as error:
+        return error.args[0], mmap.PAGESIZE, resource.getrlimit(resource.RLIMIT_NOFILE)
+
+
+for case in (
+    connecting,
+    refused,
+    pair,
+    lambda: asyncio.run(asyncio.to_thread(lambda: 5)),
+    lambda: asyncio.run(from_thread()),
+    tls,
+    process,
+    users,
+    files,
+    lambda: socket.gethostbyname("localhost"),
+    lambda: str(Path.home()),
+    lambda: __import__("pdb").__name__,
+):
+    print(case())
+sys.stdout.write("x" * 1_000_000)
+sys.stderr.write("y" * 1_000_000)

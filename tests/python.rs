@@ -14,7 +14,12 @@ use support::{Run, connect, eventually, output, wasmrun};
 fn main() {
     let has_python = succeeds("python3", &["-c", "import venv, ensurepip"]);
     let has_psql = succeeds("psql", &["--version"]);
-    let tests: [program::Test; 24] = [
+    let tests: [program::Test; 25] = [
+        (
+            "passwords_are_derived_as_everywhere",
+            true,
+            passwords_are_derived_as_everywhere,
+        ),
         (
             "what_frameworks_take_for_granted_is_there",
             true,
@@ -244,6 +249,53 @@ fn what_frameworks_take_for_granted_is_there() {
     assert_eq!(*last, "x".repeat(1_000_000));
     assert!(ended.stderr.contains(&"y".repeat(1_000_000)), "all of it");
     assert_eq!(ended.code, Some(0));
+}
+
+/// As CPython with OpenSSL has them, and as Werkzeug and Django store passwords.
+fn passwords_are_derived_as_everywhere() {
+    let text = "\
+import hashlib
+print(hashlib.pbkdf2_hmac('sha256', b'password', b'salt', 100000).hex())
+print(hashlib.pbkdf2_hmac('SHA-1', b'password', b'salt', 1000, 7).hex())
+print(hashlib.scrypt(b'password', salt=b'salt', n=16384, r=8, p=1).hex())
+for wrong in (
+    lambda: hashlib.scrypt(b'', salt=b'', n=3, r=8, p=1),
+    lambda: hashlib.scrypt(b'', salt=b'', n=1 << 20, r=8, p=1),
+    lambda: hashlib.scrypt(b'', salt=b'', n=1 << 30, r=8, p=1, maxmem=1 << 50),
+    lambda: hashlib.pbkdf2_hmac('sha256', b'', b'', 0),
+    lambda: hashlib.pbkdf2_hmac('sha256', b'', b'', (1 << 32) - 1),
+    lambda: hashlib.pbkdf2_hmac('md9', b'', b'', 1),
+):
+    try:
+        print(wrong())
+    except ValueError as error:
+        print(type(error).__name__)
+from werkzeug.security import check_password_hash, generate_password_hash
+for method in ('scrypt', 'pbkdf2'):
+    print(method, check_password_hash(generate_password_hash('secret', method=method), 'secret'))
+";
+    let folder = script("main.py", text);
+    std::fs::write(folder.path().join("requirements.txt"), "flask").unwrap();
+    let ended = output(wasmrun(&["os", folder.path().to_str().unwrap()]));
+    let expected = "\
+0394a2ede332c9a13eb82e9b24631604c31df978b4e2f0fbd2c549944f9d79a5
+6e88be8bad7eae
+745731af4484f323968969eda289aeee005b5903ac561e64a5aca121797bf7734ef9fd58422e2e22183bcacba9ec87ba0c83b7a2e788f03ce0da06463433cda6
+ValueError
+ValueError
+ValueError
+ValueError
+ValueError
+ValueError
+scrypt True
+pbkdf2 True
+";
+    assert_eq!(
+        (ended.stdout.as_str(), ended.code),
+        (expected, Some(0)),
+        "{}",
+        ended.stderr
+    );
 }
 
 /// `--watch` is the reloader; those of frameworks start processes.

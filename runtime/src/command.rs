@@ -1,5 +1,6 @@
 //! Components that export `wasi:cli/run`.
 
+use crate::derivation;
 use crate::host::{Host, Stores};
 use crate::sockets;
 use wasmtime::Result;
@@ -14,6 +15,7 @@ pub(crate) fn linker(component: &Component) -> Result<InstancePre<Host>> {
     sockets::add_to_linker(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    derivation::add_to_linker(&mut linker)?;
     linker.instantiate_pre(component)
 }
 

@@ -14,6 +14,7 @@ mod cache;
 mod command;
 mod compile;
 mod crowd;
+mod derivation;
 mod engine;
 mod epoch;
 mod event;

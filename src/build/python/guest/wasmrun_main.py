@@ -1,11 +1,12 @@
 """The component's own module. What is imported here is in the snapshot that every start begins with."""
 
-from wasmrun_guest import absent, sockets, streams, threads  # First: others take names from what these change.
+from wasmrun_guest import absent, passwords, sockets, streams, threads  # First: others take names from what these change.
 
 streams.install()
 threads.install()
 sockets.install()
 absent.install()
+passwords.install()
 
 from wasmrun_guest import servers, loops, stdlib, packages, start
 

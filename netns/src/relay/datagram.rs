@@ -402,7 +402,7 @@ pub(crate) fn tell_local_address(socket: &OwnedFd, bound: IpAddr) -> rustix::io:
 ///
 /// A guest that is bound to a wildcard answers from the address that the kernel chooses for its client, which for an
 /// address of its own host is that very address. So that is where the datagrams are sent to, or the answers would not
-/// belong to this socket.
+/// belong to this socket. All of 127.0.0.0/8 has one route, whose address is 127.0.0.1.
 fn connected(target: &Target, ip: IpAddr, port: u16, client: SocketAddr) -> rustix::io::Result<OwnedFd> {
     let factory = target.factory();
     let family = Family::of(ip);
@@ -415,6 +415,7 @@ fn connected(target: &Target, ip: IpAddr, port: u16, client: SocketAddr) -> rust
         }
     }
     let to = match (ip, source) {
+        (ip, Some(IpAddr::V4(source))) if ip.is_unspecified() && source.is_loopback() => Ipv4Addr::LOCALHOST.into(),
         (ip, Some(source)) if ip.is_unspecified() => source,
         (IpAddr::V4(ip), None) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         (IpAddr::V6(ip), None) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

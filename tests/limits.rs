@@ -4,7 +4,9 @@ mod support;
 
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 use support::guests::guest;
 use support::{Run, eventually, run};
@@ -108,6 +110,44 @@ fn groups_of_a_supervisor_that_was_killed_are_removed_by_the_next() {
     let Some(run) = working(&[]) else { return };
     assert!(groups.iter().all(|folder| !folder.exists()), "{groups:?} is left");
     run.stop();
+}
+
+/// Few descriptors are few connections, and those are served: the others wait.
+#[test]
+fn few_descriptors_are_few_connections() {
+    let folder = support::guests::root().join("examples/echo");
+    for path in ["adopt", "splice"] {
+        let arguments = ["os", folder.to_str().unwrap(), "-f", "0:3000", "--forward-path", path];
+        let mut run = Run::of(with_descriptors(64, &arguments));
+        let address = run.ready(3000);
+        let echoes = |client: &mut std::net::TcpStream| {
+            client.write_all(b"x")?;
+            client.read_exact(&mut [0])
+        };
+        let mut open: Vec<_> = (0..6).map(|_| support::connect(address)).collect();
+        for client in &mut open {
+            echoes(client).unwrap();
+        }
+        let mut waits: Vec<_> = (0..6).map(|_| support::connect(address)).collect();
+        drop(open);
+        for mut client in waits.drain(..) {
+            echoes(&mut client).unwrap();
+        }
+        run.stop();
+    }
+    let ended = support::output(with_descriptors(40, &["os", folder.to_str().unwrap()]));
+    let error = "error: this process may have 40 open files (`ulimit -n`), which is not enough\nhint: 64 are the least";
+    ended.says(125, error);
+}
+
+/// A command line of wasmrun under `ulimit -n`.
+fn with_descriptors(most: u64, arguments: &[&str]) -> Command {
+    let own = support::wasmrun(arguments);
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("ulimit -n {most}; exec \"$0\" \"$@\"")]);
+    command.arg(own.get_program()).args(own.get_args());
+    command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command
 }
 
 #[test]

@@ -14,6 +14,7 @@
 //! The client's own address is put on the namespace's `lo`, so that the inner socket can be bound to it and the guest
 //! sees its true peer. Nothing inside can reach that address on the real network: `lo` is all there is.
 
+use crate::forward::in_store;
 use crate::link::{LinkError, Links};
 use crate::passing;
 use crate::rule::Protocol;
@@ -28,7 +29,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// Sockets in one batch; another is ordered when fewer than half of them are left. A flow of datagrams lasts longer than
+/// Most sockets in one batch; another is ordered when fewer than half of them are left. A flow of datagrams lasts longer than
 /// most connections.
 const fn batch(protocol: Protocol) -> usize {
     match protocol {
@@ -53,7 +54,7 @@ const PATIENCE: Timespec = Timespec {
 };
 /// Most that one look adds to a silence: where nobody looked, or could (a machine that slept, a freezer), nobody missed it.
 const LOOK: Duration = Duration::from_secs(1);
-/// op, family or errno, address
+/// op, family or errno, address or number
 const MESSAGE: usize = 18;
 const OP_SOCKETS: u8 = 1;
 const OP_LOCAL: u8 = 2;
@@ -131,6 +132,8 @@ enum Supply {
 #[derive(Debug)]
 struct Remote {
     channel: OwnedFd,
+    /// Most sockets in a batch that there are descriptors for.
+    room: usize,
     stock: [Vec<OwnedFd>; KINDS.len()],
     ordered: [bool; KINDS.len()],
     local: HashSet<IpAddr>,
@@ -160,6 +163,7 @@ impl SocketFactory {
         SocketFactory {
             supply: Supply::Remote(Box::new(Mutex::new(Remote {
                 channel,
+                room: in_store(usize::MAX),
                 stock: Default::default(),
                 ordered: Default::default(),
                 local: HashSet::new(),
@@ -241,16 +245,21 @@ impl Remote {
             }
         }
         let socket = self.stock[kind].pop().ok_or(Errno::CONNRESET)?;
-        if self.stock[kind].len() < batch(KINDS[kind].1) / 2 {
+        if self.stock[kind].len() < self.batch(kind) / 2 {
             // What goes wrong here concerns the next one.
             let _ = self.order(kind);
         }
         Ok(socket)
     }
 
+    fn batch(&self, kind: usize) -> usize {
+        batch(KINDS[kind].1).min(self.room)
+    }
+
     fn order(&mut self, kind: usize) -> rustix::io::Result<()> {
         if !self.ordered[kind] {
-            self.ask(&encode(OP_SOCKETS, kind as u8, Ipv6Addr::UNSPECIFIED))?;
+            let wanted = self.batch(kind) as u128;
+            self.ask(&encode(OP_SOCKETS, kind as u8, Ipv6Addr::from_bits(wanted)))?;
             self.ordered[kind] = true;
         }
         Ok(())
@@ -412,7 +421,9 @@ impl FactoryServer {
         match message[0] {
             OP_SOCKETS => {
                 let (family, protocol) = KINDS[usize::from(message[1]) % KINDS.len()];
-                let made = (0..batch(protocol)).map_while(|_| make_socket(family, protocol).ok());
+                // An order has a number in the place of the address.
+                let wanted = u128::from_be_bytes(address).min(batch(protocol) as u128);
+                let made = (0..wanted).map_while(|_| make_socket(family, protocol).ok());
                 let sockets: Vec<OwnedFd> = made.collect();
                 let borrowed: Vec<BorrowedFd<'_>> = sockets.iter().map(AsFd::as_fd).collect();
                 passing::send(&self.channel, message, &borrowed)

@@ -38,15 +38,18 @@ impl Limits {
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
     /// Quiet time of a flow of datagrams.
     pub const UDP_IDLE: Duration = Duration::from_secs(60);
-    /// Descriptors that are kept for everything but connections.
+    /// Fewest descriptors that forwards get on with (`ulimit -n`).
+    pub const LEAST_FDS: u64 = 64;
+    /// Descriptors that are kept for everything but connections: that much of half of them, besides [`Limits::BASE_FDS`].
     const RESERVED_FDS: u64 = 512;
+    /// What a process has that forwards nothing.
+    const BASE_FDS: u64 = 16;
 
     /// What this machine and this process's descriptor limit allow: two descriptors a connection.
     pub fn of_this_process() -> Limits {
-        let fds = rustix::process::getrlimit(rustix::process::Resource::Nofile)
-            .current
-            .unwrap_or(1 << 20);
-        let connections = fds.saturating_sub(Limits::RESERVED_FDS).max(64) / 2;
+        let fds = descriptors();
+        let reserved = Limits::RESERVED_FDS.min(Limits::BASE_FDS + fds / 2);
+        let connections = fds.saturating_sub(reserved).max(2) / 2;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Limits {
             // The clients and the guest want processors too: on two cores one worker does 5 to 10 % more requests than two.
@@ -57,6 +60,19 @@ impl Limits {
             udp_idle: Limits::UDP_IDLE,
         }
     }
+}
+
+/// Descriptors that this process may have (getrlimit(2), `RLIMIT_NOFILE`).
+fn descriptors() -> u64 {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.current.unwrap_or(1 << 20)
+}
+
+/// How many of what takes descriptors are kept in store: fewer than `most` where there are few. What is reserved has room for
+/// some stores.
+pub(crate) fn in_store(most: usize) -> usize {
+    let share = usize::try_from(descriptors() / 32).unwrap_or(most);
+    share.clamp(1, most)
 }
 
 /// Something that happened to a forward and that a person may want to know.

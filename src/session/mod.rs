@@ -21,7 +21,7 @@ use crate::compiler::Compiler;
 use crate::config::File;
 use crate::control::{self, Ask, Claim, Server};
 use crate::drain::{Drained, Draining, RELEASE};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::forwards::{self, Forwards};
 use crate::live::Live;
 use crate::livereload::Livereload;
@@ -34,7 +34,7 @@ use crate::settings::{self, Settings};
 use crate::signals::Signals;
 use crate::trust;
 use crate::watch::{Changes, Watch};
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use netns::{Forwarder, Limits, Notice};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
@@ -65,7 +65,7 @@ pub async fn run(os: &Os, ready: Option<Ready>) -> Result<u8> {
     // From here on signals wait for us.
     let signals = Signals::new()?;
     let mut claim = claim(os)?;
-    raise_descriptor_limit();
+    raise_descriptor_limit()?;
     let listeners = settings
         .mappings
         .iter()
@@ -179,12 +179,19 @@ fn limits(settings: &Settings, mappings: usize) -> Limits {
 }
 
 /// Takes what the hard limit allows: each connection needs two descriptors here and one in the guest.
-fn raise_descriptor_limit() {
+fn raise_descriptor_limit() -> Result<()> {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     // What is there then has to do; the connection limit follows it.
     let _ = setrlimit(Resource::Nofile, limit);
+    match limit.current {
+        Some(fds) if fds < Limits::LEAST_FDS => {
+            let message = anyhow!("this process may have {fds} open files (`ulimit -n`), which is not enough");
+            Err(Failure::from(message).hint(format!("{} are the least", Limits::LEAST_FDS)))
+        }
+        _ => Ok(()),
+    }
 }
 
 type Later<T> = Pin<Box<dyn Future<Output = T>>>;

@@ -3,6 +3,7 @@
 //! A pipe is taken from the pool when bytes go into it and given back when it is empty again, so idle connections
 //! hold none, and a few pipes serve thousands of connections.
 
+use crate::forward::in_store;
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, SpliceFlags};
 use std::os::fd::{AsFd, OwnedFd};
@@ -75,19 +76,27 @@ fn splice(from: impl AsFd, to: impl AsFd, length: usize) -> rustix::io::Result<u
 }
 
 /// The pipes of one worker.
-#[derive(Default)]
 pub(super) struct Pool {
     idle: Vec<Pipe>,
     made: usize,
+    most: usize,
 }
 
 impl Pool {
+    pub(super) fn new() -> Pool {
+        Pool {
+            idle: Vec::new(),
+            made: 0,
+            most: in_store(MAX_PIPES),
+        }
+    }
+
     /// An empty pipe, or none when the limit is reached or the kernel has no more: the flow copies then.
     pub(super) fn take(&mut self) -> Option<Pipe> {
         if let Some(pipe) = self.idle.pop() {
             return Some(pipe);
         }
-        if self.made >= MAX_PIPES {
+        if self.made >= self.most {
             return None;
         }
         match Pipe::open() {
@@ -97,7 +106,7 @@ impl Pool {
             }
             Err(_) => {
                 // Asking again for each buffer would cost more than the pipe could save.
-                self.made = MAX_PIPES;
+                self.made = self.most;
                 None
             }
         }

@@ -96,7 +96,7 @@ pub(crate) fn spawn(settings: Settings) -> io::Result<(Arc<Mailbox>, JoinHandle<
         runnable: Vec::new(),
         over: Vec::new(),
         scratch: vec![0; SCRATCH],
-        pool: Pool::default(),
+        pool: Pool::new(),
         serial: 0,
         paused_until: None,
         limit_told: false,

@@ -49,6 +49,7 @@ pub enum LogFormat {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a guest in its own namespaces and forward ports into it
+    #[command(visible_alias = "run")]
     Os(Box<Os>),
     /// List what runs
     Ps(Ps),
@@ -126,6 +127,8 @@ pub struct Os {
     #[arg(
         short,
         long = "forward",
+        short_alias = 'p',
+        alias = "publish",
         value_name = "RULE",
         env = "WASMRUN_FORWARD",
         value_delimiter = ','
@@ -200,8 +203,8 @@ pub struct Os {
     /// Where a wasip1 guest finds its listeners among the pre-opened descriptors
     #[arg(long, value_enum, value_name = "ORDER")]
     pub listeners: Option<Listeners>,
-    /// Serve counters for Prometheus on this address, for example 127.0.0.1:9100
-    #[arg(long, value_name = "ADDRESS", env = "WASMRUN_METRICS")]
+    /// Serve counters for Prometheus on this address, for example 127.0.0.1:9100; a port alone is one of 127.0.0.1
+    #[arg(long, value_name = "ADDRESS", env = "WASMRUN_METRICS", value_parser = address)]
     pub metrics: Option<std::net::SocketAddr>,
     /// Write the ready lines to this open descriptor, too, when the guest listens on every forwarded port, and close it
     #[arg(long, value_name = "FD", value_parser = clap::value_parser!(i32).range(3..))]
@@ -325,6 +328,14 @@ pub struct Trust {
     pub revoke: bool,
 }
 
+/// An address, or a port of 127.0.0.1.
+fn address(text: &str) -> Result<std::net::SocketAddr, std::net::AddrParseError> {
+    match text.trim_start_matches(':').parse::<u16>() {
+        Ok(port) => Ok((std::net::Ipv4Addr::LOCALHOST, port).into()),
+        Err(_) => text.parse(),
+    }
+}
+
 impl Os {
     /// A run of this path with no option but the file's.
     pub fn of_path(path: &std::path::Path) -> Result<Os, clap::Error> {
@@ -388,6 +399,9 @@ pub struct Logs {
     /// Only what was written in this last time, for example 10m
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
+    /// Only the last lines, so many; with --follow before what is yet to come
+    #[arg(short = 'n', long, alias = "lines", value_name = "NUMBER")]
+    pub tail: Option<usize>,
     /// One JSON object a line
     #[arg(long)]
     pub json: bool,

@@ -199,9 +199,16 @@ fn find(named: &Named) -> Result<(Directory, Vec<Link>)> {
     let Named { place, text, .. } = named;
     let cannot = || format!("{place}: cannot use the directory {text}");
     let base = named.base.canonicalize().with_context(cannot).map_err(Failure::usage)?;
-    let (host, links) = follow(base, Path::new(text))
-        .with_context(cannot)
-        .map_err(Failure::usage)?;
+    let (host, links) = follow(base, Path::new(text)).with_context(cannot).map_err(|error| {
+        let failure = Failure::usage(error);
+        // As docker has it.
+        match text.split_once(':') {
+            Some((host, guest)) if !host.is_empty() => {
+                failure.hint(format!("write `{host}::{guest}`, with two colons"))
+            }
+            _ => failure,
+        }
+    })?;
     if !host.is_dir() {
         return Err(Failure::usage(anyhow!(
             "{place}: {} is not a directory",

@@ -2,6 +2,7 @@
 
 use crate::doctor;
 use crate::failure::{Failure, Result};
+use crate::foreign;
 use crate::forwards::Port;
 use crate::generation::{Generation, OutOfMemory, Start};
 use crate::ledger::Ledger;
@@ -197,7 +198,10 @@ impl Live {
     /// The error that it is to the user when nothing follows it.
     pub fn failure(&self, code: u8) -> Option<Failure> {
         match &self.outcome {
-            Some(Outcome::Failed(text)) => Some(anyhow!("the guest cannot run: {text}").into()),
+            Some(Outcome::Failed(text)) => Some(Failure {
+                hint: foreign::hint(text).map(str::to_owned),
+                ..anyhow!("the guest cannot run: {text}").into()
+            }),
             None => Some(Failure {
                 code,
                 ..anyhow!(

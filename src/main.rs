@@ -19,6 +19,7 @@ mod drain;
 mod env_file;
 mod failure;
 mod follower;
+mod foreign;
 mod forwards;
 mod generation;
 mod health;
@@ -43,9 +44,10 @@ mod signals;
 mod spinner;
 mod stderr;
 mod trust;
+mod typed;
 mod watch;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use cli::{Cli, Command};
 use failure::Result;
 use ready::Ready;
@@ -60,7 +62,10 @@ fn main() -> ExitCode {
         Some(first) if first == build::BUILD => return build::become_command(std::env::args_os().skip(2)).into(),
         _ => {}
     }
-    let cli = Cli::parse();
+    let cli = match typed::parse() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
     report::start(&cli.talk);
     let code = match run(&cli.command) {
         Ok(code) => code,

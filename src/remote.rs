@@ -144,13 +144,28 @@ pub async fn logs(logs: &Logs) -> Result<u8> {
     if let Some(since) = since {
         let _ = write!(what, "&since={since}");
     }
-    let mut stream = Client::find(&logs.name).await?.open(Method::GET, &what, &()).await?;
-    loop {
+    let client = Client::find(&logs.name).await?;
+    let (mut skipped, mut left) = (0, usize::MAX);
+    if let Some(tail) = logs.tail {
+        let (from, before) = last_lines(&client, since, tail).await?;
+        (what, skipped) = (format!("logs?follow={}&since={from}", logs.follow), before);
+        if !logs.follow {
+            // What is written meanwhile is not asked for.
+            left = tail;
+        }
+    }
+    let mut stream = client.open(Method::GET, &what, &()).await?;
+    while left > 0 {
         let record: Record = match stream.line().await {
             Ok(Some(record)) => record,
             // A run that ends while it is followed has said everything.
             Ok(None) | Err(_) => return Ok(0),
         };
+        if skipped > 0 {
+            skipped -= 1;
+            continue;
+        }
+        left -= 1;
         let mut out = std::io::stdout().lock();
         if logs.json {
             writeln!(out, "{}", serde_json::to_string(&record)?)?;
@@ -173,6 +188,25 @@ pub async fn logs(logs: &Logs) -> Result<u8> {
         };
         writeln!(out, "{time} #{} {stream} {}", record.generation, record.text)?;
     }
+    Ok(0)
+}
+
+/// From when on the last lines were written, in milliseconds since 1970, and how many of that time do not belong to them.
+async fn last_lines(client: &Client, since: Option<u128>, tail: usize) -> Result<(u64, usize)> {
+    let what = format!("logs?follow=false&since={}", since.unwrap_or(0));
+    let mut stream = client.open(Method::GET, &what, &()).await?;
+    let mut times: Vec<u64> = Vec::new();
+    while let Some(record) = stream.line::<Record>().await? {
+        times.push(record.time);
+    }
+    let first = times.len().saturating_sub(tail);
+    let Some(from) = times.get(first).copied() else {
+        // None of what is there.
+        let last = times.last().map_or(0, |last| last + 1);
+        return Ok((last, 0));
+    };
+    let before = times[..first].iter().rev().take_while(|time| **time == from);
+    Ok((from, before.count()))
 }
 
 /// `wasmrun stop`

@@ -313,6 +313,14 @@ fn what_a_guest_writes_can_be_read_later_and_as_it_comes() {
     assert!(lines[0].ends_with(" #1 out line"), "{logs}");
     assert!(lines[0].starts_with("20") && lines[0].contains('T'), "{logs}");
     // It goes on writing while it is asked.
+    // As docker has it.
+    assert_eq!(terminal.says(&["logs", "lines", "--tail", "0"]), "");
+    let tail = terminal.says(&["logs", "lines", "-n", "2"]);
+    assert_eq!(tail.lines().count(), 2, "{tail}");
+    assert!(
+        terminal.says(&["logs", "lines", "--tail", "999999"]).contains(&tail),
+        "{tail}"
+    );
     let since = terminal.says(&["logs", "lines", "--since", "0s"]);
     assert!(since.lines().count() <= 1, "{since}");
     let mut follower = terminal.start(&["logs", "lines", "-f", "--json"]);

@@ -399,3 +399,89 @@ fn a_socket_is_no_input() {
     );
     drop(ours);
 }
+
+/// Words of other tools are understood, or answered with ours; a variable that is wrong is named.
+#[test]
+fn what_people_type_is_understood_or_answered() {
+    let echo = support::guests::root().join("examples/echo");
+    let echo = echo.to_str().unwrap();
+    let hint = |arguments: &[&str], variable: Option<(&str, &str)>| {
+        let mut command = wasmrun(arguments);
+        command.envs(variable);
+        let ended = support::output(command);
+        assert_eq!(ended.code, Some(2), "{arguments:?}: {}", ended.stderr);
+        ended.stderr
+    };
+    for (arguments, word) in [
+        (
+            &["os", echo, "-v", "/tmp:/data"][..],
+            "hint: give the guest a directory with `--dir HOST::GUEST`",
+        ),
+        (
+            &["os", echo, "--volume", "/tmp:/data"],
+            "hint: give the guest a directory with `--dir HOST::GUEST`",
+        ),
+        (
+            &["os", echo, "--dir", "/tmp:/data"],
+            "hint: write `/tmp::/data`, with two colons",
+        ),
+        (&["os", echo, "--port", "80"], "`--forward HOST:PROC`"),
+        (&["os", echo, "--detach"], "hint: a run stays in the foreground"),
+        (&["run", echo, "--rm"], "hint: nothing is left of a run"),
+        (&["exec", "x", "sh"], "`wasmrun netns NAME -- PROGRAM`"),
+        (&["kill", "x"], "`wasmrun stop NAME`"),
+        (&["dev"], "hint: write `wasmrun os PATH --watch`"),
+    ] {
+        let said = hint(arguments, None);
+        assert!(said.contains(word), "{arguments:?}: {said}");
+    }
+    for (name, value, word) in [
+        (
+            "WASMRUN_METRICS",
+            "x",
+            "hint: the value is that of the variable WASMRUN_METRICS",
+        ),
+        (
+            "WASMRUN_RESTART",
+            "perhaps",
+            "hint: the value is that of the variable WASMRUN_RESTART",
+        ),
+        ("WASMRUN_MEMORY", "lots", "error: WASMRUN_MEMORY: `lots` is no size"),
+        (
+            "WASMRUN_GRACE",
+            "long",
+            "error: WASMRUN_GRACE: `long` is no length of time",
+        ),
+    ] {
+        let said = hint(&["os", echo], Some((name, value)));
+        assert!(said.contains(word), "{name}: {said}");
+    }
+    // One that is empty is none.
+    let mut command = wasmrun(&["run", echo, "-p", "0:3000", "--metrics", "0"]);
+    for name in [
+        "MEMORY",
+        "METRICS",
+        "RESTART",
+        "FORWARD",
+        "WATCH",
+        "MAX_CONNECTIONS",
+        "CONFIG",
+    ] {
+        command.env(format!("WASMRUN_{name}"), "");
+    }
+    let mut run = support::Run::of(command);
+    run.ready(3000);
+    run.stop();
+}
+
+#[test]
+fn a_guest_for_another_host_is_told_from_its_imports() {
+    let folder = support::folder();
+    let path = folder.path().join("page.wat");
+    let text = "(module (import \"__wbindgen_placeholder__\" \"__wbindgen_describe\" (func (param i32)))
+        (memory (export \"memory\") 1) (func (export \"_start\")))";
+    std::fs::write(&path, text).unwrap();
+    let ended = support::run(&["os", path.to_str().unwrap()]);
+    let hint = "hint: it was built for a browser (wasm-bindgen): build it with `cargo build --target wasm32-wasip2`";
+    assert!(ended.stderr.contains(hint), "{}", ended.stderr);
+}

@@ -1,6 +1,7 @@
 //! `wasmrun doctor`: what isolation and forwarding need of this machine, one line each, with the fix where one is missing.
 
 use crate::failure::{FAILED, Failure, Result};
+use crate::fault;
 use crate::generation::{Generation, Start};
 use crate::protocol::{Inside, Message, Task};
 use nix::errno::Errno;
@@ -76,6 +77,10 @@ pub async fn run() -> Result<u8> {
 
 /// The failure to report when a jail was refused, with the cause and the fix that fit this machine.
 pub fn explain(error: &str, errno: Option<i32>) -> Failure {
+    if errno == Some(Errno::EAGAIN as i32) {
+        let message = anyhow::anyhow!("the guest cannot start: {error}\n  cause: {}", fault::TASKS);
+        return Failure::from(message).hint(fault::TASKS_HINT);
+    }
     let fix = errno.and_then(|errno| cause(Errno::from_raw(errno)));
     let (why, hint) = match fix {
         Some((why, fix)) => (format!("\n  cause: {why}"), fix),

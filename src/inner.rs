@@ -242,6 +242,7 @@ fn look_around() -> Inside {
 fn errno(error: &JailError) -> Option<i32> {
     match error {
         JailError::Namespaces(error) => error.errno().map(|errno| errno as i32),
+        JailError::Process(error) => error.raw_os_error(),
         _ => None,
     }
 }

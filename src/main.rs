@@ -18,6 +18,7 @@ mod doctor;
 mod drain;
 mod env_file;
 mod failure;
+mod fault;
 mod follower;
 mod foreign;
 mod forwards;
@@ -55,6 +56,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    fault::report_panics();
     // First of all, while this process has one thread: it may be about to become something else.
     match std::env::args_os().nth(1) {
         Some(first) if first == protocol::GUEST => return inner::guest().into(),
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
     let code = match run(&cli.command) {
         Ok(code) => code,
         Err(failure) => {
+            let failure = fault::explain(failure);
             report::failure(&failure);
             failure.code
         }

@@ -5,6 +5,7 @@ mod support;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -140,11 +141,55 @@ fn few_descriptors_are_few_connections() {
     ended.says(125, error);
 }
 
+/// `ulimit -u`, docker's `--pids-limit` and systemd's TasksMax= are met by threads as well.
+#[test]
+fn too_few_processes_are_said() {
+    if !rustix::process::geteuid().is_root() {
+        println!("another user is needed, whose processes are counted: nothing is tested");
+        return;
+    }
+    // Nobody's.
+    const USER: u32 = 64_533;
+    let folder = support::folder();
+    std::os::unix::fs::chown(folder.path(), Some(USER), Some(USER)).unwrap();
+    let original = guest("exit7");
+    let guest = folder.path().join(original.file_name().unwrap());
+    std::fs::copy(&original, &guest).unwrap();
+    let (mut refused, mut ran) = (0, 0);
+    for most in (1..=12).chain([100]) {
+        let mut command = limited("u", most, &["os", guest.to_str().unwrap()]);
+        for name in ["HOME", "XDG_RUNTIME_DIR", "WASMRUN_CACHE_DIR"] {
+            command.env(name, folder.path());
+        }
+        command.uid(USER).gid(USER);
+        let ended = support::output(command);
+        match ended.code {
+            // What the guest ends with.
+            Some(7) => ran += 1,
+            Some(125) => {
+                assert!(
+                    ended.stderr.contains("may have no more processes and threads"),
+                    "{most}: {}",
+                    ended.stderr
+                );
+                assert!(!ended.stderr.contains("--no-isolation"), "{most}: {}", ended.stderr);
+                refused += 1;
+            }
+            code => panic!("{most}: {code:?} {}", ended.stderr),
+        }
+    }
+    assert!(refused >= 2 && ran >= 1, "{refused} refused, {ran} ran");
+}
+
 /// A command line of wasmrun under `ulimit -n`.
 fn with_descriptors(most: u64, arguments: &[&str]) -> Command {
+    limited("n", most, arguments)
+}
+
+fn limited(option: &str, most: u64, arguments: &[&str]) -> Command {
     let own = support::wasmrun(arguments);
-    let mut command = Command::new("sh");
-    command.args(["-c", &format!("ulimit -n {most}; exec \"$0\" \"$@\"")]);
+    let mut command = Command::new("bash");
+    command.args(["-c", &format!("ulimit -{option} {most}; exec \"$0\" \"$@\"")]);
     command.arg(own.get_program()).args(own.get_args());
     command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command

@@ -48,13 +48,28 @@ pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The same as text.
+/// The same as text. With a byte order mark it may be UTF-16, as PowerShell writes what a command has said
+/// (`pip freeze > requirements.txt`).
 ///
 /// # Errors
 ///
-/// As of [`read`], or it is not UTF-8.
+/// As of [`read`], or it is neither UTF-8 nor UTF-16.
 pub fn read_text(path: &Path, most: u64) -> Result<String> {
-    String::from_utf8(read(path, most)?).map_err(|_| Error::new(ErrorKind::InvalidData, "it is not UTF-8"))
+    decode(read(path, most)?).ok_or_else(|| Error::new(ErrorKind::InvalidData, "it is not UTF-8"))
+}
+
+fn decode(bytes: Vec<u8>) -> Option<String> {
+    let wide = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+        let (pairs, rest) = bytes.as_chunks::<2>();
+        let units: Vec<u16> = pairs.iter().copied().map(unit).collect();
+        rest.is_empty().then(|| String::from_utf16(&units).ok()).flatten()
+    };
+    match bytes.as_slice() {
+        [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
+        [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8(rest.to_vec()).ok(),
+        _ => String::from_utf8(bytes).ok(),
+    }
 }
 
 fn check(kind: FileType) -> Result<()> {
@@ -75,6 +90,23 @@ fn check(kind: FileType) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn byte_order_marks_are_obeyed() {
+        let text = "flask>=3 # é\u{1f600}\r\n";
+        let units = |unit: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(unit).collect::<Vec<u8>>();
+        for bytes in [
+            text.as_bytes().to_vec(),
+            [b"\xef\xbb\xbf", text.as_bytes()].concat(),
+            [vec![0xff, 0xfe], units(u16::to_le_bytes)].concat(),
+            [vec![0xfe, 0xff], units(u16::to_be_bytes)].concat(),
+        ] {
+            assert_eq!(decode(bytes).as_deref(), Some(text));
+        }
+        for bytes in [&b"\xff\xfea"[..], b"\xff\xfe\x00\xd8", b"\x80"] {
+            assert_eq!(decode(bytes.to_vec()), None);
+        }
+    }
     use nix::sys::stat::Mode;
 
     #[test]

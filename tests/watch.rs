@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use support::guests::guest;
 use support::project::{KeepAlive, Kind, Load, Project, serves, version};
-use support::{Run, connect, eventually};
+use support::{Run, connect, eventually, wasmrun};
 
 /// How often a guest is replaced under load; `bench/reload.sh` does it more often.
 fn rounds() -> u64 {
@@ -772,4 +772,149 @@ fn a_stop_while_it_builds_is_quick() {
     let started = Instant::now();
     run.stop();
     assert!(started.elapsed() < Duration::from_secs(2));
+}
+
+/// A project whose folder is watched, with a build that copies what is made of `source`.
+fn copying(project: &Project) {
+    std::fs::create_dir(project.folder.path().join("target")).unwrap();
+    for version in 1..=2 {
+        std::fs::write(
+            project.folder.path().join(format!("target/{version}")),
+            project.build(version),
+        )
+        .unwrap();
+    }
+    std::fs::write(project.folder.path().join("source"), "1").unwrap();
+    let config = "[build]\ncommand = \"cp target/$(head -c1 source) app.wasm\"\noutput = \"app.wasm\"\n";
+    std::fs::write(project.folder.path().join(".wasmrun.toml"), config).unwrap();
+}
+
+/// `wasmrun os . --watch > server.log 2>&1`: each line that is written there was a change of the project.
+#[test]
+fn its_own_output_is_no_change() {
+    let project = Project::new(Kind::Http);
+    copying(&project);
+    let log = project.folder.path().join("server.log");
+    let file = std::fs::File::create(&log).unwrap();
+    let mut command = wasmrun(&["os", project.path(), "--watch", "-v", "-f", "0:80"]);
+    command.stdout(file.try_clone().unwrap()).stderr(file);
+    let mut run = command.spawn().unwrap();
+    let said = || std::fs::read_to_string(&log).unwrap();
+    eventually("it is ready", || said().contains("ready: "));
+    // What editors and systems leave is none either.
+    for litter in [
+        ".DS_Store",
+        "nohup.out",
+        "data.db-journal",
+        "data.db-wal",
+        ".idea/workspace.xml",
+    ] {
+        let path = project.folder.path().join(litter);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "x").unwrap();
+    }
+    std::thread::sleep(Duration::from_secs(1));
+    std::fs::write(project.folder.path().join("source"), "2").unwrap();
+    eventually("it is made anew", || said().contains("reloaded #2 in "));
+    std::thread::sleep(Duration::from_secs(1));
+    let said = said();
+    assert_eq!(said.matches("reloaded #").count(), 1, "{said}");
+    assert!(said.contains("source changed\n"), "{said}");
+    kill(nix::unistd::Pid::from_raw(run.id() as i32), Signal::SIGTERM).unwrap();
+    run.wait().unwrap();
+}
+
+#[test]
+fn a_file_that_changes_again_and_again_is_named() {
+    let project = Project::new(Kind::Http);
+    copying(&project);
+    let (mut run, _) = project.watch(&[]);
+    let file = project.folder.path().join("counter.txt");
+    for number in 0..12 {
+        std::fs::write(&file, format!("{number}")).unwrap();
+        std::thread::sleep(Duration::from_millis(250));
+    }
+    let warning = run.wait_for("counter.txt changes again and again, and each time the guest is made anew");
+    assert!(warning.starts_with("warning: "), "{warning}");
+    let hint = "hint: if nobody edits it, write `ignore = [\"counter.txt\"]` under [watch] in .wasmrun.toml";
+    run.wait_for(hint);
+    assert_eq!(run.stderr().matches("again and again").count(), 1);
+    run.stop();
+}
+
+/// `rm -rf dist`, `cargo clean`, a release's link, a volume of Kubernetes: a watch is of an inode, and these leave it behind.
+#[test]
+fn what_is_removed_and_made_anew_is_watched_again() {
+    use std::os::unix::fs::symlink;
+    let project = Project::new(Kind::Http);
+    let top = project.folder.path().to_owned();
+    let put = |path: &str, version: u64| {
+        let path = top.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, project.build(version)).unwrap();
+    };
+    let switch = |link: &str, target: &str| {
+        symlink(target, top.join("next")).unwrap();
+        std::fs::rename(top.join("next"), top.join(link)).unwrap();
+    };
+    put("dist/app.wasm", 1);
+    put("target/x/release/app.wasm", 1);
+    put("r1/app.wasm", 1);
+    put("r2/app.wasm", 2);
+    symlink("r1", top.join("current")).unwrap();
+    put("volume/..1/app.wasm", 1);
+    put("volume/..2/app.wasm", 2);
+    symlink("..1", top.join("volume/..data")).unwrap();
+    symlink("..data/app.wasm", top.join("volume/app.wasm")).unwrap();
+    put("one.wasm", 1);
+    put("two.wasm", 2);
+    symlink("one.wasm", top.join("link.wasm")).unwrap();
+    let remove = |folder: &str| {
+        std::fs::remove_dir_all(top.join(folder)).unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+    };
+    let cases: [(&str, &dyn Fn(u64)); 6] = [
+        ("dist", &|version| {
+            remove("dist");
+            put("dist/app.wasm", version);
+        }),
+        ("dist/app.wasm", &|version| {
+            remove("dist");
+            put("dist/app.wasm", version);
+        }),
+        ("target/x/release/app.wasm", &|version| {
+            remove("target");
+            put("target/x/release/app.wasm", version);
+        }),
+        ("current", &|version| {
+            put(&format!("r{version}/app.wasm"), version);
+            switch("current", &format!("r{version}"));
+        }),
+        ("volume/app.wasm", &|version| {
+            put(&format!("volume/..{version}/app.wasm"), version);
+            switch("volume/..data", &format!("..{version}"));
+        }),
+        ("link.wasm", &|version| match version {
+            2 => switch("link.wasm", "two.wasm"),
+            // And what it leads to.
+            _ => put("two.wasm", version),
+        }),
+    ];
+    for (path, change) in cases {
+        let whole = top.join(path);
+        let mut run = Run::start(&["os", whole.to_str().unwrap(), "--watch", "-f", "0:80"]);
+        let address = run.ready(80);
+        let first = version(address).unwrap();
+        // What is made anew is watched, too.
+        for version in [2, 3] {
+            if version == first {
+                continue;
+            }
+            change(version);
+            eventually(&format!("{path} is {version}: {}", run.stderr()), || {
+                support::project::version(address) == Ok(version)
+            });
+        }
+        run.stop();
+    }
 }

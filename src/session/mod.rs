@@ -33,7 +33,7 @@ use crate::ready::Ready;
 use crate::settings::{self, Settings};
 use crate::signals::Signals;
 use crate::trust;
-use crate::watch::{Changes, Watch};
+use crate::watch::{Changes, Repeats, Watch};
 use anyhow::{Context, anyhow};
 use netns::{Forwarder, Limits, Notice};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -124,6 +124,8 @@ pub async fn run(os: &Os, ready: Option<Ready>) -> Result<u8> {
         look: None,
         told: BTreeSet::new(),
         waited: HashMap::new(),
+        cause: None,
+        repeats: Repeats::default(),
         products: HashSet::new(),
         build_ended: None,
         settings,
@@ -242,6 +244,9 @@ struct Session {
     /// When it was last said of a port that a connection had waited in vain.
     waited: HashMap<u16, Instant>,
     /// Files that builds write into the project.
+    /// What the next reload is for.
+    cause: Option<String>,
+    repeats: Repeats,
     products: HashSet<PathBuf>,
     build_ended: Option<std::time::Instant>,
 }

@@ -193,11 +193,12 @@ impl Session {
             );
             return;
         }
+        let cause = self.cause.take().map(|cause| format!("; {cause}")).unwrap_or_default();
         tracing::info!(
             event = "reloaded",
             generation = number,
             milliseconds = total as u64,
-            "reloaded #{number} in {total} ms ({steps}){draining}",
+            "reloaded #{number} in {total} ms ({steps}){draining}{cause}",
         );
         self.reloads += 1;
         if let Some(livereload) = &self.livereload {

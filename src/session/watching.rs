@@ -10,6 +10,7 @@ use crate::settings::{self, Settings};
 use crate::watch::{Change, Changes, Scope, Watch};
 use crate::{artifact, report, trust};
 use anyhow::{Context, anyhow};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +47,7 @@ impl Session {
     pub(super) fn scope(&self, watch: &settings::Watch) -> Result<Scope> {
         let mut scope = Scope {
             ignore: watch.ignore.clone(),
+            written: own_output(),
             ..Scope::default()
         };
         let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) =
@@ -77,6 +79,13 @@ impl Session {
             }
         }
         scope.files.push(self.config_path()?);
+        let named = [self.os.path.clone()].into_iter().chain(watch.paths.iter().cloned());
+        let artifact = scope.files.first().cloned().filter(|_| self.settings.build.is_none());
+        let ways: BTreeSet<PathBuf> = named
+            .chain(artifact)
+            .filter_map(|path| std::path::absolute(path).ok())
+            .collect();
+        scope.ways = ways.into_iter().collect();
         // What the guest writes is not what it is made of, wherever it lies.
         let own = self
             .settings
@@ -104,6 +113,11 @@ impl Session {
     }
 
     pub(super) async fn changed(&mut self, changes: Changes) {
+        if changes.moved
+            && let Err(failure) = self.watch().await
+        {
+            report::failure(&failure);
+        }
         let config_path = self.config_path().ok();
         let (config, sources): (Vec<Change>, Vec<Change>) = changes
             .files
@@ -116,14 +130,52 @@ impl Session {
         for change in &sources {
             tracing::debug!("changed: {}", change.path.display());
         }
+        self.say_of_a_loop(&sources);
+        if let Some(cause) = self.cause(config.iter().chain(&sources)) {
+            self.cause = Some(cause);
+        }
         let anew = !config.is_empty() && self.reread().await;
-        if anew || !sources.is_empty() {
+        if anew || changes.moved || !sources.is_empty() {
             // What was starting is older than this.
             self.drop_candidate();
             self.restart = None;
             self.forget_code();
             self.make(changes.since, false);
         }
+    }
+
+    /// What has changed, in few words.
+    fn cause<'a>(&self, changes: impl Iterator<Item = &'a Change>) -> Option<String> {
+        let mut changes = changes.peekable();
+        let first = self.shown(&changes.next()?.path);
+        let more = changes.count();
+        Some(match more {
+            0 => format!("{first} changed"),
+            more => format!("{first} and {more} more changed"),
+        })
+    }
+
+    /// A path from where the user stands, where it is below.
+    fn shown(&self, path: &Path) -> String {
+        let here = std::env::current_dir().unwrap_or_default();
+        let path = path.strip_prefix(&here).unwrap_or(path);
+        report::line(&path.to_string_lossy())
+    }
+
+    /// Names the file that is written by what its changes start.
+    fn say_of_a_loop(&mut self, sources: &[Change]) {
+        let Some(file) = self.repeats.note(sources, std::time::Instant::now()) else {
+            return;
+        };
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        tracing::warn!(
+            hint = format!(
+                "if nobody edits it, write `ignore = [\"{}\"]` under [watch] in .wasmrun.toml",
+                report::line(&name)
+            ),
+            "{} changes again and again, and each time the guest is made anew",
+            self.shown(&file)
+        );
     }
 
     /// Whether a change is a build's own: a file that first came while something was built, and changes with builds.
@@ -212,6 +264,14 @@ fn what_a_guest_gets(settings: &Settings) -> impl PartialEq {
         settings.listeners,
         settings.adopts().then_some(settings.max_connections),
     )
+}
+
+/// Where our own lines and the guest's go, where that is a file: what is written there is no change of the project's.
+fn own_output() -> Vec<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    let files = ["/proc/self/fd/1", "/proc/self/fd/2"].map(std::fs::metadata);
+    let files = files.into_iter().flatten().filter(std::fs::Metadata::is_file);
+    files.map(|file| (file.dev(), file.ino())).collect()
 }
 
 /// The path as notifications have it: its folder has to be there, the file need not.

@@ -8,8 +8,11 @@
 //! folder of dependencies costs nothing. See `tree` for what counts as a change.
 
 mod debounce;
+mod repeats;
 mod tree;
+mod way;
 
+pub use repeats::Repeats;
 pub use tree::{Change, Scope};
 
 use crate::failure::{Failure, Result};
@@ -23,6 +26,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender, channel, unbounded_channel};
 use tokio_util::task::AbortOnDropHandle;
 use tree::Tree;
+use way::{Walked, Way};
 
 /// How often files are looked at where the kernel cannot tell.
 const POLL: Duration = Duration::from_millis(500);
@@ -33,6 +37,8 @@ pub struct Changes {
     /// The first event of them.
     pub since: Instant,
     pub files: Vec<Change>,
+    /// A path that was named leads elsewhere than before: what is watched is to be found anew.
+    pub moved: bool,
 }
 
 /// A running watch; dropping it ends it.
@@ -46,17 +52,20 @@ impl Watch {
     pub async fn start(scope: Scope, quiet: Duration) -> Result<Watch> {
         let (events, receiver) = unbounded_channel();
         let mut eyes = Eyes::open(events);
+        let ways: Vec<Way> = scope.ways.iter().map(|path| Way::of(path)).collect();
         // Watched first and read then, so that nothing falls between; folders that come meanwhile are found by the first
         // update of their parents.
         let tree = tokio::task::spawn_blocking(move || Tree::read(scope))
             .await
             .context("cannot read the project")?
             .map_err(|error| Failure::usage(anyhow!("`[watch] ignore`: {error}")))?;
-        eyes.follow(tree.folders());
+        eyes.follow(&all_folders(&tree, &ways));
         let (sender, changes) = channel(1);
         let everything = tree.folders().clone();
         let work = Work {
             tree: Some(tree),
+            ways,
+            ways_changed: false,
             eyes,
             events: receiver,
             debounce: Debounce::new(quiet),
@@ -126,6 +135,15 @@ impl Eyes {
         }
     }
 
+    /// A folder that was removed or renamed has taken its watch along; another of its name has none.
+    fn forget(&mut self, folder: &Path) {
+        if self.watched.remove(folder)
+            && let Some(watcher) = &mut self.watcher
+        {
+            let _ = watcher.unwatch(folder);
+        }
+    }
+
     fn is_polling(&self) -> bool {
         self.watcher.is_none()
     }
@@ -146,10 +164,21 @@ fn warn_of_limit(name: &str, error: &notify::Error) {
     );
 }
 
+fn all_folders(tree: &Tree, ways: &[Way]) -> HashSet<PathBuf> {
+    tree.folders()
+        .iter()
+        .cloned()
+        .chain(ways.iter().flat_map(Way::folders))
+        .collect()
+}
+
 /// The task behind a watch.
 struct Work {
     /// None while a blocking thread has it.
     tree: Option<Tree>,
+    ways: Vec<Way>,
+    /// Something on a way is another.
+    ways_changed: bool,
     eyes: Eyes,
     events: UnboundedReceiver<notify::Result<Event>>,
     debounce: Debounce,
@@ -171,8 +200,8 @@ impl Work {
                 }
                 () = until(due) => {
                     let since = self.debounce.take().unwrap_or_else(Instant::now);
-                    let files = self.update().await;
-                    if !files.is_empty() && changes.send(Changes { since, files }).await.is_err() {
+                    let (files, moved) = self.update().await;
+                    if (moved || !files.is_empty()) && changes.send(Changes { since, files, moved }).await.is_err() {
                         return;
                     }
                 }
@@ -201,6 +230,16 @@ impl Work {
             EventKind::Modify(ModifyKind::Metadata(_)) => false,
             _ => true,
         };
+        if event.kind.is_remove() || matches!(event.kind, EventKind::Modify(ModifyKind::Name(_))) {
+            event.paths.iter().for_each(|path| self.eyes.forget(path));
+        }
+        let is_on_a_way = |path: &PathBuf| !tree.is_single(path) && self.ways.iter().any(|way| way.leads_over(path));
+        if matters && event.paths.iter().any(is_on_a_way) {
+            // What is named so may be another folder, with other watches.
+            self.ways_changed = true;
+            self.dirty.extend(tree.folders().iter().cloned());
+            self.debounce.event(now);
+        }
         for path in event.paths.iter().filter(|path| matters && tree.concerns(path)) {
             self.dirty.extend(path.parent().map(Path::to_owned));
             if (renamed || written) && tree.is_single(path) {
@@ -212,9 +251,9 @@ impl Work {
     }
 
     /// Looks at what is dirty, on a thread that may block.
-    async fn update(&mut self) -> Vec<Change> {
+    async fn update(&mut self) -> (Vec<Change>, bool) {
         let Some(mut tree) = self.tree.take() else {
-            return Vec::new();
+            return (Vec::new(), false);
         };
         let dirty = std::mem::take(&mut self.dirty);
         let looked = tokio::task::spawn_blocking(move || {
@@ -222,11 +261,30 @@ impl Work {
             (tree, changed)
         });
         let Ok((tree, changed)) = looked.await else {
-            return Vec::new();
+            return (Vec::new(), false);
         };
-        self.eyes.follow(tree.folders());
+        let moved = self.walk();
+        self.eyes.follow(&all_folders(&tree, &self.ways));
         self.tree = Some(tree);
-        changed
+        (changed, moved)
+    }
+
+    /// Goes all ways again. Whether one leads elsewhere; one that leads nowhere for now is said.
+    fn walk(&mut self) -> bool {
+        let (mut moved, mut gone) = (false, None);
+        for way in &mut self.ways {
+            match way.walk() {
+                Walked::Moved => moved = true,
+                Walked::Gone => gone = gone.or(Some(way.named().display())),
+                Walked::Same => {}
+            }
+        }
+        // A file alone may be between the two steps of a save.
+        if let Some(gone) = gone.filter(|_| self.ways_changed) {
+            tracing::info!("{gone} is gone: waiting for it");
+        }
+        self.ways_changed = false;
+        moved
     }
 }
 

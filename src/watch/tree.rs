@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime};
 const IGNORE_FILE: &str = ".wasmrunignore";
 /// What is never a source, whatever the ignore files say: version control, dependencies, what compilers write, and what
 /// editors leave beside a file while they save it.
-const NEVER: [&str; 25] = [
+const NEVER: [&str; 33] = [
     ".git",
     ".hg",
     ".svn",
@@ -41,6 +41,15 @@ const NEVER: [&str; 25] = [
     "*~",
     ".#*",
     "4913",
+    ".idea",
+    ".vscode",
+    ".DS_Store",
+    "Thumbs.db",
+    // What a run itself may leave, by way of nohup(1) or a database.
+    "nohup.out",
+    "*-journal",
+    "*-wal",
+    "*-shm",
     "*___jb_tmp___",
     "*___jb_old___",
 ];
@@ -60,6 +69,10 @@ pub struct Scope {
     pub ignore: Vec<String>,
     /// Files that the build writes.
     pub outputs: Vec<PathBuf>,
+    /// What was named, as absolute paths: links and folders on these ways are watched.
+    pub ways: Vec<PathBuf>,
+    /// Files that this process writes, by device and inode: its own output, redirected.
+    pub written: Vec<(u64, u64)>,
 }
 
 /// What a file was when it was last looked at.
@@ -276,6 +289,9 @@ impl Tree {
             // comes back.
             return !self.is_single(file) && self.files.remove(file).is_some();
         };
+        if self.scope.written.contains(&(metadata.dev(), metadata.ino())) {
+            return false;
+        }
         let stamp = Stamp::of(&metadata);
         if known.is_some_and(|known| known.settled && known.stamp == stamp) {
             return false;

@@ -214,7 +214,7 @@ fn a_kept_connection_is_sent_on_and_a_long_one_is_drained() {
     assert_eq!((kept.get(), kept.is_over), (Ok(1), false));
     project.save(2);
     let line = run.reloaded(2);
-    assert!(line.ends_with(", 1 connection draining"), "{line}");
+    assert!(line.contains(", 1 connection draining"), "{line}");
     // The old guest is the only one who can answer here; it says that this was the last time.
     assert_eq!((kept.get(), kept.is_over), (Ok(1), true));
     run.wait_for("#1: gone");

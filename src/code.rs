@@ -7,7 +7,7 @@ use crate::failure::{Failure, Result};
 use crate::protocol::memory_file;
 use crate::{regular, spinner};
 use anyhow::{Context, anyhow};
-use runtime::{Cache, Found, Key, Source, Tier, Traits};
+use runtime::{Cache, ForNow, Found, Key, Source, Tier, Traits};
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -298,10 +298,22 @@ impl Binary<'_> {
             let (file, compiled) = self.compile_for_now(Tier::Optimized, compiler).await?;
             return Ok(self.code(Tier::Optimized, file, compiled));
         };
-        let compiled = self.compile(&code, Tier::Optimized, compiler).await?;
-        let path = cache
-            .keep(&key(&self.digest)?, &mut code)
-            .context("cannot write to the cache")?;
+        let compiled = match self.compile(&code, Tier::Optimized, compiler).await {
+            Err(failure) if is_full(&failure) => None,
+            compiled => Some(compiled?),
+        };
+        let kept = match compiled {
+            Some(compiled) => cache.keep(&key(&self.digest)?, &mut code).map(|path| (path, compiled)),
+            None => Err(std::io::ErrorKind::StorageFull.into()),
+        };
+        let (path, compiled) = match kept {
+            Ok(kept) => kept,
+            Err(error) => {
+                tracing::warn!("compiling without a cache: it cannot be written: {error}");
+                let (file, compiled) = self.compile_for_now(Tier::Optimized, compiler).await?;
+                return Ok(self.code(Tier::Optimized, file, compiled));
+            }
+        };
         let held = cache::lock(&path).ok();
         Ok(Code {
             _held: held,
@@ -323,9 +335,17 @@ impl Binary<'_> {
     }
 
     async fn compile_for_now(&self, tier: Tier, compiler: &Compiler) -> Result<((Option<TempDir>, PathBuf), Duration)> {
-        let mut code = tempfile::tempfile().context("cannot make a temporary file")?;
-        let compiled = self.compile(&code, tier, compiler).await?;
-        let (folder, path) = Cache::keep_for_now(&mut code).context("cannot write a temporary file")?;
+        let code = ForNow::begin()
+            .with_context(|| {
+                let place = std::env::temp_dir();
+                format!("there is no place for the guest's code: neither the cache nor {} can be written", place.display())
+            })
+            .map_err(|error| {
+                let hint = "set WASMRUN_CACHE_DIR or TMPDIR to a folder that can be; in a read-only container: `--tmpfs /tmp:exec`";
+                Failure::from(error).hint(hint)
+            })?;
+        let compiled = self.compile(code.file(), tier, compiler).await?;
+        let (folder, path) = code.finish().context("cannot write a temporary file")?;
         Ok(((Some(folder), path), compiled))
     }
 
@@ -348,6 +368,12 @@ impl Binary<'_> {
         tracing::debug!("code: compiled in {} ms", started.elapsed().as_millis());
         Ok(started.elapsed())
     }
+}
+
+/// The compiler has found no room for what it made.
+fn is_full(failure: &Failure) -> bool {
+    let full = std::io::Error::from_raw_os_error(nix::libc::ENOSPC).to_string();
+    failure.to_string().contains(&full)
 }
 
 fn key(digest: &blake3::Hash) -> Result<Key> {

@@ -97,3 +97,53 @@ fn it_is_listed_and_taken_away_but_for_what_runs() {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert_eq!(code(&cache).len(), 0);
 }
+
+/// A run whose folder for everything that it writes is a file system of its own, of which only root can have one.
+fn on_file_system(options: &str, then: &str) -> Option<Output> {
+    if !rustix::process::geteuid().is_root() {
+        println!("only root can mount a file system: nothing is tested");
+        return None;
+    }
+    let folder = folder();
+    let script = format!("mount -t tmpfs -o {options} tmpfs \"$0\" && {then} exec \"$@\"");
+    let own = wasmrun(&["os", guest("exit7").to_str().unwrap()]);
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--mount", "sh", "-c", &script]).arg(folder.path());
+    command.arg(own.get_program()).args(own.get_args());
+    command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.env("WASMRUN_CACHE_DIR", folder.path().join("cache"));
+    if then.is_empty() {
+        command
+            .env("TMPDIR", folder.path())
+            .env("XDG_RUNTIME_DIR", folder.path());
+    }
+    Some(output(command))
+}
+
+#[test]
+fn a_full_cache_ends_nothing() {
+    let full = "head -c 65536 /dev/zero > \"$0/filler\";";
+    let Some(ended) = on_file_system("size=64k", full) else {
+        return;
+    };
+    assert_eq!(ended.code, Some(7), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("warning: compiling without a cache: "),
+        "{}",
+        ended.stderr
+    );
+}
+
+/// `docker run --read-only`: what helps is said.
+#[test]
+fn a_read_only_system_is_said() {
+    let Some(ended) = on_file_system("ro", "") else { return };
+    assert_eq!(ended.code, Some(125), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("error: there is no place for the guest's code: "),
+        "{}",
+        ended.stderr
+    );
+    let hint = "\nhint: set WASMRUN_CACHE_DIR or TMPDIR to a folder that can be";
+    assert!(ended.stderr.contains(hint), "{}", ended.stderr);
+}

@@ -82,6 +82,42 @@ pub struct Cache {
     folder: PathBuf,
 }
 
+/// Code that is not worth keeping, in a folder of its own.
+pub struct ForNow {
+    folder: TempDir,
+    file: File,
+}
+
+impl ForNow {
+    /// Begins in the folder for temporary files.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written.
+    pub fn begin() -> io::Result<ForNow> {
+        // Nobody else can put a file there.
+        let folder = tempfile::tempdir()?;
+        let file = tempfile::tempfile_in(folder.path())?;
+        Ok(ForNow { folder, file })
+    }
+
+    /// Where the code is to be written.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// The finished code's path, and the folder, which goes with its value.
+    ///
+    /// # Errors
+    ///
+    /// The folder is full.
+    pub fn finish(mut self) -> io::Result<(TempDir, PathBuf)> {
+        let path = self.folder.path().join("code.cwasm");
+        name(&mut self.file, &path)?;
+        Ok((self.folder, path))
+    }
+}
+
 impl Cache {
     /// Opens the folder, making it where it does not exist.
     ///
@@ -161,20 +197,6 @@ impl Cache {
     /// The folder is full or gone.
     pub fn begin(&self) -> io::Result<File> {
         tempfile::tempfile_in(&self.folder)
-    }
-
-    /// Puts finished code that is not worth keeping into a folder of its own, which goes with the value, and returns its
-    /// path as well.
-    ///
-    /// # Errors
-    ///
-    /// The folder for temporary files is full or gone.
-    pub fn keep_for_now(code: &mut File) -> io::Result<(TempDir, PathBuf)> {
-        // Nobody else can put a file of that name there.
-        let folder = tempfile::tempdir()?;
-        let path = folder.path().join("code.cwasm");
-        name(code, &path)?;
-        Ok((folder, path))
     }
 
     /// Puts finished code under its key and returns its path.

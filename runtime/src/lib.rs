@@ -30,7 +30,7 @@ mod sockets;
 
 pub use adoption::{Adoption, Counts};
 pub use binary::{BinaryError, Sockets, Source, Toolchain, Traits};
-pub use cache::{Cache, CacheError, Found, Key};
+pub use cache::{Cache, CacheError, ForNow, Found, Key};
 pub use compile::{CompileError, Compiler, binary_of_text};
 pub use engine::Tier;
 pub use event::{Attempt, Event, Events};

@@ -109,8 +109,7 @@ fn on_file_system(options: &str, then: &str) -> Option<Output> {
     let own = wasmrun(&["os", guest("exit7").to_str().unwrap()]);
     let mut command = std::process::Command::new("unshare");
     command.args(["--mount", "sh", "-c", &script]).arg(folder.path());
-    command.arg(own.get_program()).args(own.get_args());
-    command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut command = support::started_by(command, &own);
     command.env("WASMRUN_CACHE_DIR", folder.path().join("cache"));
     if then.is_empty() {
         command

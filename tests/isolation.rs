@@ -270,20 +270,9 @@ fn what_the_parent_left_open_does_not_reach_the_guest() {
     let folder = support::guests::root().join("examples/echo");
     let secret = tempfile::NamedTempFile::new().unwrap();
     // A shell that leaves descriptor 7 open.
-    let mut command = support::wasmrun(&["os", folder.to_str().unwrap(), "-f", "0:3000"]);
-    let mut shell = Command::new("sh");
-    shell
-        .arg("-c")
-        .arg(format!("exec 7<{}; exec \"$@\"", secret.path().display()))
-        .arg("sh")
-        .arg(command.get_program())
-        .args(command.get_args());
-    for (name, value) in command.get_envs() {
-        if let Some(value) = value {
-            shell.env(name, value);
-        }
-    }
-    command = shell;
+    let command = support::wasmrun(&["os", folder.to_str().unwrap(), "-f", "0:3000"]);
+    let text = format!("exec 7<{}; exec \"$0\" \"$@\"", secret.path().display());
+    let command = support::started_by(support::interpreter("sh", &text), &command);
     let mut run = Run::of(command);
     run.ready(3000);
     for pid in run.descendants() {

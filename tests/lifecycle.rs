@@ -46,12 +46,7 @@ fn signals_that_were_ignored_at_the_start_stay_so() {
     for (name, signal) in [("HUP", Signal::SIGHUP), ("INT", Signal::SIGINT)] {
         let ignoring = format!("trap '' {name}; exec \"$0\" \"$@\"");
         let own = support::wasmrun(&["os", folder.to_str().unwrap(), "-f", "0:3000", "--watch"]);
-        let mut command = std::process::Command::new("sh");
-        command
-            .args(["-c", &ignoring])
-            .arg(own.get_program())
-            .args(own.get_args());
-        command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let command = support::started_by(support::interpreter("sh", &ignoring), &own);
         let mut run = Run::of(command);
         let address = run.ready(3000);
         run.signal(signal);

@@ -187,12 +187,9 @@ fn with_descriptors(most: u64, arguments: &[&str]) -> Command {
 }
 
 fn limited(option: &str, most: u64, arguments: &[&str]) -> Command {
-    let own = support::wasmrun(arguments);
-    let mut command = Command::new("bash");
-    command.args(["-c", &format!("ulimit -{option} {most}; exec \"$0\" \"$@\"")]);
-    command.arg(own.get_program()).args(own.get_args());
-    command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command
+    // dash knows no `-u`.
+    let shell = support::interpreter("bash", &format!("ulimit -{option} {most}; exec \"$0\" \"$@\""));
+    support::started_by(shell, &support::wasmrun(arguments))
 }
 
 #[test]

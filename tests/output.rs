@@ -8,11 +8,11 @@ use std::io::{PipeReader, Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use support::guests::guest;
-use support::{Run, connect, eventually, output, run, wasmrun};
+use support::{Run, connect, eventually, interpreter, output, run, started_by, wasmrun};
 use tempfile::TempDir;
 
 /// A run whose standard error nobody reads.
@@ -334,21 +334,6 @@ fn a_guests_text_is_no_line_of_ours() {
     );
 }
 
-/// The same command, started by a script.
-fn started_by(program: &str, script: &str, wasmrun: &Command) -> Command {
-    let mut command = Command::new(program);
-    command.args(["-c", script]);
-    command.arg(wasmrun.get_program()).args(wasmrun.get_args());
-    for (name, value) in wasmrun.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
-    command.stdin(Stdio::null());
-    command
-}
-
 fn echo() -> PathBuf {
     support::guests::root().join("examples/echo")
 }
@@ -436,7 +421,7 @@ fn variables_come_from_files_and_later_ones_win() {
     // A pipe will do.
     let wasmrun = wasmrun(&["os", &args]);
     let script = "exec \"$0\" \"$@\" --env-file <(echo F=pipe)";
-    let ended = output(started_by("bash", script, &wasmrun));
+    let ended = output(started_by(interpreter("bash", script), &wasmrun));
     assert_eq!(ended.stdout, "args.wat\nF=pipe\n", "{}", ended.stderr);
 }
 
@@ -493,7 +478,7 @@ fn who_started_it_is_told_where_no_guest_can() {
         "--ready-fd",
         "3",
     ]);
-    let mut command = started_by("bash", "exec \"$0\" \"$@\" 3>\"$PIPE\"", &wasmrun);
+    let mut command = started_by(interpreter("bash", "exec \"$0\" \"$@\" 3>\"$PIPE\""), &wasmrun);
     command.env("PIPE", &pipe);
     let mut run = Run::of(command);
     run.ready(3000);
@@ -522,7 +507,7 @@ os.dup2(slave, 0)
 os.execvp(sys.argv[1], sys.argv[1:])";
     let echo = echo();
     let wasmrun = wasmrun(&["os", echo.to_str().unwrap(), "-f", "0:3000", "--stdin"]);
-    let mut run = Run::of(started_by("python3", script, &wasmrun));
+    let mut run = Run::of(started_by(interpreter("python3", script), &wasmrun));
     run.ready(3000);
     let flags = |pid: Pid| {
         let info = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/0")).ok()?;

@@ -50,6 +50,26 @@ pub fn wasmrun(arguments: &[&str]) -> Command {
     command
 }
 
+/// A shell, or another interpreter, with a script, which has what comes behind as its arguments.
+pub fn interpreter(program: &str, script: &str) -> Command {
+    let mut command = Command::new(program);
+    command.args(["-c", script]);
+    command
+}
+
+/// The same command, as arguments of another, which starts it.
+pub fn started_by(mut other: Command, wasmrun: &Command) -> Command {
+    other.arg(wasmrun.get_program()).args(wasmrun.get_args());
+    for (name, value) in wasmrun.get_envs() {
+        match value {
+            Some(value) => other.env(name, value),
+            None => other.env_remove(name),
+        };
+    }
+    other.stdin(Stdio::null());
+    other
+}
+
 /// A place for control sockets, for the user who runs the tests.
 pub fn runtime_folder() -> std::path::PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("run-{}", guests::user()));

@@ -1,62 +1,45 @@
 //! Modules that were made for another host than WASI, by what they import.
 
-/// Beginnings of import modules, whose they are, and what to do.
-const MADE_FOR: &[(&str, &str)] = &[
+/// How imports begin (`module::name`), and what to do about whoever they are of.
+const MADE_FOR: &[(&[&str], &str)] = &[
     (
-        "__wbindgen",
+        &["__wbindgen", "wbg", "./"],
         "it was built for a browser (wasm-bindgen): build it with `cargo build --target wasm32-wasip2`, without wasm-bindgen",
     ),
     (
-        "wbg",
-        "it was built for a browser (wasm-bindgen): build it with `cargo build --target wasm32-wasip2`, without wasm-bindgen",
-    ),
-    (
-        "./",
-        "it was built for a browser (wasm-bindgen): build it with `cargo build --target wasm32-wasip2`, without wasm-bindgen",
-    ),
-    (
-        "gojs",
+        &["gojs", "go::"],
         "it was built for a browser: build it with `GOOS=wasip1 GOARCH=wasm go build`",
     ),
     (
-        "go",
-        "it was built for a browser: build it with `GOOS=wasip1 GOARCH=wasm go build`",
-    ),
-    (
-        "wasix",
+        &["wasix"],
         "it was built for WASIX, which only wasmer has: build it for WASI (wasm32-wasip1 or wasip2)",
     ),
     (
-        "wasi::thread-spawn",
+        &["wasi::thread-spawn"],
         "it starts threads (wasi-threads): build it for wasm32-wasip1 instead of wasm32-wasip1-threads",
     ),
     (
-        "wasi_unstable",
+        &["wasi_unstable"],
         "it was built for a WASI of 2019: build it with a toolchain of today (wasm32-wasip1)",
     ),
     (
-        "env::emscripten",
+        &["env::emscripten", "env::_emscripten", "env::invoke_"],
         "it was built with Emscripten for a browser: build it with wasi-sdk or `zig cc -target wasm32-wasi`",
     ),
     (
-        "env::_emscripten",
-        "it was built with Emscripten for a browser: build it with wasi-sdk or `zig cc -target wasm32-wasi`",
+        &["extism"],
+        "it is a plug-in for Extism, which is no service of its own",
     ),
     (
-        "env::invoke_",
-        "it was built with Emscripten for a browser: build it with wasi-sdk or `zig cc -target wasm32-wasi`",
-    ),
-    ("extism", "it is a plug-in for Extism, which is no service of its own"),
-    (
-        "fastly",
+        &["fastly"],
         "it was built for Fastly's Compute: build it for `wasi:http` (wasm32-wasip2)",
     ),
     (
-        "spin",
+        &["spin"],
         "it was built for an older Spin: build it for `wasi:http` (wasm32-wasip2)",
     ),
     (
-        "asyncify",
+        &["asyncify"],
         "it was made with Asyncify for another host: build it without",
     ),
 ];
@@ -65,11 +48,7 @@ const MADE_FOR: &[(&str, &str)] = &[
 pub fn hint(error: &str) -> Option<&'static str> {
     let (_, rest) = error.split_once("unknown import: `")?;
     let (import, _) = rest.split_once('`')?;
-    let whose = |(name, _): &&(&str, &str)| match name.contains("::") || !name.ends_with("go") {
-        true => import.starts_with(name),
-        // A whole name.
-        false => import.strip_prefix(name).is_some_and(|rest| rest.starts_with("::")),
-    };
+    let whose = |(beginnings, _): &&(&[&str], &str)| beginnings.iter().any(|beginning| import.starts_with(beginning));
     MADE_FOR.iter().find(whose).map(|(_, hint)| *hint)
 }
 

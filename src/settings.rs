@@ -432,10 +432,7 @@ fn given(
     file: Option<&File>,
 ) -> Option<(String, String)> {
     match (flag, value, file) {
-        (Some(text), ..) => Some((
-            text.clone(),
-            typed::variable_behind(name).unwrap_or_else(|| name.to_owned()),
-        )),
+        (Some(text), ..) => Some((text.clone(), typed::place(name, &[]))),
         (None, Some(value), Some(file)) => Some((value.get_ref().clone(), file.place(value))),
         _ => None,
     }
@@ -456,9 +453,7 @@ fn mappings(flags: &[String], file: Option<&File>) -> Result<Vec<Mapping>> {
         let rules = file.config.network.forwards.iter();
         rules.map(|rule| (rule.get_ref().as_str(), file.place(rule)))
     });
-    let place = typed::variable_behind("--forward")
-        .filter(|_| !std::env::args().any(|argument| argument.starts_with("-f") || argument.starts_with("-p")));
-    let place = place.unwrap_or_else(|| "--forward".to_owned());
+    let place = typed::place("--forward", &["-f", "-p", "--publish"]);
     let from_flags = flags.iter().map(|rule| (rule.as_str(), place.clone()));
     let mut taken: std::collections::HashMap<u16, Vec<(Mapping, String)>> = Default::default();
     let mut mappings = Vec::new();

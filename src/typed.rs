@@ -105,7 +105,7 @@ fn hint(error: &clap::Error) -> Option<String> {
         ErrorKind::InvalidSubcommand => of(COMMANDS, text(error, ContextKind::InvalidSubcommand)?),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             let option = text(error, ContextKind::InvalidArg)?.split(' ').next()?;
-            variable_behind(option).map(|name| format!("the value is that of the variable {name}"))
+            variable_behind(option, &[]).map(|name| format!("the value is that of the variable {name}"))
         }
         _ => None,
     }
@@ -118,15 +118,23 @@ fn text(error: &clap::Error, kind: ContextKind) -> Option<&str> {
     }
 }
 
+/// Where the value of an option was given: by the option, or by its variable. It may be typed under other names, too, after
+/// which a value of one letter's follows at once.
+pub fn place(option: &str, others: &[&str]) -> String {
+    variable_behind(option, others).unwrap_or_else(|| option.to_owned())
+}
+
 /// The variable that an option's value comes from: the one of its name, where the option was not typed.
-pub fn variable_behind(option: &str) -> Option<String> {
+fn variable_behind(option: &str, others: &[&str]) -> Option<String> {
     let name = format!(
         "WASMRUN_{}",
         option.trim_start_matches('-').replace('-', "_").to_uppercase()
     );
     let is_it = |argument: &OsString| {
         let argument = argument.to_string_lossy();
-        argument == option || argument.starts_with(&format!("{option}="))
+        argument == option
+            || argument.starts_with(&format!("{option}="))
+            || others.iter().any(|other| argument.starts_with(other))
     };
     let is_typed = std::env::args_os()
         .take_while(|argument| argument != "--")

@@ -9,7 +9,7 @@ use crate::{regular, spinner};
 use anyhow::{Context, anyhow};
 use runtime::{Cache, ForNow, Found, Key, Source, Tier, Traits};
 use std::fs::File;
-use std::io::{Read, Seek, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -286,39 +286,32 @@ impl Binary<'_> {
 
     /// The best code.
     async fn optimized(&self, cache: Option<Cache>, compiler: &Compiler) -> Result<Code> {
-        let begun = cache.and_then(|cache| match cache.begin() {
-            Ok(code) => Some((cache, code)),
-            Err(error) => {
+        if let Some(cache) = cache {
+            match self.optimized_into(&cache, compiler).await? {
+                Ok(code) => return Ok(code),
                 // On a file system that is read-only, or full.
-                tracing::warn!("compiling without a cache: it cannot be written: {error}");
-                None
+                Err(error) => tracing::warn!("compiling without a cache: it cannot be written: {error}"),
             }
-        });
-        let Some((cache, mut code)) = begun else {
-            let (file, compiled) = self.compile_for_now(Tier::Optimized, compiler).await?;
-            return Ok(self.code(Tier::Optimized, file, compiled));
+        }
+        let (file, compiled) = self.compile_for_now(Tier::Optimized, compiler).await?;
+        Ok(self.code(Tier::Optimized, file, compiled))
+    }
+
+    /// The same in the cache; the inner error is that this cannot be written.
+    async fn optimized_into(&self, cache: &Cache, compiler: &Compiler) -> Result<io::Result<Code>> {
+        let mut code = match cache.begin() {
+            Ok(code) => code,
+            Err(error) => return Ok(Err(error)),
         };
         let compiled = match self.compile(&code, Tier::Optimized, compiler).await {
-            Err(failure) if is_full(&failure) => None,
-            compiled => Some(compiled?),
+            Err(failure) if is_full(&failure) => return Ok(Err(io::ErrorKind::StorageFull.into())),
+            compiled => compiled?,
         };
-        let kept = match compiled {
-            Some(compiled) => cache.keep(&key(&self.digest)?, &mut code).map(|path| (path, compiled)),
-            None => Err(std::io::ErrorKind::StorageFull.into()),
-        };
-        let (path, compiled) = match kept {
-            Ok(kept) => kept,
-            Err(error) => {
-                tracing::warn!("compiling without a cache: it cannot be written: {error}");
-                let (file, compiled) = self.compile_for_now(Tier::Optimized, compiler).await?;
-                return Ok(self.code(Tier::Optimized, file, compiled));
-            }
-        };
-        let held = cache::lock(&path).ok();
-        Ok(Code {
-            _held: held,
+        let kept = cache.keep(&key(&self.digest)?, &mut code);
+        Ok(kept.map(|path| Code {
+            _held: cache::lock(&path).ok(),
             ..self.code(Tier::Optimized, (None, path), compiled)
-        })
+        }))
     }
 
     fn code(&self, tier: Tier, (temporary, path): (Option<TempDir>, PathBuf), compiled: Duration) -> Code {
@@ -372,7 +365,7 @@ impl Binary<'_> {
 
 /// The compiler has found no room for what it made.
 fn is_full(failure: &Failure) -> bool {
-    let full = std::io::Error::from_raw_os_error(nix::libc::ENOSPC).to_string();
+    let full = io::Error::from_raw_os_error(nix::libc::ENOSPC).to_string();
     failure.to_string().contains(&full)
 }
 

@@ -142,12 +142,9 @@ impl Cgroup {
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
-        for folder in self.folders.iter() {
+        for folder in &self.folders {
             // Since Linux 5.14, of version 2; elsewhere the end of init has ended them.
-            let _ = fs::OpenOptions::new()
-                .write(true)
-                .open(folder.join("cgroup.kill"))
-                .and_then(|mut file| file.write_all(b"1"));
+            let _ = write(&folder.join("cgroup.kill"), "1");
         }
         let mut waited = Duration::ZERO;
         while !self.remove() && waited < EMPTIED {
@@ -245,10 +242,7 @@ impl Place {
     /// Moves the caller one group down, and has its controllers hold for the groups below.
     fn make_room(&self, own: &Path, controllers: &[Controller]) -> Result<(), CgroupError> {
         let down = own.join(OWN);
-        match (self.make_folder)(&down) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(CgroupError::Write(down, error)),
-            _ => {}
-        }
+        self.make_group(&down)?;
         write(&down.join("cgroup.procs"), &std::process::id().to_string())?;
         let wanted: Vec<String> = controllers.iter().map(|one| format!("+{}", one.name())).collect();
         write(&own.join("cgroup.subtree_control"), &wanted.join(" "))
@@ -258,13 +252,19 @@ impl Place {
         if let Some(parent) = folder.parent() {
             sweep(parent);
         }
-        match (self.make_folder)(&folder) {
-            // Controllers of version 1 may share a folder.
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(CgroupError::Write(folder, error)),
-            _ => {
-                group.folders.insert(folder);
-                Ok(())
+        // Controllers of version 1 may share a folder.
+        self.make_group(&folder)?;
+        group.folders.insert(folder);
+        Ok(())
+    }
+
+    /// Makes a group where there is none.
+    fn make_group(&self, folder: &Path) -> Result<(), CgroupError> {
+        match (self.make_folder)(folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                Err(CgroupError::Write(folder.to_owned(), error))
             }
+            _ => Ok(()),
         }
     }
 

@@ -40,7 +40,7 @@ impl Limits {
     pub const UDP_IDLE: Duration = Duration::from_secs(60);
     /// Fewest descriptors that forwards get on with (`ulimit -n`).
     pub const LEAST_FDS: u64 = 64;
-    /// Descriptors that are kept for everything but connections: that much of half of them, besides [`Limits::BASE_FDS`].
+    /// Most descriptors that are kept for everything but connections; where there are few, half of them and [`Limits::BASE_FDS`].
     const RESERVED_FDS: u64 = 512;
     /// What a process has that forwards nothing.
     const BASE_FDS: u64 = 16;

@@ -19,7 +19,7 @@ pub enum Tier {
 const POOLED: u32 = (PLACES + LATE_PLACES) as u32 + 16;
 
 /// How deep a guest that lives long may call, in bytes. An interpreter bounds its programs by the stack in its own memory, which
-/// is 1 MiB in CPython and QuickJS, and answers with an exception that a program can catch; the one that the calls are really on
+/// is 1 MiB in CPython and 4 MiB in QuickJS, and answers with an exception that a program can catch; the one that the calls are really on
 /// must not end before that. It is address space, of which the guest takes what it uses.
 const STACK: usize = 256 << 20;
 /// What calls of the host need besides.

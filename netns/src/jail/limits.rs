@@ -3,8 +3,8 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io;
 
-/// Processes and threads of a jail, where a plan names no number: more than a runtime ever has (tokio's pool for calls that wait has 512), and what cannot
-/// be told from a fork bomb from outside.
+/// Processes and threads of a jail, where a plan names no number: more than a runtime ever has (tokio's pool for calls that
+/// wait has 512), and what cannot be told from a fork bomb from outside.
 pub const TASKS: u64 = 1024;
 /// The kernel takes no lower highest number (kernel/pid.c, `RESERVED_PIDS`).
 const LEAST_PID_MAX: u64 = 301;

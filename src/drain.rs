@@ -3,7 +3,7 @@
 use crate::live::Live;
 use netns::{Forwarder, Target};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -21,22 +21,44 @@ pub struct Drained {
 #[derive(Default)]
 pub struct Draining {
     tasks: JoinSet<Drained>,
-    targets: Vec<(Arc<Target>, Arc<Notify>)>,
+    leaving: Vec<Leaving>,
+}
+
+/// What is said to a generation's task.
+struct Leaving {
+    target: Arc<Target>,
+    words: Arc<Words>,
+}
+
+#[derive(Default)]
+struct Words {
+    /// Its program is to end: it closes connections that nobody uses.
+    stop: Notify,
+    /// It has no more time.
+    end: Notify,
 }
 
 impl Draining {
     /// Takes a generation in. It ends with its last connection, or after `grace`.
     pub fn add(&mut self, live: Live, forwarder: Arc<Forwarder>, grace: Duration) {
-        let end = Arc::new(Notify::new());
-        self.targets.push((live.generation.target.clone(), end.clone()));
-        self.tasks.spawn(drain(live, forwarder, grace, end));
+        let words = Arc::new(Words::default());
+        self.leaving.push(Leaving {
+            target: live.generation.target.clone(),
+            words: words.clone(),
+        });
+        self.tasks.spawn(drain(live, forwarder, grace, words));
+    }
+
+    /// Asks their programs to end, and not only to finish what they have.
+    pub fn stop(&self) {
+        self.leaving.iter().for_each(|leaving| leaving.words.stop.notify_one());
     }
 
     /// The next that has gone. Cancel-safe; never, when there is none.
     pub async fn next(&mut self) -> Drained {
         match self.tasks.join_next().await {
             Some(Ok(drained)) => {
-                self.targets.retain(|(target, _)| target.live() > 0);
+                self.leaving.retain(|leaving| Arc::strong_count(&leaving.words) > 1);
                 drained
             }
             _ => std::future::pending().await,
@@ -49,44 +71,62 @@ impl Draining {
 
     /// Connections that are open to them.
     pub fn live(&self) -> usize {
-        self.targets.iter().map(|(target, _)| target.live()).sum()
+        self.leaving.iter().map(|leaving| leaving.target.live()).sum()
     }
 
     /// Resets their connections; returns how many there were.
     pub fn abort(&mut self, forwarder: &Forwarder) -> usize {
         let live = self.live();
-        for (target, end) in self.targets.drain(..) {
-            forwarder.abort(&target);
+        for leaving in self.leaving.drain(..) {
+            forwarder.abort(&leaving.target);
             // Those that it has accepted itself end with its process.
-            end.notify_one();
+            leaving.words.end.notify_one();
         }
         live
     }
 }
 
-async fn drain(mut live: Live, forwarder: Arc<Forwarder>, grace: Duration, end: Arc<Notify>) -> Drained {
+async fn drain(mut live: Live, forwarder: Arc<Forwarder>, grace: Duration, words: Arc<Words>) -> Drained {
+    let deadline = Instant::now() + grace;
     let target = live.generation.target.clone();
     live.give_back(RELEASE).await;
     // Its own end is not the end of its connections through a relay, whose last bytes may be on their way.
     let listen = async {
-        while let Some(message) = live.generation.message().await {
-            // It counts its connections; what else it says is let go, so that it is not held up.
-            let _ = live.take(message);
+        let mut is_asked = false;
+        loop {
+            tokio::select! {
+                message = live.generation.message() => match message {
+                    // It counts its connections; what else it says is let go, so that it is not held up.
+                    Some(message) => drop(live.take(message)),
+                    None => break,
+                },
+                () = words.stop.notified(), if !is_asked => {
+                    is_asked = true;
+                    live.generation.ask_to_stop();
+                }
+            }
         }
         live.ledger.close();
         std::future::pending::<()>().await;
     };
-    tokio::select! {
-        () = target.drained() => {}
-        () = tokio::time::sleep(grace) => {}
-        () = end.notified() => {}
-        () = listen => {}
-    }
+    let is_out_of_time = tokio::select! {
+        () = target.drained() => false,
+        () = tokio::time::sleep_until(deadline.into()) => true,
+        () = words.end.notified() => true,
+        () = listen => false,
+    };
     let cut = target.live();
     if cut > 0 {
         forwarder.abort(&target);
     }
-    live.finish().await;
+    if is_out_of_time {
+        live.generation.finish(Duration::ZERO).await;
+    } else {
+        tokio::select! {
+            () = live.finish(deadline) => {}
+            () = words.end.notified() => live.generation.finish(Duration::ZERO).await,
+        }
+    }
     live.ledger.close();
     Drained {
         number: live.number,

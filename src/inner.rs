@@ -211,7 +211,10 @@ fn obey(channel: &OwnedFd, stop: &Stop, adoption: &Adoption) {
             Order::Count => tell(adoption.counts(), Message::Counted),
             Order::Release(number) => adoption.release(|counts| tell(counts, Message::Released(number))),
             Order::Retire => stop.retire(),
-            Order::Stop => stop.ask(),
+            Order::Stop => {
+                stop.ask();
+                adoption.end();
+            }
         }
     }
     std::process::exit(i32::from(FAILED));

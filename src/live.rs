@@ -49,6 +49,8 @@ pub struct Live {
     pub listening: BTreeSet<Port>,
     /// What it says of connections that it accepts itself.
     pub ledger: Arc<Ledger>,
+    /// It does something of its own at its end.
+    handles_end: bool,
     listeners: Listeners,
     /// How often it was asked for them.
     releases: u64,
@@ -73,6 +75,7 @@ impl Live {
             kind: None,
             listening: BTreeSet::new(),
             ledger,
+            handles_end: false,
             listeners: Listeners::Ours,
             releases: 0,
             outcome: None,
@@ -91,6 +94,7 @@ impl Live {
                     Event::Loaded(kind) => self.kind = Some(*kind),
                     Event::Listening(address) => self.hears(Protocol::Tcp, *address),
                     Event::Bound(address) => self.hears(Protocol::Udp, *address),
+                    Event::HandlesEnd => self.handles_end = true,
                     Event::Adopted(counts) => self.ledger.enter(&[*counts]),
                     _ => {}
                 }
@@ -223,9 +227,10 @@ impl Live {
         }
     }
 
-    /// Ends it. Only HTTP guests have anything to finish when they are told.
-    pub async fn finish(&mut self) {
+    /// Ends it. One that does something of its own has until `deadline` for that.
+    pub async fn finish(&mut self, deadline: Instant) {
         let patience = match self.kind {
+            _ if self.handles_end => deadline.saturating_duration_since(Instant::now()),
             Some(kind) if kind.is_http() => LAST_WORDS,
             _ => Duration::ZERO,
         };

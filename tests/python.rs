@@ -14,7 +14,9 @@ use support::{Run, connect, eventually, output, wasmrun};
 fn main() {
     let has_python = succeeds("python3", &["-c", "import venv, ensurepip"]);
     let has_psql = succeeds("psql", &["--version"]);
-    let tests: [program::Test; 25] = [
+    let tests: [program::Test; 27] = [
+        ("a_program_hears_of_its_end", true, a_program_hears_of_its_end),
+        ("a_handler_ends_the_program", true, a_handler_ends_the_program),
         (
             "passwords_are_derived_as_everywhere",
             true,
@@ -219,6 +221,34 @@ fn what_recurses_too_deep_is_an_exception() {
         assert_eq!(get(address, &format!("/{case}")), (200, said.to_owned()), "{case}");
     }
     run.stop();
+}
+
+fn a_program_hears_of_its_end() {
+    let ends = |how| program::ends_when_it_is_asked("python", how);
+    // Nothing of its own: its connections are all that is waited for.
+    assert_eq!(ends("default"), "");
+    assert_eq!(ends("asyncio"), "loop ends\nexit function\n");
+}
+
+/// A handler that exits ends everything at once, as natively, and what it does is waited for.
+fn a_handler_ends_the_program() {
+    let folder = project("ending");
+    let more = ["--language", "python", "--env", "HOW=handler", "--grace", "60s"];
+    for path in ["/", "/slow"] {
+        let (mut run, address) = start(folder.path(), 3000, &more);
+        let mut client = connect(address);
+        client
+            .write_all(format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n").as_bytes())
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+        run.signal(nix::sys::signal::Signal::SIGTERM);
+        client.read_to_end(&mut Vec::new()).unwrap();
+        drop(client);
+        assert_eq!(run.ended().code(), Some(143));
+        // Inside another's request there is no way back to the main program.
+        let main = if path == "/" { "main ends MainThread\n" } else { "" };
+        assert_eq!(run.stdout(), format!("signal 15\n{main}exit function\n"), "{path}");
+    }
 }
 
 fn what_frameworks_take_for_granted_is_there() {

@@ -2,6 +2,7 @@
 
 use crate::derivation;
 use crate::host::{Host, Stores};
+use crate::lifecycle;
 use crate::sockets;
 use wasmtime::Result;
 use wasmtime::component::{Component, InstancePre, Linker};
@@ -16,6 +17,7 @@ pub(crate) fn linker(component: &Component) -> Result<InstancePre<Host>> {
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
     derivation::add_to_linker(&mut linker)?;
+    lifecycle::add_to_linker(&mut linker)?;
     linker.instantiate_pre(component)
 }
 

@@ -21,6 +21,8 @@ pub enum Event {
     MemoryLimit(u64),
     /// A connection that came by a listener of the host has ended after [`crate::Adoption::release`].
     Adopted(Counts),
+    /// The guest has a handler for its end, which takes time.
+    HandlesEnd,
     /// The guest accepts no more on this port, from any listener.
     Closed(u16),
     /// So many connections are open that came by listeners of the host, which is the limit; more wait in the queue.

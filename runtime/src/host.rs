@@ -6,6 +6,7 @@ use crate::memory::{Budget, Share};
 use crate::sockets::{Network, View};
 use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Result, Store};
@@ -28,6 +29,8 @@ const CHUNK: usize = 64 * 1024;
 pub(crate) struct Gate {
     loopback: bool,
     denied: Mutex<HashSet<Attempt>>,
+    /// Told.
+    handles_end: AtomicBool,
     /// Who has sent datagrams: they may be answered.
     correspondents: Mutex<HashSet<SocketAddr>>,
     events: Events,
@@ -38,9 +41,16 @@ impl Gate {
         Arc::new(Gate {
             loopback: guest.loopback,
             denied: Mutex::new(HashSet::new()),
+            handles_end: AtomicBool::new(false),
             correspondents: Mutex::new(HashSet::new()),
             events,
         })
+    }
+
+    pub(crate) fn handles_end(&self) {
+        if !self.handles_end.swap(true, Ordering::Relaxed) {
+            (self.events)(Event::HandlesEnd);
+        }
     }
 
     pub(crate) fn listening(&self, address: SocketAddr) {
@@ -181,6 +191,10 @@ impl Stores {
 }
 
 impl Host {
+    pub(crate) fn network(&self) -> &Network {
+        &self.network
+    }
+
     /// What sockets need of it.
     pub(crate) fn sockets(&mut self) -> View<'_> {
         View {

@@ -23,6 +23,7 @@ mod guest;
 mod host;
 mod http;
 mod kind;
+mod lifecycle;
 mod memory;
 mod preview1;
 mod run;

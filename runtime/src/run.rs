@@ -28,7 +28,7 @@ pub enum Outcome {
     Failed(String),
 }
 
-/// Asks a running guest to end: HTTP guests finish their requests, others are not told, as WASI has no signal.
+/// Asks a running guest to end: HTTP guests finish their requests, and others are told where they listen for it (`lifecycle.rs`).
 #[derive(Clone, Debug)]
 pub struct Stop(watch::Sender<Asked>);
 
@@ -55,6 +55,10 @@ impl Stop {
     /// Says that another guest has taken over. Clients that can be told to go there are.
     pub fn retire(&self) {
         self.0.send_modify(|asked| *asked = (*asked).max(Asked::Retire));
+    }
+
+    pub(crate) fn is_asked(&self) -> bool {
+        *self.0.borrow() == Asked::Stop
     }
 
     pub(crate) async fn asked(&self) {
@@ -96,6 +100,7 @@ fn start(guest: Guest, events: &Events, stop: &Stop, adoption: &Adoption) -> Res
     let network = Network {
         gate: Gate::new(&guest, events.clone()),
         adoption: adoption.clone(),
+        stop: stop.clone(),
         sending: Default::default(),
     };
     let budget = Budget::new(guest.memory, events.clone());

@@ -40,9 +40,13 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 use talk::plural;
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
+
+/// Connections that nobody uses are closed within this; who still has some then is told.
+const UNSAID: Duration = Duration::from_millis(200);
 
 /// Runs the command and returns wasmrun's exit code.
 pub async fn run(os: &Os, ready: Option<Ready>) -> Result<u8> {
@@ -388,21 +392,27 @@ impl Session {
         self.forwards.close();
         if let Some(mut live) = self.serving.take() {
             live.give_back(RELEASE).await;
-            live.generation.ask_to_stop();
             self.draining.add(live, self.forwarder.clone(), self.settings.grace);
         }
-        let live = self.draining.live();
-        if live > 0 {
-            let connections = plural(live, "open connection");
-            let shown = humantime::format_duration(self.settings.grace);
-            tracing::info!("stopping: {connections}, up to {shown}; Ctrl-C again to end now");
-        }
+        self.draining.stop();
+        let shown = humantime::format_duration(self.settings.grace);
+        let said_at = Instant::now() + UNSAID;
+        let mut is_said = false;
         let mut cut = 0;
         // Those that drain end by themselves with the grace, but for what an upgrade has left.
         let end = Instant::now() + self.settings.grace + start::LINGER;
         while !self.draining.is_empty() {
             tokio::select! {
                 drained = self.draining.next() => cut += drained.cut,
+                // Most are gone before.
+                () = tokio::time::sleep_until(said_at), if !is_said => {
+                    is_said = true;
+                    let waits_for = match self.draining.live() {
+                        0 => "the guest's own end".to_owned(),
+                        live => plural(live, "open connection"),
+                    };
+                    tracing::info!("stopping: {waits_for}, up to {shown}; Ctrl-C again to end now");
+                }
                 () = tokio::time::sleep_until(end), if self.draining.live() > 0 => {
                     cut += self.draining.abort(&self.forwarder);
                 }

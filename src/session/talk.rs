@@ -22,6 +22,7 @@ impl Session {
                 line(&attempt.to_string())
             ),
             Event::Adopted(_) => {}
+            Event::HandlesEnd => tracing::debug!("guest: handles its end"),
             Event::Closed(port) => tracing::debug!("guest: accepts no more on {port}"),
             Event::AtLimit(connections) => at_limit(*connections),
             Event::MemoryLimit(limit) => {

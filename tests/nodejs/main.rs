@@ -14,7 +14,8 @@ use support::{connect, eventually, output, wasmrun};
 
 fn main() {
     let has_node = succeeds("node", &["--version"]) && succeeds("npm", &["--version"]);
-    let tests: [(&'static str, fn()); 33] = [
+    let tests: [(&'static str, fn()); 34] = [
+        ("a_program_hears_of_its_end", a_program_hears_of_its_end),
         (
             "what_recurses_too_deep_is_an_exception",
             what_recurses_too_deep_is_an_exception,
@@ -77,6 +78,12 @@ fn main() {
         ("bundles_are_compiled_ahead", snapshots::bundles_are_compiled_ahead),
     ];
     program::main(tests.map(|(name, test)| (name, has_node, test)));
+}
+
+fn a_program_hears_of_its_end() {
+    let ends = |how| program::ends_when_it_is_asked("nodejs", how);
+    assert_eq!(ends("default"), "");
+    assert_eq!(ends("handler"), "signal 15\nclosed\nexit function\n");
 }
 
 fn what_recurses_too_deep_is_an_exception() {

@@ -2,7 +2,8 @@
 
 use super::{PATIENCE, Run, connect, folder, guests};
 use libtest_mimic::{Arguments, Failed, Trial};
-use std::io::Write;
+use nix::sys::signal::Signal;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -168,4 +169,38 @@ pub fn break_off(address: SocketAddr, beginnings: &[&str]) {
             socket.set_linger((round % 2 == 0).then_some(Duration::ZERO)).unwrap();
         }
     }
+}
+
+/// Asks a service to end that has a kept connection with nothing to do and one with a request: the first is closed, the second is
+/// answered, and it is over long before the grace is. Returns what the program wrote.
+pub fn ends_when_it_is_asked(language: &str, how: &str) -> String {
+    let folder = project("ending");
+    let how = format!("HOW={how}");
+    let (mut run, address) = start(
+        folder.path(),
+        3000,
+        &["--language", language, "--env", &how, "--grace", "60s"],
+    );
+    let (mut idle, mut busy) = (connect(address), connect(address));
+    let mut rest = Vec::new();
+    idle.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
+    while !rest.ends_with(b"ok") {
+        let mut byte = [0];
+        idle.read_exact(&mut byte).unwrap();
+        rest.extend(byte);
+    }
+    rest.clear();
+    busy.write_all(b"GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    let asked = Instant::now();
+    run.signal(Signal::SIGTERM);
+    // Its client closes in its turn, as all do.
+    idle.read_to_end(&mut rest).unwrap();
+    drop(idle);
+    busy.read_to_end(&mut rest).unwrap();
+    drop(busy);
+    assert!(rest.ends_with(b"ok"), "{}", rest.escape_ascii());
+    assert_eq!(run.ended().code(), Some(143));
+    assert!(asked.elapsed() < Duration::from_secs(20), "{:?}", asked.elapsed());
+    run.stdout()
 }

@@ -74,6 +74,10 @@ struct State {
     waiting: HashMap<u64, Waker>,
     next_acceptor: u64,
     released: bool,
+    /// The guest wants to hear of its end.
+    hears: bool,
+    /// Its end is asked for.
+    ends: bool,
     /// When it was said that the limit is reached.
     limit_told: Option<Instant>,
 }
@@ -164,6 +168,19 @@ impl Adoption {
         tell(state.counts());
     }
 
+    /// Wakes who accepts, because the guest's end is asked for: in a guest that wants to hear of it ([`Adoption::hear`]) each
+    /// fails once.
+    pub fn end(&self) {
+        let mut state = self.0.state();
+        state.ends = true;
+        state.wake();
+    }
+
+    /// From here on [`Adoption::end`] is heard.
+    pub(crate) fn hear(&self) {
+        self.0.state().hears = true;
+    }
+
     /// What came through each forward.
     pub fn counts(&self) -> Vec<Counts> {
         self.0.state().counts()
@@ -194,6 +211,7 @@ impl Adoption {
             number,
             adoption: self.clone(),
             own_is_next: true,
+            has_heard: false,
         })
     }
 
@@ -285,6 +303,10 @@ impl State {
         waker.clone_from(context.waker());
     }
 
+    fn is_heard(&self) -> bool {
+        self.hears && self.ends
+    }
+
     fn accepts_on(&self, port: u16) -> bool {
         self.acceptors.values().any(|other| *other == port) || self.own.contains_key(&port)
     }
@@ -325,6 +347,8 @@ pub(crate) struct Acceptor {
     number: u64,
     adoption: Adoption,
     own_is_next: bool,
+    /// It has failed, as it does once in a guest that is to end.
+    has_heard: bool,
 }
 
 impl Drop for Acceptor {
@@ -371,6 +395,10 @@ impl Acceptor {
             if accepted.is_ready() {
                 return accepted;
             }
+        }
+        if !self.has_heard && self.adoption.0.state().is_heard() {
+            self.has_heard = true;
+            return Poll::Ready(Err(ErrorKind::ConnectionAborted.into()));
         }
         Poll::Pending
     }

@@ -21,6 +21,7 @@ pub(crate) use wasmtime_wasi::sockets::ErrorCode;
 
 use crate::adoption::Adoption;
 use crate::host::{Gate, Host};
+use crate::run::Stop;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::task::TaskTracker;
@@ -34,6 +35,7 @@ pub(crate) struct Network {
     /// The one place where connect, bind and listen are decided.
     pub(crate) gate: Arc<Gate>,
     pub(crate) adoption: Adoption,
+    pub(crate) stop: Stop,
     /// What guests have written and sockets had no room for.
     pub(crate) sending: TaskTracker,
 }

@@ -3,6 +3,7 @@
 import stream from 'readable-stream';
 import { Server as NetServer, Socket } from './net.js';
 import { nextTick, enter } from './loop.js';
+import { add as addToEnding, remove as removeFromEnding, hasBegun } from './ending.js';
 import { setTimeout, clearTimeout } from './timers.js';
 import { latin1 } from './encoding.js';
 import { STATUS_CODES, METHODS } from './http-names.js';
@@ -751,7 +752,7 @@ class Connection {
     this.req = this.res = null;
     this.state = HEAD;
     this.limit(this.buf?.length ? this.server.headersTimeout : this.server.keepAliveTimeout || 60000);
-    if (!this.server.listening) return this.socket.destroySoon();
+    if (!this.server.listening || hasBegun()) return this.socket.destroySoon();
     if (this.buf?.length) {
       try {
         this.parse();
@@ -807,6 +808,8 @@ export class Server extends NetServer {
     this.maxRequestsPerSocket = 0;
     this.requireHostHeader = options.requireHostHeader ?? true;
     if (listener) this.on('request', listener);
+    this.on('listening', () => addToEnding(this));
+    this.on('close', () => removeFromEnding(this));
     this.on('connection', (socket) => this._connections.add(new Connection(this, socket)));
   }
   get _keepText() {

@@ -13,6 +13,7 @@ import { boot as bootBuiltins } from './builtins.js';
 import { enter, settle, onUncaught } from './loop.js';
 import './origin.js';
 import { install } from './stack.js';
+import { hear } from './ending.js';
 import { open as openPositions } from './positions.js';
 import { open as openPrepared } from './prepared.js';
 import { install as installPromise } from './promise.js';
@@ -56,6 +57,7 @@ export const run = {
     install();
     installPromise();
     reseed();
+    hear();
     const args = environment.getArguments();
     const entry = process.env.WASMRUN_MAIN;
     delete process.env.WASMRUN_MAIN;

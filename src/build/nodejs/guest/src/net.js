@@ -2,6 +2,7 @@
 import sockets from 'wasi:sockets/types@0.3.0';
 import EventEmitter from 'events';
 import stream from 'readable-stream';
+import { look as lookForEnding } from './ending.js';
 import { enter, nextTick, ref, unref } from './loop.js';
 import { setTimeout, clearTimeout } from './timers.js';
 
@@ -449,6 +450,8 @@ function accepted(server, conn) {
     swallow(() => conn[Symbol.dispose]()); // gone before it was taken
     return;
   }
+  // One that is none tells of the end.
+  if (socket.remoteAddress === undefined && lookForEnding()) return socket.destroy();
   socket.server = server;
   server._open++;
   socket.once('close', () => {

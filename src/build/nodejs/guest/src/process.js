@@ -30,6 +30,8 @@ export const writeErr = output(() => wasiErr.getStderr());
 const process = new EventEmitter();
 export default process;
 
+const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGABRT: 6, SIGKILL: 9, SIGUSR1: 10, SIGUSR2: 12, SIGTERM: 15 };
+
 function hrtime(since) {
   const ns = hrtimeNs();
   let s = Math.floor(ns / 1e9), n = Math.floor(ns % 1e9);
@@ -68,14 +70,29 @@ Object.assign(process, {
     if (!process.emit('warning', w)) writeErr(`(node:1) ${code ? `[${code}] ` : ''}${name}: ${text}\n`);
   },
   binding() { throw new Error('process.binding is not there under WebAssembly'); },
-  kill() { throw Object.assign(new Error('process.kill: WASI has no signals'), { code: 'ENOSYS' }); },
+  // There is one process, which can signal itself.
+  kill(pid, signal = 'SIGTERM') {
+    if (pid !== process.pid) throw Object.assign(new Error('kill ESRCH'), { code: 'ESRCH', errno: -3, syscall: 'kill' });
+    const name = typeof signal === 'number' ? Object.keys(SIGNALS).find((one) => SIGNALS[one] === signal) : signal;
+    if (signal === 0) return true;
+    if (!(name in SIGNALS)) throw Object.assign(new TypeError(`Unknown signal: ${signal}`), { code: 'ERR_UNKNOWN_SIGNAL' });
+    nextTick(() => {
+      if (name === 'SIGKILL' || !process.emit(name, name, SIGNALS[name])) process.reallyExit(128 + SIGNALS[name]);
+    });
+    return true;
+  },
   abort() { process.reallyExit(134); },
   reallyExit: (code) => wasiExit.exitWithCode(code & 255),
   exit(code) {
     if (code !== undefined) process.exitCode = code;
     if (!exiting) {
       exiting = true;
-      process.emit('exit', +process.exitCode || 0);
+      try {
+        process.emit('exit', +process.exitCode || 0);
+      } catch (e) {
+        // Nobody else would say it.
+        fatal(e);
+      }
     }
     process.reallyExit(+process.exitCode || 0);
   },

@@ -10,7 +10,7 @@ import re
 import selectors
 import socketserver
 
-from . import sockets
+from . import ending, sockets
 from .scheduler import DEPTH, READ, WRITE, in_context, scheduler, sleep
 from .threads import as_thread, end, logical_thread
 
@@ -166,6 +166,8 @@ class Connection:
     """One client of a server with a thread a connection, without the thread."""
 
     handled = None
+    # Those that wait for a request.
+    parked = set()
 
     def __init__(self, handler, request, address, server):
         self.handler = handler
@@ -182,6 +184,10 @@ class Connection:
 
     def park(self):
         """Waits for a request."""
+        if ending.has_begun() and not self.source.come:
+            self.close()
+            return
+        self.parked.add(self)
         scheduler.watch(self.fd, READ, self.come)
 
     def come(self):
@@ -197,6 +203,7 @@ class Connection:
             self.close()
 
     def handle(self):
+        self.parked.discard(self)
         scheduler.unwatch(self.fd)
         if self.source.missing != 0 and not self.source.ended and scheduler.depth > DEPTH // 2:
             # Every one that has to wait for its client lies on the stack.
@@ -258,7 +265,14 @@ class Connection:
         else:
             self.park()
 
+    @classmethod
+    def close_idle(cls):
+        """Closes those that have sent nothing of a request."""
+        for connection in [one for one in cls.parked if not one.source.come]:
+            connection.close()
+
     def close(self):
+        self.parked.discard(self)
         scheduler.unwatch(self.fd)
         try:
             self.handler.finish()
@@ -384,7 +398,7 @@ def _select(original):
         ):
             # A server that looks whether more of this request comes (Werkzeug): nothing does.
             return []
-        if scheduler.is_alone() and not getattr(self, "wasmrun_woken", False):
+        if scheduler.is_alone() and not self.wasmrun_woken:
             if self.get_map():
                 return original(self, timeout)
             # The system has no poll for nothing.
@@ -395,7 +409,7 @@ def _select(original):
         def look():
             if self.get_map():
                 found.extend(original(self, 0))
-            woken, self.wasmrun_woken = getattr(self, "wasmrun_woken", False), False
+            woken, self.wasmrun_woken = self.wasmrun_woken, False
             return woken or bool(found)
 
         while not look():
@@ -412,9 +426,12 @@ def _select(original):
 
 
 def install():
+    ending.at_end(Connection.close_idle)
     socketserver.BaseRequestHandler.__init__ = _handler_init
     socketserver.ThreadingMixIn.process_request = _process_request
     socketserver.ThreadingMixIn._wasmrun_serve_aside = _serve_aside
     socketserver.BaseServer.serve_forever = _serve_forever
     socketserver.BaseServer.shutdown = _shutdown
+    # Somebody has left word with the loop that waits in it (loops.py).
+    selectors.DefaultSelector.wasmrun_woken = False
     selectors.DefaultSelector.select = _select(selectors.DefaultSelector.select)

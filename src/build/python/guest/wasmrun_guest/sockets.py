@@ -7,6 +7,7 @@ import select
 import socket
 import _socket
 
+from . import ending
 from .scheduler import READ, WRITE, scheduler
 
 _base = _socket.socket
@@ -76,6 +77,11 @@ def _accept(self):
         try:
             fd, address = self._accept()
             break
+        except ConnectionAbortedError:
+            # Its client has given up, or the end was asked for.
+            ending.begin()
+            if _timeouts.get(self.fileno()) == 0:
+                raise
         except _AGAIN:
             if not _wait(self, READ):
                 raise

@@ -14,7 +14,7 @@ import types
 
 from wit_world.imports import exit
 
-from . import packages, scheduler, sockets
+from . import ending, packages, scheduler, sockets
 
 # What the command says to the program: how it is run, and what.
 PLAN = "WASMRUN_PYTHON"
@@ -49,6 +49,8 @@ def is_from_elsewhere(module, folder):
 def run():
     how, what, folder = os.environ.pop(PLAN).split("\n", 2)
     fresh(folder)
+    ending.leave = leave
+    ending.hear()
     code = 0
     try:
         try:
@@ -60,13 +62,25 @@ def run():
             show_traceback()
         end_threads()
     finally:
-        for stream in (sys.stdout, sys.stderr):
-            try:
-                stream.flush()
-            except OSError:
-                pass
+        flush()
     if code:
         exit.exit_with_code(code & 0xFF)
+
+
+def leave(end):
+    """Ends the program from anywhere."""
+    code = status_of(end)
+    atexit._run_exitfuncs()
+    flush()
+    exit.exit_with_code(code & 0xFF)
+
+
+def flush():
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            pass
 
 
 def fresh(folder):
@@ -77,9 +91,6 @@ def fresh(folder):
     if sys.path and sys.path[0] != packages.SITE:
         sys.path.insert(0, packages.SITE)
     os.chdir(folder)
-    for stream in (sys.stdout, sys.stderr):
-        # A line shows when it is written.
-        stream.reconfigure(line_buffering=True)
     # Where a program keeps its own files; nobody has a home here.
     os.environ.setdefault("HOME", "/tmp")
 

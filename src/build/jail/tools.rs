@@ -27,15 +27,15 @@ const SETTINGS: [&str; 8] = [
 /// In the home folder: what package managers are told, with the passwords of registries. For those alone, where they run
 /// nobody's code.
 const REGISTRIES: [&str; 4] = [".config/pip", ".config/uv", ".pip", ".npmrc"];
-/// In the home folder: what tools have fetched.
-const CACHES: [(&str, Option<&str>); 7] = [
-    (".cargo/registry", Some("CARGO_HOME/registry")),
-    (".cargo/git", Some("CARGO_HOME/git")),
-    ("go/pkg/mod", Some("GOMODCACHE")),
-    ("go/pkg/mod", Some("GOPATH/pkg/mod")),
-    (".cache/go-build", Some("GOCACHE")),
-    (".cache/zig", Some("ZIG_GLOBAL_CACHE_DIR")),
-    (".cache/tinygo", None),
+/// In the home folder: what tools have fetched. The tool, the folder, and the variable that names another.
+const CACHES: [(&str, &str, Option<&str>); 7] = [
+    ("cargo", ".cargo/registry", Some("CARGO_HOME/registry")),
+    ("cargo", ".cargo/git", Some("CARGO_HOME/git")),
+    ("go", "go/pkg/mod", Some("GOMODCACHE")),
+    ("go", "go/pkg/mod", Some("GOPATH/pkg/mod")),
+    ("go", ".cache/go-build", Some("GOCACHE")),
+    ("zig", ".cache/zig", Some("ZIG_GLOBAL_CACHE_DIR")),
+    ("tinygo", ".cache/tinygo", None),
 ];
 /// Variables that name a toolchain's folder.
 const ROOTS: [&str; 10] = [
@@ -83,33 +83,40 @@ fn variable(name: &str) -> Option<PathBuf> {
 pub fn on_path() -> BTreeSet<PathBuf> {
     let home = home();
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders: Vec<PathBuf> = std::env::split_paths(&path)
-        .filter(|folder| folder.is_absolute())
-        .collect();
+    let folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
     let programs = PROGRAMS.iter().filter_map(|name| variable(name));
     let programs = programs.filter_map(|program| program.parent().map(Path::to_owned));
-    let mut found = BTreeSet::new();
-    for folder in folders.into_iter().chain(programs) {
+    let (mut found, mut seen) = (BTreeSet::new(), BTreeSet::new());
+    for folder in folders.chain(programs) {
         found.extend(toolchain(&folder, home.as_deref()));
-        // A program that is a link belongs to the toolchain that it leads to.
-        let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
-        let links = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_symlink()));
-        let is_of_system = |path: &Path| ["/usr", "/opt", "/etc"].iter().any(|system| path.starts_with(system));
-        // The system's own links, of which there are many, lead to the system.
-        let elsewhere = links.filter(|link| {
-            let target = std::fs::read_link(link.path()).unwrap_or_default();
-            !is_of_system(&folder) || (target.is_absolute() && !is_of_system(&target))
-        });
-        for program in elsewhere.filter_map(|link| link.path().canonicalize().ok()) {
-            if !is_of_system(&program)
-                && let Some(folder) = program.parent()
-            {
-                found.extend(toolchain(folder, home.as_deref()));
-            }
+        // /bin is /usr/bin by another name in most systems, and PATH often has a folder twice.
+        if let Ok(whole) = folder.canonicalize()
+            && seen.insert(whole.clone())
+        {
+            let linked = linked_from(&whole);
+            found.extend(linked.iter().flat_map(|folder| toolchain(folder, home.as_deref())));
         }
     }
     found.extend(ROOTS.iter().filter_map(|name| variable(name)));
     found
+}
+
+/// The folders outside the system that the links of a folder of programs lead to: a program that is a link belongs to the
+/// toolchain that it leads to. The folder's path has no link in it.
+fn linked_from(folder: &Path) -> BTreeSet<PathBuf> {
+    let is_of_system = |path: &Path| ["/usr", "/opt", "/etc"].iter().any(|system| path.starts_with(system));
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let links = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_symlink()));
+    // The system's own links, of which there are many, lead to the system.
+    let elsewhere = links.filter(|link| {
+        let target = std::fs::read_link(link.path()).unwrap_or_default();
+        !is_of_system(folder) || (target.is_absolute() && !is_of_system(&target))
+    });
+    let programs = elsewhere.filter_map(|link| link.path().canonicalize().ok());
+    let outside = programs.filter(|program| !is_of_system(program));
+    outside
+        .filter_map(|program| program.parent().map(Path::to_owned))
+        .collect()
 }
 
 /// Programs in `bin` need what lies beside it.
@@ -153,12 +160,15 @@ pub fn registries() -> Vec<PathBuf> {
         .collect()
 }
 
-/// What tools have fetched; the folders need not be there.
+/// What tools have fetched. A folder that is not there is one of a tool that is: it will fetch.
 pub fn caches() -> Vec<PathBuf> {
     let home = home();
-    let place = |(usual, name): &(&str, Option<&str>)| {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_installed = |tool: &str| std::env::split_paths(&path).any(|folder| folder.join(tool).is_file());
+    let place = |(tool, usual, name): &(&str, &str, Option<&str>)| {
         let named = name.and_then(variable);
-        named.or_else(|| home.as_ref().map(|home| home.join(usual)))
+        let place = named.or_else(|| home.as_ref().map(|home| home.join(usual)))?;
+        (place.is_dir() || is_installed(tool)).then_some(place)
     };
     // Behind a link is another place, which is not shown.
     let real = |path: PathBuf| path.canonicalize().unwrap_or(path);

@@ -164,7 +164,7 @@ pub struct Os {
     /// Most that the /tmp of a Python or Node.js guest holds, which is memory, for example 256MiB
     #[arg(long, value_name = "SIZE", env = "WASMRUN_TMP_SIZE")]
     pub tmp_size: Option<String>,
-    /// How long a connection waits for the guest to listen, for example 30s
+    /// How long a connection waits for a guest that has started to listen, for example 30s
     #[arg(long, value_name = "TIME", env = "WASMRUN_CONNECT_TIMEOUT")]
     pub connect_timeout: Option<String>,
     /// How long a client of a forward of datagrams is remembered after the last one, for example 60s

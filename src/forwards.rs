@@ -52,6 +52,8 @@ pub struct Forwards {
     forwarder: Arc<Forwarder>,
     bound: Vec<Bound>,
     target: Option<Arc<Target>>,
+    /// Without a target: nobody is to come, either.
+    hopeless: bool,
     /// Of generations that accept themselves, and are not forgotten yet.
     ledgers: Vec<Arc<Ledger>>,
     /// That no more are forwarded by themselves.
@@ -85,6 +87,7 @@ impl Forwards {
             forwarder,
             bound: Vec::new(),
             target: None,
+            hopeless: false,
             ledgers: Vec::new(),
             said_most: false,
         };
@@ -149,7 +152,11 @@ impl Forwards {
     fn add(&mut self, mapping: Mapping, listeners: netns::Listeners, source: Source) -> u64 {
         let forward = self.forwarder.add(listeners);
         let id = forward.id();
-        self.forwarder.retarget(&forward, self.target.clone());
+        if self.hopeless {
+            self.forwarder.give_up(&forward);
+        } else {
+            self.forwarder.retarget(&forward, self.target.clone());
+        }
         self.bound.push(Bound {
             mapping,
             source,
@@ -257,9 +264,26 @@ impl Forwards {
     /// Sends new connections to another guest, or lets them wait. Whoever accepted them itself has stopped, or is gone.
     pub fn retarget(&mut self, target: Option<Arc<Target>>) {
         self.target.clone_from(&target);
+        self.hopeless = false;
         for bound in &self.bound {
             self.forwarder.retarget(&bound.forward, target.clone());
             self.forwarder.reclaim(&bound.forward);
+        }
+    }
+
+    /// Nobody serves and nobody is to come: connections are reset.
+    pub fn give_up(&mut self) {
+        self.target = None;
+        self.hopeless = true;
+        for bound in &self.bound {
+            self.forwarder.give_up(&bound.forward);
+        }
+    }
+
+    /// There is somebody to wait for again.
+    pub fn hope(&mut self) {
+        if self.hopeless {
+            self.retarget(None);
         }
     }
 

@@ -3,7 +3,8 @@
 mod support;
 
 use nix::sys::signal::{Signal, kill};
-use std::io::Read;
+use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use support::guests::guest;
@@ -17,7 +18,7 @@ fn rounds() -> u64 {
 
 /// Replaces the guest again and again while clients ask; each build has to be seen, and no request may fail.
 #[track_caller]
-fn replace_under_load(project: &Project, address: std::net::SocketAddr, lasting: usize, brief: usize) {
+fn replace_under_load(project: &Project, address: SocketAddr, lasting: usize, brief: usize) {
     let load = Load::start(address, lasting, brief);
     load.sees(1);
     for number in 2..=rounds() {
@@ -61,7 +62,7 @@ fn a_connection_that_is_kept_alive_moves_on_between_two_requests() {
 }
 
 /// Asks over one HTTP/2 connection until the server ends it; the number of requests, and what the last answer was.
-async fn ask_until_told_to_go(address: std::net::SocketAddr) -> (u64, String) {
+async fn ask_until_told_to_go(address: SocketAddr) -> (u64, String) {
     use http_body_util::{BodyExt, Empty};
     use hyper_util::rt::{TokioExecutor, TokioIo};
     let stream = tokio::net::TcpStream::connect(address).await.unwrap();
@@ -376,10 +377,7 @@ fn who_waits_for_a_guest_does_so_as_long_as_the_settings_say_now() {
     let project = Project::new(Kind::Tcp);
     let file = project.folder.path().join(".wasmrun.toml");
     let (mut run, _) = project.watch(&[]);
-    let free = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let free = free_port();
     let text = format!(
         "[network]\nconnect-timeout = \"1s\"\nforwards = [\"{}:9090\"]\n",
         free.port()
@@ -394,6 +392,70 @@ fn who_waits_for_a_guest_does_so_as_long_as_the_settings_say_now() {
         "{waited:?}"
     );
     run.wait_for("a connection waited 1s for guest:9090 and was closed: nothing listens there");
+    run.stop();
+}
+
+/// A port that nobody has.
+fn free_port() -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+#[test]
+fn who_comes_while_nobody_serves_is_not_kept_waiting() {
+    let project = Project::new(Kind::Tcp);
+    project.put(b"\0asm");
+    let address = free_port();
+    let rule = format!("{}:8080", address.port());
+    let mut run = Run::start(&["os", project.path(), "--watch", "-f", &rule, "--connect-timeout", "60s"]);
+    let is_quick = || {
+        let asked = Instant::now();
+        assert!(version(address).is_err());
+        assert!(asked.elapsed() < Duration::from_secs(20), "{:?}", asked.elapsed());
+    };
+    run.wait_for("nothing serves: waiting for a change");
+    is_quick();
+    project.save(2);
+    run.wait_for("ready: ");
+    assert_eq!(version(address), Ok(2));
+    kill(run.guest(), Signal::SIGKILL).unwrap();
+    run.wait_for("waiting for a change");
+    is_quick();
+    project.save(3);
+    serves(address, 3);
+    run.stop();
+}
+
+#[test]
+fn the_wait_for_a_guest_begins_with_its_start() {
+    let project = Project::new(Kind::Tcp);
+    let config = "[build]\ncommand = \"sleep 3 && touch app.wasm\"\noutput = \"app.wasm\"\n";
+    std::fs::write(project.folder.path().join(".wasmrun.toml"), config).unwrap();
+    let address = free_port();
+    let rule = format!("{}:8080", address.port());
+    let run = Run::start(&["os", project.path(), "--watch", "-f", &rule, "--connect-timeout", "1s"]);
+    eventually("it listens", || std::net::TcpStream::connect(address).is_ok());
+    assert_eq!(version(address), Ok(1));
+    run.stop();
+}
+
+#[test]
+fn a_file_that_is_written_in_pieces_is_no_failure() {
+    let project = Project::new(Kind::Http);
+    let (mut run, address) = project.watch(&[]);
+    let build = project.build(2);
+    let mut file = std::fs::File::create(project.guest()).unwrap();
+    for piece in build.chunks(build.len() / 5) {
+        file.write_all(piece).unwrap();
+        std::thread::sleep(Duration::from_millis(400));
+    }
+    run.reloaded(2);
+    assert_eq!(version(address), Ok(2));
+    assert!(!run.stderr().contains("error"), "{}", run.stderr());
+    // One that stays as it is, is.
+    std::fs::write(project.guest(), &build[..build.len() / 2]).unwrap();
+    run.wait_for("error: ");
+    run.wait_for("#2 serves on");
     run.stop();
 }
 

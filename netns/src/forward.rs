@@ -137,6 +137,8 @@ pub struct Forward {
     protocol: Protocol,
     sockets: Vec<OwnedFd>,
     target: Mutex<Option<Arc<Target>>>,
+    /// Without a target: nobody is to come, either.
+    hopeless: AtomicBool,
     /// Its listeners are lent to a guest's process, which accepts from them.
     lent: AtomicBool,
     counters: Counters,
@@ -180,6 +182,11 @@ impl Forward {
 
     pub(crate) fn sockets(&self) -> &[OwnedFd] {
         &self.sockets
+    }
+
+    /// Whether connections without a target have nobody to wait for.
+    pub(crate) fn is_hopeless(&self) -> bool {
+        self.hopeless.load(Ordering::Acquire)
     }
 
     pub(crate) fn target(&self) -> Option<Arc<Target>> {
@@ -226,6 +233,7 @@ impl Forwarder {
             protocol: listeners.protocol,
             sockets: listeners.sockets,
             target: Mutex::new(None),
+            hopeless: AtomicBool::new(false),
             lent: AtomicBool::new(false),
             counters: Counters::default(),
         });
@@ -271,9 +279,18 @@ impl Forwarder {
         self.tell(|| Command::Limit(limits));
     }
 
-    /// Sends new connections, and those that wait, to `target`. Connections already made stay where they are.
+    /// Sends new connections, and those that wait, to `target`. Connections already made stay where they are. Without a target
+    /// they wait for one as long as it takes: [`Limits::connect_timeout`] is for a guest that is there.
     pub fn retarget(&self, forward: &Forward, target: Option<Arc<Target>>) {
+        forward.hopeless.store(false, Ordering::Release);
         *forward.target.lock().unwrap_or_else(PoisonError::into_inner) = target;
+        self.wake(forward);
+    }
+
+    /// Resets new connections, and those that wait, until there is a target or hope of one ([`Forwarder::retarget`]).
+    pub fn give_up(&self, forward: &Forward) {
+        *forward.target.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        forward.hopeless.store(true, Ordering::Release);
         self.wake(forward);
     }
 

@@ -121,6 +121,7 @@ pub async fn run(os: &Os, ready: Option<Ready>) -> Result<u8> {
         candidate: None,
         serving: None,
         draining: Draining::default(),
+        unsaid: None,
         restart: None,
         backoff: Backoff::default(),
         last_made: None,
@@ -234,6 +235,8 @@ struct Session {
     candidate: Option<Candidate>,
     serving: Option<Live>,
     draining: Draining,
+    /// Why there is no successor, and when that is said unless there is one by then.
+    unsaid: Option<(Instant, Failure)>,
     /// When the guest that has ended is started again.
     restart: Option<Instant>,
     backoff: Backoff,
@@ -288,6 +291,8 @@ enum Happening {
     CandidateOverdue,
     Made(Result<Made>),
     Optimized(Result<Option<Made>>),
+    /// Nothing has come of what could not be used.
+    Unsaid,
     Changed(Changes),
     Drained(Drained),
     Restart,
@@ -342,6 +347,7 @@ impl Session {
             made = or_never(optimizing.map(|optimizing| optimizing.as_mut())) => Happening::Optimized(made),
             changes = or_never(self.watch.as_mut().map(Watch::next)) => Happening::Changed(changes),
             drained = self.draining.next() => Happening::Drained(drained),
+            () = or_never(self.unsaid.as_ref().map(|unsaid| tokio::time::sleep_until(unsaid.0))) => Happening::Unsaid,
             () = or_never(self.restart.map(tokio::time::sleep_until)) => Happening::Restart,
             () = or_never(self.look.map(tokio::time::sleep_until)) => Happening::Look,
             Some(notice) = self.notices.recv() => Happening::Notice(notice),
@@ -364,6 +370,11 @@ impl Session {
             Happening::Optimized(made) => self.optimized(made),
             Happening::Changed(changes) => self.changed(changes).await,
             Happening::Drained(drained) => self.drained(&drained),
+            Happening::Unsaid => {
+                if let Some((_, failure)) = self.unsaid.take() {
+                    self.say_failure(&failure);
+                }
+            }
             Happening::Restart => {
                 self.restart = None;
                 self.start_again()?;
@@ -386,6 +397,7 @@ impl Session {
     /// Takes no new connection and gives those that are open time to end; a second signal ends them.
     async fn stop(&mut self) {
         self.making = None;
+        self.unsaid = None;
         self.optimizing = None;
         self.candidate = None;
         self.watch = None;

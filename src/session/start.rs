@@ -29,6 +29,9 @@ pub(super) const SETTLE: Duration = Duration::from_secs(1);
 const SCRATCH: &str = "/tmp";
 /// What the runtime around a guest may take besides the guest's own memory, in bytes: stacks, compiled code, sockets' buffers.
 const RUNTIME: u64 = 128 << 20;
+/// A file that cannot be used may be one that is still written: what is wrong with it is said when it has been left alone for
+/// so long.
+const IN_PIECES: Duration = Duration::from_secs(1);
 /// Connections of a guest that has ended have this long to deliver what it had sent.
 pub(super) const LINGER: Duration = Duration::from_secs(1);
 
@@ -52,6 +55,8 @@ impl Session {
         };
         let compiler = self.compiler.clone();
         self.optimizing = None;
+        self.forwards.hope();
+        self.unsaid = None;
         let dropped = self.making.take();
         self.making = Some(Making {
             since: dropped.as_ref().map_or(since, |making| making.since.min(since)),
@@ -164,14 +169,20 @@ impl Session {
                 self.start(made, making.since)?;
             }
             // What serves is not ended by a successor that cannot be made.
-            Err(failure) if self.settings.watch.is_some() || self.serving.is_some() => {
-                report::failure(&failure);
-                self.say_who_serves();
-                self.optimize_serving();
+            Err(failure) if self.settings.watch.is_some() && self.settings.build.is_none() => {
+                self.unsaid = Some((Instant::now() + IN_PIECES, failure));
             }
+            Err(failure) if self.settings.watch.is_some() || self.serving.is_some() => self.say_failure(&failure),
             Err(failure) => return Err(failure),
         }
         Ok(Step::GoOn)
+    }
+
+    /// Says why there is no successor.
+    pub(super) fn say_failure(&mut self, failure: &Failure) {
+        report::failure(failure);
+        self.say_who_serves();
+        self.optimize_serving();
     }
 
     /// Starts a generation. With nobody else there it serves at once, and connections wait for it to listen.
@@ -537,6 +548,7 @@ impl Session {
             self.restart = Some(Instant::now() + pause);
         } else if self.settings.watch.is_some() {
             say("; waiting for a change");
+            self.forwards.give_up();
         } else {
             say("");
             self.forwards.close();

@@ -217,11 +217,16 @@ impl Session {
         }
     }
 
-    pub(super) fn say_who_serves(&self) {
+    pub(super) fn say_who_serves(&mut self) {
         match (&self.serving, self.restart) {
             (Some(live), _) => tracing::info!("#{} serves on", live.number),
             (None, Some(_)) => {}
-            (None, None) => tracing::info!("nothing serves: waiting for a change"),
+            (None, None) => {
+                tracing::info!("nothing serves: waiting for a change");
+                if self.making.is_none() && self.candidate.is_none() {
+                    self.forwards.give_up();
+                }
+            }
         }
     }
 }

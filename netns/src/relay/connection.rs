@@ -94,7 +94,14 @@ pub(super) struct Connection {
     /// The last bytes came from the guest.
     answered: bool,
     pause: Duration,
+    /// How long it waits for a guest that is there.
+    patience: Duration,
+    /// There was none when it last looked.
+    is_early: bool,
 }
+
+/// How long a connection waits for a guest to be there: as long as its client does.
+const AWAITED: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Connection {
     pub(super) fn new(
@@ -103,13 +110,13 @@ impl Connection {
         socket: OwnedFd,
         peer: SocketAddr,
         now: Instant,
-        deadline: Instant,
+        patience: Duration,
     ) -> Connection {
         Connection {
             forward,
             serial,
             phase: Phase::Waiting { again: now },
-            deadline,
+            deadline: now + patience,
             accepted: now,
             last_moved: now,
             due: None,
@@ -123,6 +130,8 @@ impl Connection {
             resetting: false,
             answered: false,
             pause: FIRST_PAUSE,
+            patience,
+            is_early: false,
         }
     }
 
@@ -137,8 +146,22 @@ impl Connection {
     /// Starts a connection to whoever the forward leads to, beginning with the guest's first address.
     pub(super) fn attempt(&mut self, now: Instant) -> Attempt {
         match self.forward.target() {
-            Some(target) => self.attempt_from(target, 0, now),
-            None => self.wait_for_wake(),
+            Some(target) => {
+                if std::mem::take(&mut self.is_early) {
+                    self.accepted = now;
+                    self.deadline = now + self.patience;
+                }
+                self.attempt_from(target, 0, now)
+            }
+            None if self.forward.is_hopeless() => {
+                self.forward.counters().refused.fetch_add(1, Relaxed);
+                Attempt::Reset
+            }
+            None => {
+                self.is_early = true;
+                self.deadline = now + AWAITED;
+                self.wait_for_wake()
+            }
         }
     }
 

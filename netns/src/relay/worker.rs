@@ -443,8 +443,8 @@ impl Worker {
         forward.counters().accepted.fetch_add(1, Ordering::Relaxed);
         forward.counters().live.fetch_add(1, Ordering::Relaxed);
         self.serial += 1;
-        let deadline = self.now + self.settings.limits.connect_timeout;
-        let connection = Connection::new(forward, self.serial, client, peer, self.now, deadline);
+        let patience = self.settings.limits.connect_timeout;
+        let connection = Connection::new(forward, self.serial, client, peer, self.now, patience);
         let key = self.connections.insert(connection);
         self.attempt(key);
     }

@@ -9,12 +9,13 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use support::program::{self, copy, example, get, json, post, project, script, start, succeeds};
-use support::{Run, connect, eventually, output, wasmrun};
+use support::{Run, connect, eventually, mutations, output, wasmrun};
 
 fn main() {
     let has_python = succeeds("python3", &["-c", "import venv, ensurepip"]);
     let has_psql = succeeds("psql", &["--version"]);
-    let tests: [program::Test; 27] = [
+    let tests: [program::Test; 28] = [
+        ("odd_requests_end_nothing", true, odd_requests_end_nothing),
         ("a_program_hears_of_its_end", true, a_program_hears_of_its_end),
         ("a_handler_ends_the_program", true, a_handler_ends_the_program),
         (
@@ -220,6 +221,16 @@ fn what_recurses_too_deep_is_an_exception() {
     ] {
         assert_eq!(get(address, &format!("/{case}")), (200, said.to_owned()), "{case}");
     }
+    run.stop();
+}
+
+fn odd_requests_end_nothing() {
+    let folder = project("mutated");
+    let (run, address) = start(folder.path(), 8000, &["--language", "python"]);
+    let guest = run.guest();
+    mutations::send(address);
+    assert_eq!(get(address, "/").0, 200);
+    assert_eq!(run.guest(), guest);
     run.stop();
 }
 

@@ -10,11 +10,12 @@ mod support;
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 use support::program::{self, example, get, json, post, project, script, start, succeeds};
-use support::{connect, eventually, output, wasmrun};
+use support::{connect, eventually, mutations, output, wasmrun};
 
 fn main() {
     let has_node = succeeds("node", &["--version"]) && succeeds("npm", &["--version"]);
-    let tests: [(&'static str, fn()); 34] = [
+    let tests: [(&'static str, fn()); 35] = [
+        ("odd_requests_end_nothing", odd_requests_end_nothing),
         ("a_program_hears_of_its_end", a_program_hears_of_its_end),
         (
             "what_recurses_too_deep_is_an_exception",
@@ -78,6 +79,16 @@ fn main() {
         ("bundles_are_compiled_ahead", snapshots::bundles_are_compiled_ahead),
     ];
     program::main(tests.map(|(name, test)| (name, has_node, test)));
+}
+
+fn odd_requests_end_nothing() {
+    let folder = project("mutated");
+    let (run, address) = start(folder.path(), 8000, &["--language", "nodejs"]);
+    let guest = run.guest();
+    mutations::send(address);
+    assert_eq!(get(address, "/").0, 200);
+    assert_eq!(run.guest(), guest);
+    run.stop();
 }
 
 fn a_program_hears_of_its_end() {

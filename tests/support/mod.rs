@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 pub mod guests;
+pub mod mutations;
 pub mod network;
 pub mod program;
 pub mod project;

@@ -1,6 +1,7 @@
 //! Components that export `wasi:cli/run`.
 
 use crate::derivation;
+use crate::files;
 use crate::host::{Host, Stores};
 use crate::lifecycle;
 use crate::sockets;
@@ -13,6 +14,7 @@ pub(crate) fn linker(component: &Component) -> Result<InstancePre<Host>> {
     let mut linker = Linker::new(component.engine());
     p2::add_to_linker_async(&mut linker)?;
     p3::add_to_linker(&mut linker)?;
+    files::add_to_linker(&mut linker)?;
     sockets::add_to_linker(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;

@@ -18,6 +18,7 @@ mod derivation;
 mod engine;
 mod epoch;
 mod event;
+mod files;
 mod functions;
 mod guest;
 mod host;

@@ -14,7 +14,18 @@ use support::{Run, connect, eventually, mutations, output, wasmrun};
 fn main() {
     let has_python = succeeds("python3", &["-c", "import venv, ensurepip"]);
     let has_psql = succeeds("psql", &["--version"]);
-    let tests: [program::Test; 28] = [
+    let tests: [program::Test; 31] = [
+        (
+            "a_project_is_served_without_being_told_how",
+            true,
+            a_project_is_served_without_being_told_how,
+        ),
+        ("commands_and_modules_are_run", true, commands_and_modules_are_run),
+        (
+            "a_folder_that_cannot_be_written_is_said_once",
+            true,
+            a_folder_that_cannot_be_written_is_said_once,
+        ),
         ("odd_requests_end_nothing", true, odd_requests_end_nothing),
         ("a_program_hears_of_its_end", true, a_program_hears_of_its_end),
         ("a_handler_ends_the_program", true, a_handler_ends_the_program),
@@ -234,6 +245,134 @@ fn odd_requests_end_nothing() {
     run.stop();
 }
 
+/// A project of these files.
+fn files(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = support::folder();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+const FLASK: &str = "from flask import Flask\n\ndef create_app():\n    made = Flask(__name__)\n    made.add_url_rule('/', view_func=lambda: 'served')\n    return made\n";
+
+fn a_project_is_served_without_being_told_how() {
+    let app = format!("{FLASK}\napp = create_app()\n");
+    let application = format!("{FLASK}\napplication = create_app()\n");
+    let script = "def main():\n    from app import create_app\n    create_app().run(port=8000)\n";
+    let named = "[project]\nname = \"a\"\nversion = \"1\"\ndependencies = [\"flask\"]\n[project.scripts]\nserve = \"start:main\"\n";
+    let flask = ("requirements.txt", "flask");
+    for (project, said) in [
+        // Flask's quickstart, which leaves it to `flask run`.
+        (
+            vec![flask, ("hello.py", &app)],
+            "hello.py does not serve its `app`: serving it on port 8000\n",
+        ),
+        (
+            vec![flask, ("wsgi.py", &application), ("other.py", "")],
+            "wsgi.py does not serve its `application`",
+        ),
+        (
+            vec![flask, ("app.py", FLASK)],
+            "app.py does not serve its `create_app()`",
+        ),
+        // Flask's tutorial.
+        (
+            vec![flask, ("flaskr/__init__.py", FLASK), ("tests/__init__.py", "")],
+            "",
+        ),
+        (vec![flask, ("src/flaskr/__init__.py", &app)], ""),
+        (
+            vec![
+                flask,
+                ("flaskr/__init__.py", ""),
+                ("flaskr/__main__.py", &format!("{app}app.run(port=8000)\n")),
+            ],
+            "",
+        ),
+        (
+            vec![
+                ("pyproject.toml", named),
+                ("src/start.py", script),
+                ("src/app.py", FLASK),
+            ],
+            "",
+        ),
+    ] {
+        let folder = files(&project);
+        let (run, address) = start(folder.path(), 8000, &["--language", "python"]);
+        assert_eq!(get(address, "/"), (200, "served".to_owned()), "{project:?}");
+        let stderr = run.stop();
+        assert!(stderr.contains(said), "{said}: {stderr}");
+    }
+}
+
+fn commands_and_modules_are_run() {
+    // A module of Python's own library, of which the guest has no file.
+    let folder = files(&[
+        ("a.txt", "of the folder"),
+        (".wasmrun.toml", "[python]\nmodule = \"http.server\"\n"),
+    ]);
+    let (run, address) = start(folder.path(), 8000, &["--language", "python"]);
+    assert_eq!(get(address, "/a.txt"), (200, "of the folder".to_owned()));
+    run.stop();
+    // A command that a package brings.
+    let said = |config: &str, arguments: &[&str]| {
+        let folder = files(&[
+            ("requirements.txt", "flask"),
+            ("lib/other.py", "print('of lib')\n"),
+            (".wasmrun.toml", config),
+        ]);
+        let mut command = vec![
+            "os",
+            folder.path().to_str().unwrap(),
+            "--quiet",
+            "--language",
+            "python",
+            "--env",
+            "PYTHONPATH=lib",
+            "--",
+        ];
+        command.extend(arguments);
+        output(wasmrun(&command))
+    };
+    let flask = said("[python]\nscript = \"flask\"\n", &["--version"]);
+    assert!(flask.stdout.contains("Flask 3."), "{}{}", flask.stdout, flask.stderr);
+    let absent = said("[python]\nscript = \"absent\"\n", &[]);
+    assert!(
+        absent.stderr.starts_with(
+            "there is no absent: neither a script of the project nor a command of its packages, which have flask"
+        ),
+        "{}",
+        absent.stderr
+    );
+    assert_eq!(said("[python]\nmodule = \"other\"\n", &[]).stdout, "of lib\n");
+}
+
+fn a_folder_that_cannot_be_written_is_said_once() {
+    let folder = script(
+        "app.py",
+        "import sqlite3\nopen('app.py').close()\nopen('/tmp/new', 'w').close()\n\
+         for _ in range(2):\n    try:\n        sqlite3.connect('data.db').execute('create table a (b)')\n    except sqlite3.OperationalError as error:\n        print(error)\n",
+    );
+    let path = folder.path().canonicalize().unwrap();
+    let path = path.to_str().unwrap();
+    let said = output(wasmrun(&["os", path, "--quiet"]));
+    assert_eq!(said.stdout, "unable to open database file\n".repeat(2));
+    let hint = format!(
+        "hint: the program writes data.db, and its folder is read-only in the guest: `--dir {path}::{path}` lets it, and files \
+         that need not last go to /tmp\n"
+    );
+    assert_eq!(said.stderr, hint);
+    let said = output(wasmrun(&["os", path, "--quiet", "--dir", &format!("{path}::{path}")]));
+    assert_eq!(
+        (said.stdout.as_str(), said.stderr.as_str()),
+        ("table a already exists\n", "")
+    );
+}
+
 fn a_program_hears_of_its_end() {
     let ends = |how| program::ends_when_it_is_asked("python", how);
     // Nothing of its own: its connections are all that is waited for.
@@ -284,6 +423,9 @@ fn what_frameworks_take_for_granted_is_there() {
         "127.0.0.1",
         "/tmp",
         "pdb",
+        "(1, 'database is locked')",
+        "((b'one', b''), b'two')",
+        "2026-01-01 00:00:00+01:00",
     ];
     let (last, said) = lines.split_last().unwrap();
     assert_eq!(said, expected, "{}", ended.stderr);
@@ -577,9 +719,7 @@ fn what_is_wrong_with_a_program_is_said() {
         run("class App:\n    wsgi_app = __call__ = print\n\napp = App()\n"),
         (
             Some(0),
-            "app.py ended without serving; to have `app` served, write `wsgi = \"app:app\"` under [python] in \
-             .wasmrun.toml\n"
-                .to_owned()
+            "app.py ended without serving its `app`; with `--forward 8080:8000` it is served\n".to_owned()
         )
     );
     let folder = support::folder();
@@ -591,7 +731,8 @@ fn what_is_wrong_with_a_program_is_said() {
     said.says(
         2,
         &format!(
-            "error: {} has none of app.py, main.py, server.py, run.py, manage.py, __main__.py and 2 other scripts\n\
+            "error: {} has none of app.py, main.py, server.py, run.py, manage.py, __main__.py, wsgi.py, asgi.py, no one script under \
+             `[project.scripts]`, no one package with `__main__`, `app` or `create_app`, and 2 other scripts\n\
              hint: name what to run: `script`, `module`, `wsgi` or `asgi` under `[python]` in .wasmrun.toml",
             path.display()
         ),

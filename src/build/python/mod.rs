@@ -23,6 +23,9 @@ const PLAN: &str = "WASMRUN_PYTHON";
 /// Where the guest finds its dependencies: the name that componentize-py gives the first folder of modules.
 const ENVIRONMENT: &str = "/0";
 
+/// This machine's time zones, where `zoneinfo` looks for them (tzfile(5)).
+const TIME_ZONES: &str = "/usr/share/zoneinfo";
+
 /// How to run a Python project.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -71,6 +74,13 @@ impl Plan {
         };
         let environment = environment::find_or_make(&self.folder, &requirements, may).await?;
         let folder = self.folder.to_string_lossy();
+        let mut directories = vec![
+            Directory::read_only(&environment.folder, ENVIRONMENT),
+            Directory::read_only(&self.folder, &folder),
+        ];
+        if Path::new(TIME_ZONES).is_dir() {
+            directories.push(Directory::read_only(Path::new(TIME_ZONES), TIME_ZONES));
+        }
         Ok(Built {
             artifact: environment.path(),
             digest: Some(environment.digest),
@@ -78,10 +88,7 @@ impl Plan {
             ahead: None,
             held: vec![cache::hold(&environment.folder)?],
             program: Some(Program {
-                directories: vec![
-                    Directory::read_only(&environment.folder, ENVIRONMENT),
-                    Directory::read_only(&self.folder, &folder),
-                ],
+                directories,
                 variables: vec![(PLAN.to_owned(), self.entry.told(&folder))],
             }),
         })

@@ -81,6 +81,39 @@ def files():
         return error.args[0], mmap.PAGESIZE, resource.getrlimit(resource.RLIMIT_NOFILE)
 
 
+def database():
+    """Both see what the other has written, although the file was empty when the second looked at it."""
+    import sqlite3
+
+    first, second = (sqlite3.connect("/tmp/fresh.db") for _ in range(2))
+    first.execute("create table numbers (value)")
+    first.commit()
+    second.execute("insert into numbers values (1)")
+    second.commit()
+    first.execute("begin immediate")
+    try:
+        second.execute("pragma busy_timeout = 0")
+        second.execute("begin immediate")
+    except sqlite3.OperationalError as error:
+        return first.execute("select count(*) from numbers").fetchone()[0], str(error)
+
+
+def grown():
+    """Who has read a file to its end goes on when there is more."""
+    with open("/tmp/log", "wb", buffering=0) as log, open("/tmp/log", "rb", buffering=0) as reader:
+        log.write(b"one")
+        first = reader.read(), reader.read()
+        log.write(b"two")
+        return first, reader.read()
+
+
+def zone():
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    return str(datetime(2026, 1, 1, tzinfo=ZoneInfo("Europe/Berlin")))
+
+
 for case in (
     connecting,
     refused,
@@ -94,6 +127,9 @@ for case in (
     lambda: socket.gethostbyname("localhost"),
     lambda: str(Path.home()),
     lambda: __import__("pdb").__name__,
+    database,
+    grown,
+    zone,
 ):
     print(case())
 sys.stdout.write("x" * 1_000_000)

@@ -14,7 +14,7 @@ import types
 
 from wit_world.imports import exit
 
-from . import ending, packages, scheduler, sockets
+from . import ending, packages, readonly, scheduler, sockets, stdlib
 
 # What the command says to the program: how it is run, and what.
 PLAN = "WASMRUN_PYTHON"
@@ -54,7 +54,7 @@ def run():
     code = 0
     try:
         try:
-            {"script": run_script, "module": run_module, "wsgi": run_wsgi, "asgi": run_asgi}[how](what, folder)
+            {"script": run_script, "module": run_module, "wsgi": run_wsgi, "asgi": run_asgi, "call": run_call, "command": run_command}[how](what, folder)
         except SystemExit as end:
             code = status_of(end)
         except BaseException:
@@ -91,6 +91,12 @@ def fresh(folder):
     if sys.path and sys.path[0] != packages.SITE:
         sys.path.insert(0, packages.SITE)
     os.chdir(folder)
+    for place in filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)):
+        if os.path.isdir(place):
+            sys.path.insert(0, os.path.abspath(place))
+        else:
+            print(f"warning: PYTHONPATH has {place}, which the guest has not; `--dir {place}` gives it", file=sys.stderr)
+    readonly.watch(folder)
     # Where a program keeps its own files; nobody has a home here.
     os.environ.setdefault("HOME", "/tmp")
 
@@ -125,7 +131,7 @@ def status_of(end):
 
 
 def run_script(script, folder):
-    find_first(os.path.dirname(script))
+    find_sources(os.path.dirname(script))
     sys.argv[0] = script
     module = types.ModuleType("__main__")
     module.__file__ = script
@@ -133,38 +139,94 @@ def run_script(script, folder):
     sys.modules["__main__"] = module
     with io.open_code(script) as file:
         code = compile(file.read(), script, "exec", dont_inherit=True)
+    if os.path.basename(script) == "manage.py" and len(sys.argv) == 1 and "PORT" in os.environ:
+        # Django's own server. Its reloader needs another process, and `--watch` is one.
+        sys.argv += ["runserver", f"0.0.0.0:{port()}", "--noreload"]
+        print(f"running manage.py {' '.join(sys.argv[1:])}", file=sys.stderr)
     exec(code, module.__dict__)
     if not sockets.listened:
-        hint(module, script)
+        serve_what_it_defines(module, os.path.basename(script))
 
 
-def hint(module, script):
+def serve_what_it_defines(module, script):
     """A program that defines an app, and leaves it to another to run it."""
-    for name in ("app", "application", "api"):
+    for name in ("app", "application", "api", "create_app"):
         value = getattr(module, name, None)
-        kind = "wsgi" if hasattr(value, "wsgi_app") else "asgi" if hasattr(value, "router") else None
-        if kind is not None and callable(value):
-            stem = os.path.basename(script).removesuffix(".py")
-            print(
-                f"{os.path.basename(script)} ended without serving; to have `{name}` served, write "
-                f'`{kind} = "{stem}:{name}"` under [python] in .wasmrun.toml',
-                file=sys.stderr,
-            )
+        if name == "create_app" and callable(value):
+            value, name = value(), "create_app()"
+        kind = kind_of(value)
+        if kind is None:
+            continue
+        if "PORT" not in os.environ:
+            print(f"{script} ended without serving its `{name}`; with `--forward 8080:8000` it is served", file=sys.stderr)
             return
+        print(f"{script} does not serve its `{name}`: serving it on port {port()}", file=sys.stderr)
+        if kind == "wsgi":
+            serve_wsgi(value, "0.0.0.0", port())
+        else:
+            serve_asgi(value)
+        return
+
+
+def kind_of(app):
+    """The interface of an application, or none where it is no application of a known framework."""
+    if not callable(app):
+        return None
+    if hasattr(app, "wsgi_app") or type(app).__module__.startswith(("django.core.handlers.wsgi", "bottle", "falcon.app")):
+        return "wsgi"
+    if hasattr(app, "router") or type(app).__module__.startswith(("django.core.handlers.asgi", "falcon.asgi")):
+        return "asgi"
+    return None
 
 
 def run_module(module, folder):
-    find_first(folder)
+    find_sources(folder)
     sys.argv[0] = module
+    # The text of what the snapshot has of Python's own library is not where runpy looks for it.
+    for name in (f"{module}.__main__", module):
+        top = f"{folder}/{name.partition('.')[0]}"
+        if stdlib.is_kept(name) and not os.path.isdir(top) and not os.path.isfile(f"{top}.py"):
+            main = types.ModuleType("__main__")
+            main.__package__ = name.rpartition(".")[0]
+            sys.modules["__main__"] = main
+            exec(stdlib.code_of(name), main.__dict__)
+            return
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
-def load(name, folder):
-    """`package.module:attribute`, or `package.module:factory()`."""
+def run_call(name, folder):
+    """`package.module:function`, as the script that an installation would have made."""
+    sys.argv[0] = name
+    sys.exit(load(name, folder, call=True))
+
+
+def run_command(name, folder):
+    """A command that one of the packages brings."""
+    import importlib.metadata
+
+    find_sources(folder)
+    found = importlib.metadata.entry_points(group="console_scripts")
+    if name not in found.names:
+        there = ", ".join(sorted(found.names)) or "none"
+        raise SystemExit(f"there is no {name}: neither a script of the project nor a command of its packages, which have {there}")
+    sys.argv[0] = name
+    sys.exit(found[name].load()())
+
+
+def find_sources(folder):
+    """Modules of the project, which may be in `src`."""
+    source = f"{folder}/src"
+    if os.path.isdir(source):
+        find_first(source)
     find_first(folder)
+
+
+def load(name, folder, call=False):
+    """`package.module:attribute`, or `package.module:factory()`."""
+    find_sources(folder)
     module, _, attribute = name.partition(":")
     value = importlib.import_module(module)
-    factory = attribute.endswith("()")
+    factory = call or attribute.endswith("()")
     for part in (attribute.removesuffix("()") or "app").split("."):
         value = getattr(value, part)
     return value() if factory else value
@@ -196,9 +258,15 @@ def serve_wsgi(app, host, port):
 
 
 def run_asgi(name, folder):
-    import uvicorn
+    serve_asgi(load(name, folder))
 
-    uvicorn.run(load(name, folder), host="0.0.0.0", port=port(), loop="asyncio", ws="none")
+
+def serve_asgi(app):
+    try:
+        import uvicorn
+    except ImportError:
+        raise SystemExit("an ASGI application needs a server: add uvicorn to the project's requirements") from None
+    uvicorn.run(app, host="0.0.0.0", port=port(), loop="asyncio", ws="none")
 
 
 def end_threads():

@@ -49,6 +49,14 @@ class Kept(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         return _texts[name][1]
 
 
+def is_kept(name):
+    return name in _texts
+
+
+def code_of(name):
+    return Kept().get_code(name)
+
+
 def remember():
     """Called while the snapshot is made."""
     for folder, folders, files in os.walk(_PLACE):

@@ -94,6 +94,8 @@ pub struct Program {
     pub directories: Vec<Directory>,
     /// What it is told.
     pub variables: Vec<(String, String)>,
+    /// What comes before the user's own arguments.
+    pub arguments: Vec<String>,
 }
 
 impl Program {

@@ -257,6 +257,9 @@ impl Session {
             }
         }
         let mut arguments = vec![name.to_string_lossy().into_owned()];
+        if let Some(program) = &made.program {
+            arguments.extend(program.arguments.iter().cloned());
+        }
         arguments.extend(settings.arguments.iter().cloned());
         let mut binds = vec![Bind::Host {
             path: made.code.path.clone(),

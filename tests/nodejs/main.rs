@@ -14,7 +14,9 @@ use support::{connect, eventually, mutations, output, wasmrun};
 
 fn main() {
     let has_node = succeeds("node", &["--version"]) && succeeds("npm", &["--version"]);
-    let tests: [(&'static str, fn()); 35] = [
+    let tests: [(&'static str, fn()); 37] = [
+        ("a_project_says_itself_what_it_is", a_project_says_itself_what_it_is),
+        ("failures_are_emitted", failures_are_emitted),
         ("odd_requests_end_nothing", odd_requests_end_nothing),
         ("a_program_hears_of_its_end", a_program_hears_of_its_end),
         (
@@ -89,6 +91,88 @@ fn odd_requests_end_nothing() {
     assert_eq!(get(address, "/").0, 200);
     assert_eq!(run.guest(), guest);
     run.stop();
+}
+
+fn a_project_says_itself_what_it_is() {
+    let folder = project("detected");
+    let (run, address) = start(folder.path(), 8000, &["--", "--more"]);
+    assert_eq!(
+        json(address, "/"),
+        serde_json::json!([["--greeting", "--more"], "somebody \n else", "a b", "it\\n is", { "A": "b" }])
+    );
+    run.stop();
+    // As Node does: without this file the program does not start.
+    std::fs::remove_file(folder.path().join("settings.env")).unwrap();
+    let said = output(wasmrun(&["os", folder.path().to_str().unwrap(), "--quiet"]));
+    assert_eq!(said.code, Some(1));
+    assert!(
+        said.stderr
+            .contains("ENOENT: no such file or directory, open 'settings.env'"),
+        "{}",
+        said.stderr
+    );
+    let locale = output(wasmrun(&[
+        "os",
+        folder.path().join("locale.js").to_str().unwrap(),
+        "--quiet",
+    ]));
+    assert_eq!(
+        locale.stdout,
+        "a,A,ä,b,B,C\na9,a10,b1\n1,234,567.5 -0.124 1,000,000,000,000,000,000,000 12,345\n1/1/1970 Invalid Date\n{ a: 1 }\n\
+         1,234.5 1,234.5\n"
+    );
+    assert_eq!(
+        locale.stderr,
+        "warning: localeCompare: this guest has no locales and no Intl yet; texts, numbers and dates are those of English\n"
+    );
+    let waits = script("package.json", r#"{"type": "module", "main": "app.js"}"#);
+    std::fs::write(waits.path().join("app.js"), "await 1;\n").unwrap();
+    let said = output(wasmrun(&["os", waits.path().to_str().unwrap()]));
+    assert!(
+        said.stderr.ends_with(
+            "hint: `await` outside of a function is not there yet: put it into one, `async function main() { … } main()`\n"
+        ),
+        "{}",
+        said.stderr
+    );
+    let preloads = script(
+        "package.json",
+        r#"{"scripts": {"start": "node -r dotenv/config app.js"}}"#,
+    );
+    std::fs::write(preloads.path().join("app.js"), "").unwrap();
+    output(wasmrun(&["os", preloads.path().to_str().unwrap()])).says(
+        2,
+        "error: package.json starts with `node -r dotenv/config app.js`, and a guest has no `-r`\n\
+         hint: load dotenv/config in the first line of the program itself",
+    );
+}
+
+fn failures_are_emitted() {
+    let folder = project("detected");
+    let path = folder.path().canonicalize().unwrap();
+    let file = path.join("emitted.js");
+    let said = output(wasmrun(&["os", file.to_str().unwrap(), "--quiet"]));
+    let mut lines: Vec<&str> = said.stdout.lines().collect();
+    lines.sort_unstable();
+    let expected = [
+        "SIGUSR2 12",
+        "connect ENOENT",
+        "fetch ENETUNREACH",
+        "get ENETUNREACH",
+        "kill ESRCH",
+        "listen EACCES",
+        "listen EACCES",
+        "request ENETUNREACH",
+        "write EPERM",
+    ];
+    assert_eq!(lines, expected, "{}", said.stderr);
+    let path = path.display();
+    let hint = format!(
+        "hint: the program writes out.txt, and its folder is read-only in the guest: `--dir {path}::{path}` lets it, and files \
+         that need not last go to /tmp\n"
+    );
+    assert_eq!(said.stderr, hint);
+    assert_eq!(said.code, Some(0));
 }
 
 fn a_program_hears_of_its_end() {

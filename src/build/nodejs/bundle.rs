@@ -7,6 +7,7 @@ use crate::build;
 use crate::build::digest::Digest;
 use crate::build::step::{self, Step};
 use crate::failure::{Failure, Result};
+use crate::regular;
 use anyhow::{Context, anyhow};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -69,7 +70,39 @@ pub fn is_needed(folder: &Path, script: &Path) -> Result<bool> {
         .take_while(|parent| parent.starts_with(folder))
         .map(|parent| parent.join(manifest::NAME))
         .find(|path| path.is_file());
-    nearest.map_or(Ok(false), |nearest| manifest::is_of_modules(&nearest))
+    match nearest.map(|nearest| manifest::module_type(&nearest)).transpose()? {
+        Some(Some(kind)) => Ok(kind == "module"),
+        // Nothing says so but the file itself (<https://nodejs.org/api/packages.html#syntax-detection>).
+        _ => Ok(regular::read_text(script, regular::MANIFEST).is_ok_and(|text| has_module_syntax(&text))),
+    }
+}
+
+/// Whether a text has a line that only an ES module has. CommonJS that has it in a literal is bundled without harm.
+fn has_module_syntax(text: &str) -> bool {
+    text.lines().any(|line| {
+        let words = |start: &str| line.strip_prefix(start).map(str::trim_start);
+        let imports = words("import").is_some_and(|rest| {
+            let is_binding = line.starts_with("import ") && rest.contains(" from ");
+            rest.starts_with(['"', '\'']) || is_binding || (rest.starts_with(['{', '*']) && !rest.contains('('))
+        });
+        let exports = words("export ").is_some_and(|rest| {
+            let declares = ["default ", "const ", "let ", "var ", "function", "async ", "class "];
+            rest.starts_with(['{', '*']) || declares.iter().any(|word| rest.starts_with(word))
+        });
+        imports || exports
+    })
+}
+
+/// Whether a line at the top of a module waits.
+fn awaits_at_top(text: &str) -> bool {
+    text.lines().any(|line| {
+        let declares = ["const ", "let ", "var ", "export const ", "export default "];
+        let is_declaration = declares.iter().any(|word| line.starts_with(word)) && line.contains("= await ");
+        line.starts_with("await ")
+            || line.starts_with("for await ")
+            || line.starts_with("export default await ")
+            || is_declaration
+    })
 }
 
 /// What is bundled the guest has, so it must not be more than the guest would be shown: an import may name any file of the
@@ -133,7 +166,15 @@ pub async fn make(program: &Program, out: &Path) -> Result<Bundle> {
     };
     let status = step.start(false).await?.ended().await?;
     if !status.success() {
-        return Err(Failure::usage(anyhow!("the build failed ({})", step::describe(status))));
+        let failure = Failure::usage(anyhow!("the build failed ({})", step::describe(status)));
+        let awaits = regular::read_text(script, regular::MANIFEST).is_ok_and(|text| awaits_at_top(&text));
+        return Err(if awaits {
+            failure.hint(
+                "`await` outside of a function is not there yet: put it into one, `async function main() { … } main()`",
+            )
+        } else {
+            failure
+        });
     }
     let mut map = made.to_path_buf();
     map.add_extension("map");
@@ -160,4 +201,31 @@ pub async fn make(program: &Program, out: &Path) -> Result<Bundle> {
     std::fs::rename(&near, bundle.positions()).with_context(cannot)?;
     made.persist(&place).with_context(cannot)?;
     Ok(bundle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_module_syntax;
+
+    #[test]
+    fn modules_are_told_by_their_syntax() {
+        for (text, expected) in [
+            ("import http from 'http';", true),
+            ("import 'dotenv/config'", true),
+            ("import\"x\"", true),
+            ("'use strict';\nimport {\n  a,\n} from 'a';", true),
+            ("import * as path from \"path\";", true),
+            ("export default app;", true),
+            ("export const a = 1;", true),
+            ("export { a };", true),
+            ("const a = require('a');", false),
+            ("import('a').then(run);", false),
+            ("import.meta", false),
+            ("// import a from 'a';\nmodule.exports = 1;", false),
+            ("exports.a = 1;", false),
+            ("importScripts('a from b');", false),
+        ] {
+            assert_eq!(has_module_syntax(text), expected, "{text}");
+        }
+    }
 }

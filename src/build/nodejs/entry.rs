@@ -13,12 +13,55 @@ const USUAL: [&str; 4] = ["index", "server", "app", "main"];
 const EXTENSIONS: [&str; 4] = ["js", "mjs", "cjs", "ts"];
 /// Programs that run the file that they are given.
 const RUNNERS: [&str; 5] = ["node", "nodejs", "tsx", "ts-node", "nodemon"];
+/// What makes a line one that only a shell understands.
+const OF_SHELL: [char; 15] = [
+    '|', '&', ';', '<', '>', '$', '`', '"', '\'', '*', '?', '(', ')', '\\', '#',
+];
+/// Options of theirs that change nothing in a guest, by their beginnings.
+const HARMLESS: [&str; 17] = [
+    "--enable-source-maps",
+    "--expose-gc",
+    "--experimental-",
+    "--heap",
+    "--inspect",
+    "--max-",
+    "--no-",
+    "--disable-",
+    "--preserve-symlinks",
+    "--stack",
+    "--throw-deprecation",
+    "--title",
+    "--trace-",
+    "--unhandled-rejections",
+    "--use-",
+    "--watch",
+    "--esm",
+];
+/// Options whose value is the next word, of runners that watch: wasmrun does it itself.
+const OF_WATCHERS: [&str; 9] = ["-w", "--watch", "-e", "--ext", "-i", "--ignore", "-d", "--delay", "-P"];
+/// Options that load something first.
+const PRELOADS: [&str; 5] = ["-r", "--require", "--import", "--loader", "--experimental-loader"];
+/// What is loaded first to read TypeScript, which is read anyway.
+const OF_TYPESCRIPT: [&str; 8] = [
+    "tsx",
+    "tsx/cjs",
+    "tsx/esm",
+    "ts-node/register",
+    "ts-node/esm",
+    "@swc-node/register",
+    "esbuild-register",
+    "source-map-support/register",
+];
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Entry {
     pub script: PathBuf,
     /// What the start script sets before it.
     pub variables: Vec<(String, String)>,
+    /// Files of more (`--env-file`), as they are named in the project's folder.
+    pub env_files: Vec<String>,
+    /// What the start script has behind it.
+    pub arguments: Vec<String>,
 }
 
 /// The part of package.json that matters here.
@@ -39,7 +82,7 @@ impl Entry {
     pub fn find(project: &Project) -> Result<Entry> {
         let plain = |script: PathBuf| Entry {
             script,
-            variables: Vec::new(),
+            ..Entry::default()
         };
         if let Some(script) = &project.script {
             return Ok(plain(script.clone()));
@@ -59,9 +102,17 @@ impl Entry {
             Manifest::default()
         };
         if let Some(start) = &manifest.scripts.start {
-            return Entry::of_command(&project.folder, start).ok_or_else(|| {
-                let message = anyhow!("package.json starts with `{start}`, which is not `node FILE`");
-                Failure::usage(message).hint(format!("name the file: `script` under `[nodejs]` in {}", config::NAME))
+            return Entry::of_command(&project.folder, start).map_err(|refused| {
+                let (what, hint) = match refused {
+                    Refused::NoFile => ("which is not `node FILE`".to_owned(), None),
+                    Refused::Preload(option, module) => (
+                        format!("and a guest has no `{option}`"),
+                        Some(format!("load {module} in the first line of the program itself")),
+                    ),
+                    Refused::Option(option) => (format!("and a guest has no `{option}`"), None),
+                };
+                let name = || format!("name the file: `script` under `[nodejs]` in {}", config::NAME);
+                Failure::usage(anyhow!("package.json starts with `{start}`, {what}")).hint(hint.unwrap_or_else(name))
             });
         }
         let main = manifest.main.and_then(|main| resolved(&project.folder, &main));
@@ -76,25 +127,63 @@ impl Entry {
         })
     }
 
-    /// `NAME=VALUE… node [OPTION…] FILE`.
-    fn of_command(folder: &Path, command: &str) -> Option<Entry> {
+    /// `NAME=VALUE… node [OPTION…] FILE [ARGUMENT…]`.
+    fn of_command(folder: &Path, command: &str) -> Result<Entry, Refused> {
+        if command.contains(OF_SHELL) {
+            return Err(Refused::NoFile);
+        }
+        let mut entry = Entry::default();
         let mut words = command.split_whitespace().peekable();
-        let mut variables = Vec::new();
+        words.next_if_eq(&"cross-env");
         while let Some((name, value)) = words.peek().and_then(|word| word.split_once('=')) {
-            variables.push((name.to_owned(), value.to_owned()));
+            entry.variables.push((name.to_owned(), value.to_owned()));
             words.next();
         }
-        words.next().filter(|runner| RUNNERS.contains(runner))?;
-        let file = words.find(|word| !word.starts_with('-'))?;
-        // Anything more is a shell's to understand.
-        if words.next().is_some() {
-            return None;
+        let runner = words
+            .next()
+            .filter(|runner| RUNNERS.contains(runner))
+            .ok_or(Refused::NoFile)?;
+        if runner == "tsx" {
+            words.next_if_eq(&"watch");
         }
-        Some(Entry {
-            script: resolved(folder, file)?,
-            variables,
-        })
+        let mut file = None;
+        while let Some(word) = words.next() {
+            if !word.starts_with('-') {
+                file = Some(word);
+                break;
+            }
+            let (option, value) = word
+                .split_once('=')
+                .map_or((word, None), |(option, value)| (option, Some(value)));
+            if PRELOADS.contains(&option) {
+                let module = value.or_else(|| words.next()).unwrap_or_default();
+                if !OF_TYPESCRIPT.contains(&module) {
+                    return Err(Refused::Preload(option.to_owned(), module.to_owned()));
+                }
+            } else if option == "--env-file" || option == "--env-file-if-exists" {
+                let name = value.or_else(|| words.next()).unwrap_or_default();
+                if option == "--env-file" || folder.join(name).is_file() {
+                    entry.env_files.push(name.to_owned());
+                }
+            } else if runner != "node" && OF_WATCHERS.contains(&option) {
+                let _ = value.or_else(|| words.next());
+            } else if !HARMLESS.iter().any(|harmless| option.starts_with(harmless)) {
+                return Err(Refused::Option(option.to_owned()));
+            }
+        }
+        entry.script = file.and_then(|file| resolved(folder, file)).ok_or(Refused::NoFile)?;
+        entry.arguments = words.map(str::to_owned).collect();
+        Ok(entry)
     }
+}
+
+/// Why a start script is not obeyed.
+#[derive(Debug, PartialEq)]
+enum Refused {
+    NoFile,
+    /// An option, and what it loads.
+    Preload(String, String),
+    Option(String),
 }
 
 /// A file as it may be named without its extension.
@@ -127,22 +216,47 @@ mod tests {
         for file in ["server.js", "bin/www", "app.ts"] {
             std::fs::write(folder.path().join(file), "").unwrap();
         }
+        let preload = |option: &str, module: &str| Err(Refused::Preload(option.to_owned(), module.to_owned()));
         for (command, expected) in [
-            ("node server.js", Some(("server.js", 0))),
-            ("node ./server", Some(("server.js", 0))),
+            ("node server.js", Ok(("server.js", [0, 0, 0]))),
+            ("node ./server", Ok(("server.js", [0, 0, 0]))),
             (
                 "NODE_ENV=production node --enable-source-maps ./bin/www",
-                Some(("bin/www", 1)),
+                Ok(("bin/www", [1, 0, 0])),
             ),
-            ("tsx app.ts", Some(("app.ts", 0))),
-            ("node absent.js", None),
-            ("npm run build && node server.js", None),
-            ("node server.js --port 80", None),
-            ("", None),
+            ("cross-env A=1 B=2 node server.js", Ok(("server.js", [2, 0, 0]))),
+            (
+                "node --env-file=.env --env-file .more server.js",
+                Ok(("server.js", [0, 2, 0])),
+            ),
+            (
+                "node --env-file-if-exists=.absent server.js",
+                Ok(("server.js", [0, 0, 0])),
+            ),
+            ("node server.js --port 80", Ok(("server.js", [0, 0, 2]))),
+            ("tsx app.ts", Ok(("app.ts", [0, 0, 0]))),
+            ("tsx watch app.ts", Ok(("app.ts", [0, 0, 0]))),
+            ("node --import tsx app.ts", Ok(("app.ts", [0, 0, 0]))),
+            ("nodemon -w src --ext ts,js server.js", Ok(("server.js", [0, 0, 0]))),
+            ("node -r dotenv/config server.js", preload("-r", "dotenv/config")),
+            ("node --import=./first.js server.js", preload("--import", "./first.js")),
+            (
+                "node --conditions=x server.js",
+                Err(Refused::Option("--conditions".to_owned())),
+            ),
+            ("node -e 1", Err(Refused::Option("-e".to_owned()))),
+            ("node absent.js", Err(Refused::NoFile)),
+            ("npm run build && node server.js", Err(Refused::NoFile)),
+            ("node \"server.js\"", Err(Refused::NoFile)),
+            ("next start", Err(Refused::NoFile)),
+            ("", Err(Refused::NoFile)),
         ] {
             let found = Entry::of_command(folder.path(), command);
-            let found = found.map(|entry| (entry.script, entry.variables.len()));
-            let expected = expected.map(|(file, variables)| (folder.path().join(file), variables));
+            let found = found.map(|entry| {
+                let sizes = [entry.variables.len(), entry.env_files.len(), entry.arguments.len()];
+                (entry.script, sizes)
+            });
+            let expected = expected.map(|(file, sizes)| (folder.path().join(file), sizes));
             assert_eq!(found, expected, "{command}");
         }
     }

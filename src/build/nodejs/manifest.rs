@@ -17,10 +17,10 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
         .map_err(Failure::usage)
 }
 
-/// Whether one says that the files below it are ES modules.
-pub fn is_of_modules(path: &Path) -> Result<bool> {
+/// What one says that the files below it are: `module` or `commonjs`.
+pub fn module_type(path: &Path) -> Result<Option<String>> {
     let manifest: Value = read(path)?;
-    Ok(manifest.get("type").is_some_and(|kind| kind == "module"))
+    Ok(manifest.get("type").and_then(Value::as_str).map(str::to_owned))
 }
 
 /// Whether a folder is the root of several packages

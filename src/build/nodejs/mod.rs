@@ -25,6 +25,8 @@ use std::path::{Path, PathBuf};
 /// What the guest is to run, and where; `guest/src/main.js` reads them.
 const MAIN: &str = "WASMRUN_MAIN";
 const FOLDER: &str = "WASMRUN_FOLDER";
+/// Files of variables, one in each line.
+const ENV_FILES: &str = "WASMRUN_ENV_FILES";
 
 /// How to run a Node project.
 #[derive(Clone, Debug, PartialEq)]
@@ -117,12 +119,19 @@ impl Plan {
             tracing::debug!("packages: compiled before");
             variables.push((snapshot::BASE.to_owned(), program.base_of_guest(is_bundle)));
         }
+        if !self.entry.env_files.is_empty() {
+            variables.push((ENV_FILES.to_owned(), self.entry.env_files.join("\n")));
+        }
         variables.push((MAIN.to_owned(), main));
         variables.push((FOLDER.to_owned(), folder));
         Ok(Built {
             artifact: engine.path(),
             digest: Some(snapshot.as_ref().map_or(engine.digest, |snapshot| snapshot.digest)),
-            program: Some(Program { directories, variables }),
+            program: Some(Program {
+                directories,
+                variables,
+                arguments: self.entry.arguments.clone(),
+            }),
             held,
             // A bundle is what it is, whatever becomes of its sources.
             snapshot: snapshot.filter(|_| !is_bundle),

@@ -90,6 +90,7 @@ impl Plan {
             program: Some(Program {
                 directories,
                 variables: vec![(PLAN.to_owned(), self.entry.told(&folder))],
+                arguments: Vec::new(),
             }),
         })
     }

@@ -215,7 +215,7 @@ impl Graph {
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("cjs" | "json") => Ok(false),
             Some("js") => match nearest {
-                Some(nearest) => manifest::is_of_modules(&nearest),
+                Some(nearest) => Ok(manifest::module_type(&nearest)?.is_some_and(|kind| kind == "module")),
                 None => Ok(false),
             },
             _ => Ok(true),

@@ -3,7 +3,7 @@
 import preopens from 'wasi:filesystem/preopens@0.2.12';
 import stream from 'readable-stream';
 import EventEmitter from 'events';
-import process from './process.js';
+import process, { writeErr } from './process.js';
 import { setImmediate, setTimeout } from './timers.js';
 import { decode, encode } from './encoding.js';
 
@@ -19,7 +19,20 @@ function failure(e, syscall, path) {
   const tag = typeof e === 'string' ? e : e?.payload; // an enum's case
   if (!tag) return e instanceof Error ? e : new Error(String(e));
   const [code, text, errno] = CODES[tag] ?? ['EIO', tag, 5];
+  if (code === 'EPERM' || code === 'EROFS') sayReadOnly(path);
   return Object.assign(new Error(`${code}: ${text}, ${syscall}${path === undefined ? '' : ` '${path}'`}`), { errno: -errno, code, syscall, ...(path !== undefined && { path }) });
+}
+
+// The project's folder.
+let project = null;
+export function setProject(folder) { project = folder; }
+
+// All that a program gets is an EPERM; it is said once.
+function sayReadOnly(path) {
+  if (!project || path === undefined || !normal(path).startsWith(`${project}/`)) return;
+  writeErr(`hint: the program writes ${normal(path).slice(project.length + 1)}, and its folder is read-only in the guest: `
+    + `\`--dir ${project}::${project}\` lets it, and files that need not last go to /tmp\n`);
+  project = null;
 }
 
 let roots;

@@ -829,15 +829,39 @@ export class Server extends NetServer {
   closeIdleConnections() { for (const c of this._connections) if (!c.res && !c.buf?.length) c.socket.destroy(); }
 }
 
-function refuse() {
-  throw coded(Error, 'ERR_WASMRUN_NO_CLIENT', 'http.request: this guest has no network but its own loopback interface; outgoing HTTP is not there');
+// A request that goes nowhere: who made it hears so as of any other that fails.
+export class ClientRequest extends Outgoing {
+  constructor(to, options, listener) {
+    super();
+    this._init();
+    if (typeof options === 'function') listener = options;
+    if (listener) this.once('response', listener);
+    nextTick(() => this.destroy(coded(Error, 'ENETUNREACH', 'http.request: this guest has no network but its own loopback interface; outgoing HTTP is not there')));
+  }
+  _implicitHeader() {}
+  write(chunk, encoding, done) { if (typeof encoding === 'function') done = encoding; if (done) nextTick(done); return true; }
+  end(chunk, encoding, done) { this.finished = true; return this; }
+  abort() { this.destroy(); }
+  flushHeaders() {}
+  setNoDelay() {}
+  setSocketKeepAlive() {}
+  destroy(error) {
+    if (this.destroyed) return this;
+    this.destroyed = true;
+    nextTick(() => {
+      if (error) this.emit('error', error);
+      closeOnce(this);
+    });
+    return this;
+  }
 }
+const request = (...args) => new ClientRequest(...args);
+const get = (...args) => request(...args).end();
 export class Agent { constructor(options = {}) { this.options = options; this.maxSockets = Infinity; this.sockets = {}; this.requests = {}; this.freeSockets = {}; } destroy() {} }
 export const globalAgent = new Agent();
 export const createServer = (options, listener) => new Server(options, listener);
-export class ClientRequest { constructor() { refuse(); } }
 export const setMaxIdleHTTPParsers = () => {};
 export default {
-  Server, IncomingMessage, ServerResponse, OutgoingMessage, Agent, ClientRequest, globalAgent, createServer, request: refuse, get: refuse,
+  Server, IncomingMessage, ServerResponse, OutgoingMessage, Agent, ClientRequest, globalAgent, createServer, request, get,
   STATUS_CODES, METHODS, maxHeaderSize, validateHeaderName, validateHeaderValue, setMaxIdleHTTPParsers,
 };

@@ -18,7 +18,10 @@ import { open as openPositions } from './positions.js';
 import { open as openPrepared } from './prepared.js';
 import { install as installPromise } from './promise.js';
 import { runMain } from './loader.js';
-import { normal } from './fs.js';
+import fs, { normal, setProject } from './fs.js';
+import { load as loadEnv } from './env-files.js';
+import { begin as holdTargets } from './weak.js';
+import './locale.js';
 
 const { Writable, Readable } = stream;
 const out = (write, fd) => Object.assign(new Writable({
@@ -32,6 +35,7 @@ process.stdout = out(writeOut, 1);
 process.stderr = out(writeErr, 2);
 process.stdin = Object.assign(new Readable({ read() { this.push(null); } }), { fd: 0, isTTY: false, setRawMode() {} });
 void console;
+process.loadEnvFile = (path = '.env') => loadEnv(process.env, fs.readFileSync(path, 'utf8'));
 
 // The generator's state is part of the snapshot: without this every run would draw the same numbers.
 function reseed() {
@@ -53,15 +57,21 @@ export const run = {
     onUncaught(fatal);
     bootProcess();
     bootBuiltins();
-    if (process.env.WASMRUN_FOLDER) process.chdir(process.env.WASMRUN_FOLDER);
+    if (process.env.WASMRUN_FOLDER) {
+      process.chdir(process.env.WASMRUN_FOLDER);
+      setProject(process.env.WASMRUN_FOLDER);
+    }
     install();
     installPromise();
     reseed();
+    holdTargets();
     hear();
     const args = environment.getArguments();
     const entry = process.env.WASMRUN_MAIN;
     delete process.env.WASMRUN_MAIN;
     delete process.env.WASMRUN_FOLDER;
+    for (const file of process.env.WASMRUN_ENV_FILES?.split('\n') ?? []) enter(() => process.loadEnvFile(file));
+    delete process.env.WASMRUN_ENV_FILES;
     openPrepared(process.env.WASMRUN_BASE);
     delete process.env.WASMRUN_BASE;
     process.argv = ['/usr/bin/node', entry && normal(entry), ...args.slice(1)];

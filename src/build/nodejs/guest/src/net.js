@@ -209,7 +209,11 @@ export class Socket extends Duplex {
   connect(...args) {
     let [options, listener] = connectArgs(args);
     if (listener) this.once('connect', listener);
-    if (options.path) throw new Error('net.connect: WASI has no Unix sockets');
+    if (options.path) {
+      const error = Object.assign(new Error(`connect ENOENT ${options.path}: a guest has no Unix sockets`), { code: 'ENOENT', errno: -2, syscall: 'connect', address: options.path });
+      nextTick(() => this.destroy(error));
+      return this;
+    }
     const host = !options.host || options.host === 'localhost' ? '127.0.0.1' : options.host;
     this.connecting = true;
     ref();
@@ -339,9 +343,9 @@ export class Server extends EventEmitter {
     const listener = typeof args[args.length - 1] === 'function' ? args.pop() : undefined;
     let options = args[0];
     if (options === null || typeof options !== 'object') {
-      if (typeof options === 'string' && options !== '' && !/^\d+$/.test(options)) throw new Error(`listen ${options}: WASI has no Unix sockets`);
+      if (typeof options === 'string' && options !== '' && !/^\d+$/.test(options)) return this._noPath(options);
       options = { port: options, host: typeof args[1] === 'string' ? args[1] : undefined };
-    } else if (options.path) throw new Error(`listen ${options.path}: WASI has no Unix sockets`);
+    } else if (options.path) return this._noPath(options.path);
     const port = +(options.port ?? 0);
     if (!(Number.isInteger(port) && port >= 0 && port < 65536)) {
       throw Object.assign(new RangeError(`options.port should be >= 0 and < 65536. Received ${options.port}.`), { code: 'ERR_SOCKET_BAD_PORT' });
@@ -359,6 +363,12 @@ export class Server extends EventEmitter {
       if (error) return this.emit('error', error);
       if (this.listening) this.emit('listening');
     });
+    return this;
+  }
+
+  _noPath(path) {
+    const error = Object.assign(new Error(`listen EACCES: a guest has no Unix sockets ${path}`), { code: 'EACCES', errno: -13, syscall: 'listen', address: path, port: -1 });
+    nextTick(() => this.emit('error', error));
     return this;
   }
 

@@ -1,6 +1,7 @@
 // node:util: the npm package, and what Node got since.
 import util from 'util/';
 import * as shown from 'node-inspect-extracted';
+import { parseEnv } from './env-files.js';
 const ANSI = /\x1b\[[0-9;]*[A-Za-z]/g;
 const CODES = { bold: [1, 22], red: [31, 39], green: [32, 39], yellow: [33, 39], blue: [34, 39], cyan: [36, 39], gray: [90, 39] };
 const debug = Object.assign(() => {}, { enabled: false });
@@ -30,7 +31,7 @@ const isDeepStrictEqual = (a, b) => {
   return ka.length === kb.length && ka.every((k) => Object.hasOwn(b, k) && isDeepStrictEqual(a[k], b[k]));
 };
 export default {
-  ...util, inspect: shown.inspect, format: shown.format, formatWithOptions: shown.formatWithOptions, parseArgs, isDeepStrictEqual, TextEncoder, TextDecoder,
+  ...util, inspect: shown.inspect, format: shown.format, formatWithOptions: shown.formatWithOptions, parseArgs, parseEnv, isDeepStrictEqual, TextEncoder, TextDecoder,
   debuglog: () => debug, debug: () => debug,
   stripVTControlCharacters: (s) => s.replace(ANSI, ''),
   styleText: (style, text) => [].concat(style).reduce((t, s) => (CODES[s] ? `\x1b[${CODES[s][0]}m${t}\x1b[${CODES[s][1]}m` : t), text),

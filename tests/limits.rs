@@ -209,3 +209,48 @@ fn limits_that_nothing_could_run_with_are_refused() {
     run(&["os", spin, "--pids", "3"]).says(2, few);
     assert_eq!(run(&["os", spin, "--tmp-size", "lots"]).code, Some(2));
 }
+
+/// wasmrun in namespaces that a script has made odd first.
+fn unshared(flags: &str, script: &str, arguments: &[&str]) -> Command {
+    let mut unshare = Command::new("unshare");
+    unshare.args([
+        flags,
+        "--map-root-user",
+        "sh",
+        "-c",
+        &format!("{script} && exec \"$0\" \"$@\""),
+    ]);
+    support::started_by(unshare, &support::wasmrun(arguments))
+}
+
+#[test]
+fn a_machine_without_proc_is_told_so() {
+    let without = |arguments: &[&str]| support::output(unshared("--mount", "mount -t tmpfs none /proc", arguments));
+    without(&["os", guest("spin").to_str().unwrap()]).says(
+        125,
+        "error: /proc is not mounted, and no guest can be started without\nhint: mount -t proc proc /proc",
+    );
+    let said = without(&["doctor"]);
+    assert_eq!(said.code, Some(125));
+    assert_eq!(
+        said.stdout,
+        "FAIL  /proc: it is not mounted\n      mount -t proc proc /proc\n"
+    );
+}
+
+#[test]
+fn a_machine_with_one_loopback_address_forwards_from_it() {
+    for (gone, there) in [("addr del 127.0.0.1/8", "[::1]:"), ("addr del ::1/128", "127.0.0.1:")] {
+        let script = format!("ip link set lo up && ip {gone} dev lo");
+        let mut run = Run::of(unshared(
+            "--net",
+            &script,
+            &["os", guest("p1_echo").to_str().unwrap(), "-f", "0:3000"],
+        ));
+        let ready = run.wait_for("ready: ");
+        assert!(ready.contains(&format!("ready: {there}")), "{ready}");
+        run.signal(Signal::SIGTERM);
+        assert_eq!(run.ended().code(), Some(143));
+        assert_eq!(run.stderr().matches("ready: ").count(), 1, "{}", run.stderr());
+    }
+}

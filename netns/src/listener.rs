@@ -82,7 +82,7 @@ impl std::error::Error for BindError {}
 /// # Errors
 ///
 /// The first address that cannot be bound; sockets bound before it are closed. With [`Bind::Loopback`] a host
-/// without ::1 is not an error.
+/// that has one of 127.0.0.1 and ::1 will do.
 pub fn listen(mapping: &Mapping) -> Result<Listeners, BindError> {
     let (guest_port, protocol) = (mapping.guest, mapping.protocol);
     let (addresses, sockets) = match mapping.bind {
@@ -104,16 +104,28 @@ fn bind_loopback(port: u16, protocol: Protocol) -> Result<(Vec<SocketAddr>, Vec<
     let mut tries = 0;
     loop {
         tries += 1;
-        let (v4, v4_socket) = bind_one((Ipv4Addr::LOCALHOST, port).into(), protocol)?;
+        let (v4, v4_socket) = match bind_one((Ipv4Addr::LOCALHOST, port).into(), protocol) {
+            Err(error) if is_no_address(error.errno) => {
+                // A machine with IPv6 alone; where that is not there either, the first error says more.
+                let (v6, v6_socket) = bind_one((Ipv6Addr::LOCALHOST, port).into(), protocol).map_err(|_| error)?;
+                return Ok((vec![v6], vec![v6_socket]));
+            }
+            bound => bound?,
+        };
         match bind_one((Ipv6Addr::LOCALHOST, v4.port()).into(), protocol) {
             Ok((v6, v6_socket)) => return Ok((vec![v4, v6], vec![v4_socket, v6_socket])),
-            Err(error) if matches!(error.errno, Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL) => {
+            Err(error) if is_no_address(error.errno) => {
                 return Ok((vec![v4], vec![v4_socket]));
             }
             Err(error) if port == 0 && error.errno == Errno::ADDRINUSE && tries < FREE_PORT_TRIES => {}
             Err(error) => return Err(error),
         }
     }
+}
+
+/// The machine has no such address, or no address of this family.
+fn is_no_address(errno: Errno) -> bool {
+    matches!(errno, Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL)
 }
 
 pub(crate) fn bind_one(address: SocketAddr, protocol: Protocol) -> Result<(SocketAddr, OwnedFd), BindError> {

@@ -20,6 +20,7 @@ use crate::cli::Os;
 use crate::compiler::Compiler;
 use crate::config::File;
 use crate::control::{self, Ask, Claim, Server};
+use crate::doctor;
 use crate::drain::{Drained, Draining, RELEASE};
 use crate::failure::{Failure, Result};
 use crate::forwards::{self, Forwards};
@@ -50,6 +51,7 @@ const UNSAID: Duration = Duration::from_millis(200);
 
 /// Runs the command and returns wasmrun's exit code.
 pub async fn run(os: &Os, ready: Option<Ready>) -> Result<u8> {
+    doctor::require_proc()?;
     if !os.no_cache {
         // Needed soon, and to be had meanwhile.
         std::thread::spawn(runtime::Key::settings);

@@ -2,6 +2,7 @@
 million rounds."""
 
 import hashlib
+import operator
 
 from wit_world.imports import derivation
 
@@ -17,22 +18,36 @@ def _derived(function, *arguments):
         raise ValueError(getattr(error, "value", str(error))) from None
 
 
+def _number(name, value):
+    """What the interface takes: anything else would be a trap."""
+    value = operator.index(value)
+    if value < 1:
+        raise ValueError(f"{name} must be greater than 0.")
+    if value >= 1 << 31:
+        raise OverflowError(f"{name} is too great.")
+    return value
+
+
+def _bytes(value):
+    return bytes(memoryview(value))
+
+
 def _scrypt(password, *, salt, n, r, p, maxmem=0, dklen=64):
+    password, salt = _bytes(password), _bytes(salt)
+    n, r, p, dklen = _number("n", n), _number("r", r), _number("p", p), _number("dklen", dklen)
+    maxmem = _number("maxmem", maxmem) if maxmem != 0 else _MEMORY
     if n < 2 or n & (n - 1):
         raise ValueError("n must be a power of 2")
-    if 128 * r * (n + p + 2) > (maxmem or _MEMORY):
+    if 128 * r * (n + p + 2) > maxmem:
         raise ValueError("memory limit exceeded")
-    return _derived("scrypt", bytes(password), bytes(salt), n, r, p, dklen)
+    return _derived("scrypt", password, salt, n, r, p, dklen)
 
 
 def _pbkdf2_hmac(hash_name, password, salt, iterations, dklen=None):
-    if iterations < 1:
-        raise ValueError("iteration value must be greater than 0.")
+    password, salt, iterations = _bytes(password), _bytes(salt), _number("iterations", iterations)
     name = hash_name.lower().replace("-", "")
-    length = hashlib.new(name).digest_size if dklen is None else dklen
-    if length < 1:
-        raise ValueError("key length must be greater than 0.")
-    return _derived("pbkdf2", name, bytes(password), bytes(salt), iterations, length)
+    length = hashlib.new(name).digest_size if dklen is None else _number("dklen", dklen)
+    return _derived("pbkdf2", name, password, salt, iterations, length)
 
 
 def install():

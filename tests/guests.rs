@@ -99,6 +99,8 @@ fn exit_codes_are_passed_through() {
     ended.says(7, "");
     let ended = run(&["os", &path("run03")]);
     ended.says(0, "");
+    // There is no initial working directory: what is opened are directories with names of their own.
+    run(&["os", &path("cwd03")]).says(0, "");
     let ended = run(&["os", &path("exit7"), "--forward", "0:80"]);
     assert_eq!(ended.code, Some(7));
     assert!(

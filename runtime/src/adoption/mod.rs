@@ -168,7 +168,7 @@ impl Adoption {
         tell(state.counts());
     }
 
-    /// Wakes who accepts, because the guest's end is asked for: in a guest that wants to hear of it ([`Adoption::hear`]) each
+    /// Wakes who accepts, because the guest's end is asked for: in a guest that wants to hear of it (`Adoption::hear`) each
     /// fails once.
     pub fn end(&self) {
         let mut state = self.0.state();

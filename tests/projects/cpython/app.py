@@ -51,10 +51,25 @@ class Result(unittest.TestResult):
         print(self.verdict, test.id(), why, flush=True)
 
 
+def tests_of(suite):
+    """All that are not to be left out."""
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            yield from tests_of(test)
+        elif test.id() not in os.environ.get("WITHOUT", "").split():
+            yield test
+
+
+suites = {}
 try:
     suite = unittest.defaultTestLoader.loadTestsFromName(sys.argv[1])
 except unittest.SkipTest as skipped:
     print("skipped", sys.argv[1], skipped)
 else:
-    suite.run(Result())
+    for test in tests_of(suite):
+        # The class's own preparations are run by a suite.
+        suites.setdefault(type(test), unittest.TestSuite()).addTest(test)
+    result = Result()
+    for tests in suites.values():
+        tests.run(result)
 print("over")

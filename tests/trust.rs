@@ -432,3 +432,19 @@ fn a_build_ends_with_wasmrun_whatever_it_has_started() {
         });
     }
 }
+
+#[test]
+fn a_build_has_a_number_of_processes() {
+    let folder = folder();
+    // What it cannot start it does without, as a fork bomb would.
+    let makefile = "all:\n\t@n=0; while [ $$n -lt 6000 ]; do sleep 60 & n=$$((n+1)); echo $$n >count; done\n";
+    fs::write(folder.path().join("Makefile"), makefile).unwrap();
+    fs::write(folder.path().join("app.wat"), "(module (func (export \"_start\")))").unwrap();
+    output(wasmrun(&["os", folder.path().to_str().unwrap(), "--quiet"]));
+    let count: u64 = fs::read_to_string(folder.path().join("count"))
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    assert!((500..4200).contains(&count), "{count}");
+}

@@ -13,7 +13,7 @@
 
 use super::mount::{self, Attributes, Memory};
 use super::root::{BASE, RootError};
-use super::{JailError, close_user_namespaces, die_with_parent, filter, fork_here, status, surrender};
+use super::{JailError, close_user_namespaces, die_with_parent, filter, fork_here, limits, status, surrender};
 use crate::namespace;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{Pid, chdir, getppid, setsid};
@@ -134,8 +134,12 @@ pub fn run(plan: &Plan, command: Command) -> Result<i32, JailError> {
         std::process::exit(1);
     }
     let _ = rustix::thread::set_name(c"wasmrun-init");
+    // While /proc is the host's: the jail's is read-only.
+    limits::tasks_of_root(TASKS);
+    limits::end_sooner(limits::COMPILER);
     enter(plan)?;
     surrender::everything()?;
+    limits::tasks(TASKS)?;
     filter::install_for_builds()?;
     match fork_here()? {
         Some(child) => std::process::exit(reap(child)),
@@ -159,6 +163,8 @@ fn execute(mut command: Command) -> JailError {
     JailError::Command(command.exec())
 }
 
+/// Processes and threads of a build: more than compilers on many processors have at once, and what a fork bomb is stopped by.
+const TASKS: u64 = 4096;
 /// The root itself: folders and empty files to mount on.
 const ROOT: Memory = Memory {
     size: 16 << 20,

@@ -435,6 +435,13 @@ fn a_build_ends_with_wasmrun_whatever_it_has_started() {
 
 #[test]
 fn a_build_has_a_number_of_processes() {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut numbers = release.split('.').map_while(|number| number.parse::<u32>().ok());
+    // Before, root has no limit of its own in a namespace.
+    if geteuid().is_root() && (numbers.next(), numbers.next()) < (Some(6), Some(14)) {
+        println!("this kernel has no limit for root: nothing is tested");
+        return;
+    }
     let folder = folder();
     // What it cannot start it does without, as a fork bomb would.
     let makefile = "all:\n\t@n=0; while [ $$n -lt 6000 ]; do sleep 60 & n=$$((n+1)); echo $$n >count; done\n";

@@ -41,17 +41,22 @@ def handle(number, frame):
 
 async def serve():
     async def answer(reader, writer):
-        while await reader.readuntil(b"\r\n\r\n"):
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            if how == "plain":
+                await asyncio.sleep(1)
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            if b"/slow" in head:
+                writer.close()
 
     ended = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+    if how == "asyncio":
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     await asyncio.start_server(answer, "127.0.0.1", 3000)
     await ended.wait()
     print("loop ends", flush=True)
 
 
-if how == "asyncio":
+if how in ("asyncio", "plain"):
     asyncio.run(serve())
 else:
     if how == "handler":

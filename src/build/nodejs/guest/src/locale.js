@@ -9,7 +9,8 @@ function tell(what, locales, options) {
   writeErr(`warning: ${what}: this guest has no locales and no Intl yet; texts, numbers and dates are those of English\n`);
 }
 
-const folded = (text) => text.normalize('NFD').replace(/[\u0300-\u036f]/g, '').toLowerCase();
+const PLAIN = /^[\0-\x7f]*$/;
+const folded = (text) => (PLAIN.test(text) ? text : text.normalize('NFD').replace(/[\u0300-\u036f]/g, '')).toLowerCase();
 const order = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 const define = (type, name, value) => Object.defineProperty(type.prototype, name, { value, writable: true, configurable: true });
 
@@ -25,6 +26,7 @@ define(String, 'localeCompare', function localeCompare(that, locales, options) {
       if (found) return Math.sign(found);
     }
   }
+  if (a === b) return 0;
   const base = order(folded(a), folded(b));
   if (base || options?.sensitivity === 'base') return base;
   const accents = order(a.normalize('NFD').toLowerCase(), b.normalize('NFD').toLowerCase());

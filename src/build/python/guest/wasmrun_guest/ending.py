@@ -32,7 +32,9 @@ def hear():
 
 
 def _is_own(handler):
-    return callable(handler) and handler is not signal.default_int_handler
+    """Whether it is the program's: not that of asyncio.run, which drops what its servers are at."""
+    of_asyncio = getattr(getattr(handler, "func", None), "__name__", "") == "_on_sigint"
+    return callable(handler) and handler is not signal.default_int_handler and not of_asyncio
 
 
 def begin():

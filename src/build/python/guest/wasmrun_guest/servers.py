@@ -184,9 +184,6 @@ class Connection:
 
     def park(self):
         """Waits for a request."""
-        if ending.has_begun() and not self.source.come:
-            self.close()
-            return
         self.parked.add(self)
         scheduler.watch(self.fd, READ, self.come)
 
@@ -262,6 +259,9 @@ class Connection:
             self.close()
         elif source.come and (source.has_request() or source.ended):
             scheduler.begin(self.handle)
+        elif ending.has_begun():
+            # It has had its answer. One that has had none yet may have sent a request.
+            self.close()
         else:
             self.park()
 

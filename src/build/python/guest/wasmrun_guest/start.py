@@ -150,22 +150,35 @@ def run_script(script, folder):
 
 def serve_what_it_defines(module, script):
     """A program that defines an app, and leaves it to another to run it."""
-    for name in ("app", "application", "api", "create_app"):
-        value = getattr(module, name, None)
-        if name == "create_app" and callable(value):
-            value, name = value(), "create_app()"
-        kind = kind_of(value)
-        if kind is None:
-            continue
-        if "PORT" not in os.environ:
-            print(f"{script} ended without serving its `{name}`; with `--forward 8080:8000` it is served", file=sys.stderr)
-            return
-        print(f"{script} does not serve its `{name}`: serving it on port {port()}", file=sys.stderr)
-        if kind == "wsgi":
-            serve_wsgi(value, "0.0.0.0", port())
-        else:
-            serve_asgi(value)
+    names = ("app", "application", "api")
+    name = next((name for name in names if kind_of(getattr(module, name, None))), None)
+    make = getattr(module, "create_app", None)
+    if name is None and not takes_nothing(make):
         return
+    shown = f"`{name or 'create_app()'}`"
+    if "PORT" not in os.environ:
+        print(f"{script} ended without serving its {shown}; with `--forward 8080:8000` it is served", file=sys.stderr)
+        return
+    app = getattr(module, name) if name else make()
+    kind = kind_of(app)
+    if kind is None:
+        return
+    print(f"{script} does not serve its {shown}: serving it on port {port()}", file=sys.stderr)
+    if kind == "wsgi":
+        serve_wsgi(app, "0.0.0.0", port())
+    else:
+        serve_asgi(app)
+
+
+def takes_nothing(function):
+    """Whether it can be called without arguments."""
+    import inspect
+
+    try:
+        inspect.signature(function).bind()
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def kind_of(app):

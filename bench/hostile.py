@@ -3,8 +3,9 @@
 share of what wrk does at the same time with a second run of the same guest that has none (the two change places after each
 round); memory of the guest's process; and how many of them are left when every time-out is over.
 
-    bench/hostile.py [ROUNDS [BINARY]]        after `cargo build --release`, bench/peers.sh (wrk), and `cargo test --test http`, which
-                                              makes the guest (tests/guests/clients.wat); WASMRUN names another binary
+    bench/hostile.py [ROUNDS [BINARY [KIND]]]        after `cargo build --release`, bench/peers.sh (wrk), and `cargo test --test http`, which
+                                              makes the guest (tests/guests/clients.wat); WASMRUN names another binary.
+                                              With a KIND only the rows that have it in their names, and no second table
 """
 import atexit
 import glob
@@ -107,7 +108,8 @@ runs = [Run(18301), Run(18302)]
 [rate(run.wrk()) for run in runs]
 print(f"{WASMRUN}, {rounds} rounds\n\n| clients | requests/s beside them | of those without them (least to most) | MiB before | with them |\n"
       "|---|---|---|---|---|")
-for kind in [None, *KINDS]:
+only = sys.argv[3] if len(sys.argv) > 3 else ""
+for kind in [None, *(kind for kind in KINDS if only in kind)]:
     beside, shares, sizes = [], [], []
     for _ in range(2 * rounds):
         runs.reverse()
@@ -125,16 +127,17 @@ for kind in [None, *KINDS]:
     print(f"| {kind or 'none'} | {statistics.median(beside):,.0f} | {statistics.median(shares):.2f} ({min(shares):.2f} to "
           f"{max(shares):.2f}) | {before:.1f} | {full:.1f} |", flush=True)
 
-print("\n| clients | open at first | after 35 s | after 65 s | after 130 s |\n|---|---|---|---|---|")
-began = time.monotonic()
-left = {kind: runs[0].clients(kind) for kind in KINDS}
-counts = {kind: [len(streams)] for kind, streams in left.items()}
-for moment in (35, 65, 130):
-    time.sleep(max(0, began + moment - time.monotonic()))
-    for kind, streams in left.items():
-        counts[kind].append(sum(is_open(stream) for stream in streams))
-for kind, numbers in counts.items():
-    print(f"| {kind} | " + " | ".join(str(number) for number in numbers) + " |")
+if not only:
+    print("\n| clients | open at first | after 35 s | after 65 s | after 130 s |\n|---|---|---|---|---|")
+    began = time.monotonic()
+    left = {kind: runs[0].clients(kind) for kind in KINDS}
+    counts = {kind: [len(streams)] for kind, streams in left.items()}
+    for moment in (35, 65, 130):
+        time.sleep(max(0, began + moment - time.monotonic()))
+        for kind, streams in left.items():
+            counts[kind].append(sum(is_open(stream) for stream in streams))
+    for kind, numbers in counts.items():
+        print(f"| {kind} | " + " | ".join(str(number) for number in numbers) + " |")
 for run in runs:
     run.process.send_signal(signal.SIGINT)
     run.process.wait()

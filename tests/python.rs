@@ -720,6 +720,27 @@ fn what_is_wrong_with_a_program_is_said() {
                 .to_owned()
         )
     );
+    let linked = files(&[
+        ("out/data.txt", ""),
+        ("out/of.py", ""),
+        (
+            "in/app.py",
+            "import sys\nif len(sys.argv) > 1:\n    import of\nopen('data/data.txt')\n",
+        ),
+    ]);
+    let project = linked.path().join("in");
+    for (to, name) in [("../out", "data"), ("../out/of.py", "of.py")] {
+        std::os::unix::fs::symlink(to, project.join(name)).unwrap();
+    }
+    for (arguments, name) in [(&[][..], "data"), (&["--", "import"][..], "of.py")] {
+        let said = output(wasmrun(
+            &[&["os", project.to_str().unwrap(), "--quiet"], arguments].concat(),
+        ));
+        let hint = format!(
+            "hint: {name} is a link that leads out of the project, and the guest sees no more than that: `--dir` gives it another folder\n"
+        );
+        assert!(said.stderr.ends_with(&hint), "{}", said.stderr);
+    }
     assert_eq!(run("import sys\nsys.exit(3)\n"), (Some(3), String::new()));
     assert_eq!(run("raise SystemExit('no more')\n"), (Some(1), "no more\n".to_owned()));
     assert_eq!(

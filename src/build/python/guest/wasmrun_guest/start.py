@@ -59,7 +59,7 @@ def run():
             code = status_of(end)
         except BaseException:
             code = 1
-            show_traceback()
+            show_traceback(folder)
         end_threads()
     finally:
         flush()
@@ -101,7 +101,7 @@ def fresh(folder):
     os.environ.setdefault("HOME", "/tmp")
 
 
-def show_traceback():
+def show_traceback(folder):
     """The program's own frames, and not those that led to it."""
     kind, error, frames = sys.exc_info()
     here = os.path.dirname(__file__)
@@ -111,10 +111,39 @@ def show_traceback():
         return
     sys.stdout.flush()
     traceback.print_exception(kind, error, frames)
-    if kind is ModuleNotFoundError and error.name and "native code" not in str(error):
+    link = link_outward(error, folder)
+    if link is not None:
+        print(
+            f"hint: {os.path.relpath(link, folder)} is a link that leads out of the project, and the guest sees no more than that: "
+            "`--dir` gives it another folder",
+            file=sys.stderr,
+        )
+    elif kind is ModuleNotFoundError and error.name and "native code" not in str(error):
         top = error.name.partition(".")[0]
         if top not in sys.stdlib_module_names:
             print(f"hint: if {top} is a package, add it to requirements.txt or pyproject.toml", file=sys.stderr)
+
+
+def link_outward(error, folder):
+    """What is a link out of the project, of the path that an error is about."""
+    if isinstance(error, OSError) and isinstance(error.filename, str):
+        paths = [os.path.abspath(error.filename)]
+    elif isinstance(error, ModuleNotFoundError) and error.name:
+        path = os.path.join(folder, *error.name.split("."))
+        paths = [path, f"{path}.py"]
+    else:
+        return None
+    for path in paths:
+        while path.startswith(f"{folder}/"):
+            try:
+                if os.path.islink(path):
+                    os.stat(path)
+            except PermissionError:
+                return path
+            except OSError:
+                pass
+            path = os.path.dirname(path)
+    return None
 
 
 def is_ours(file, here):

@@ -14,7 +14,8 @@ use support::{Run, connect, eventually, mutations, output, wasmrun};
 fn main() {
     let has_python = succeeds("python3", &["-c", "import venv, ensurepip"]);
     let has_psql = succeeds("psql", &["--version"]);
-    let tests: [program::Test; 31] = [
+    let tests: [program::Test; 32] = [
+        ("a_full_file_system_is_said", true, a_full_file_system_is_said),
         (
             "a_project_is_served_without_being_told_how",
             true,
@@ -349,6 +350,16 @@ fn commands_and_modules_are_run() {
         absent.stderr
     );
     assert_eq!(said("[python]\nmodule = \"other\"\n", &[]).stdout, "of lib\n");
+}
+
+fn a_full_file_system_is_said() {
+    let text = "for _ in range(2):\n    try:\n        open('/tmp/large', 'wb').write(b'x' * 5_000_000)\n    except OSError as error:\n        print('no room')\n";
+    let folder = script("app.py", text);
+    let said = output(wasmrun(&["os", folder.path().to_str().unwrap(), "--tmp-size", "1MiB"]));
+    assert_eq!(said.stdout, "no room\nno room\n", "{}", said.stderr);
+    let warning = "warning: the guest writes to a file system that is full\n\
+                   hint: its /tmp holds what --tmp-size says; a directory that it was given, as much as there is room for\n";
+    assert_eq!(said.stderr.matches(warning).count(), 1, "{}", said.stderr);
 }
 
 fn a_folder_that_cannot_be_written_is_said_once() {

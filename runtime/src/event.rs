@@ -21,6 +21,8 @@ pub enum Event {
     MemoryLimit(u64),
     /// A connection that came by a listener of the host has ended after [`crate::Adoption::release`].
     Adopted(Counts),
+    /// What the guest wrote into a file found no room.
+    NoSpace,
     /// The guest has a handler for its end, which takes time.
     HandlesEnd,
     /// The guest accepts no more on this port, from any listener.

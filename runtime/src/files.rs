@@ -1,8 +1,9 @@
-//! `wasi:filesystem` 0.2 with one thing different: who has read a file to its end goes on where the file has grown. In
+//! `wasi:filesystem` 0.2 with two things different. Who has read a file to its end goes on where the file has grown: in
 //! wasmtime-wasi a stream that has met the end is closed for good, and wasi-libc keeps one for each descriptor, so that two
-//! connections to a new database of SQLite's never saw each other's pages.
+//! connections to a new database of SQLite's never saw each other's pages. And a file system that is full is told of, because
+//! wasi-libc makes an EIO of every error of a stream.
 
-use crate::host::Host;
+use crate::host::{Gate, Host};
 use bytes::{Bytes, BytesMut};
 use std::fs::File;
 use std::io::ErrorKind;
@@ -12,9 +13,11 @@ use wasmtime::component::{Linker, Resource};
 use wasmtime::{Result, StoreContextMut};
 use wasmtime_wasi::WasiView;
 use wasmtime_wasi::async_trait;
-use wasmtime_wasi::filesystem::Descriptor;
-use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
-use wasmtime_wasi::p2::{DynInputStream, InputStream, Pollable, StreamError, StreamResult};
+use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemView};
+use wasmtime_wasi::p2::bindings::filesystem::types::{ErrorCode, HostDescriptor};
+use wasmtime_wasi::p2::{
+    DynInputStream, DynOutputStream, FsResult, InputStream, OutputStream, Pollable, StreamError, StreamResult,
+};
 
 /// Most bytes of one read: what a guest asks for beyond is its own.
 const PIECE: usize = 64 << 10;
@@ -24,7 +27,8 @@ type Opened = Result<Resource<DynInputStream>, ErrorCode>;
 /// Puts it in the place of wasmtime-wasi's.
 pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> Result<()> {
     linker.allow_shadowing(true);
-    linker.instance("wasi:filesystem/types@0.2.12")?.func_wrap(
+    let mut types = linker.instance("wasi:filesystem/types@0.2.12")?;
+    types.func_wrap(
         "[method]descriptor.read-via-stream",
         |mut store: StoreContextMut<'_, Host>, (descriptor, position): (Resource<Descriptor>, u64)| {
             let table = store.data_mut().ctx().table;
@@ -36,8 +40,88 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> Result<()> {
             Ok((Opened::Ok(table.push(stream)?),))
         },
     )?;
+    types.func_wrap(
+        "[method]descriptor.write-via-stream",
+        |mut store: StoreContextMut<'_, Host>, (descriptor, position): (Resource<Descriptor>, u64)| {
+            let opened = store.data_mut().filesystem().write_via_stream(descriptor, position);
+            Ok((told(&mut store, opened)?,))
+        },
+    )?;
+    types.func_wrap(
+        "[method]descriptor.append-via-stream",
+        |mut store: StoreContextMut<'_, Host>, (descriptor,): (Resource<Descriptor>,)| {
+            let opened = store.data_mut().filesystem().append_via_stream(descriptor);
+            Ok((told(&mut store, opened)?,))
+        },
+    )?;
     linker.allow_shadowing(false);
     Ok(())
+}
+
+type Written = Result<Resource<DynOutputStream>, ErrorCode>;
+
+/// The same stream, of which it is told when there is no room left.
+fn told(store: &mut StoreContextMut<'_, Host>, opened: FsResult<Resource<DynOutputStream>>) -> Result<Written> {
+    let stream = match opened {
+        Ok(stream) => stream,
+        Err(error) => return Ok(Err(error.downcast()?)),
+    };
+    let gate = store.data().network().gate.clone();
+    let table = store.data_mut().ctx().table;
+    let inner = table.delete(stream)?;
+    let stream: DynOutputStream = Box::new(Writer { inner, gate });
+    Ok(Ok(table.push(stream)?))
+}
+
+struct Writer {
+    inner: DynOutputStream,
+    gate: Arc<Gate>,
+}
+
+impl Writer {
+    fn look<T>(&self, result: StreamResult<T>) -> StreamResult<T> {
+        if let Err(StreamError::LastOperationFailed(error)) = &result
+            && let Some(error) = error.downcast_ref::<std::io::Error>()
+            && matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+        {
+            self.gate.full();
+        }
+        result
+    }
+}
+
+#[async_trait]
+impl OutputStream for Writer {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        let written = self.inner.write(bytes);
+        self.look(written)
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        let flushed = self.inner.flush();
+        self.look(flushed)
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        let permit = self.inner.check_write();
+        self.look(permit)
+    }
+
+    async fn blocking_write_and_flush(&mut self, bytes: Bytes) -> StreamResult<()> {
+        let written = self.inner.blocking_write_and_flush(bytes).await;
+        self.look(written)
+    }
+
+    async fn cancel(&mut self) {
+        self.inner.cancel().await;
+    }
+}
+
+#[async_trait]
+impl Pollable for Writer {
+    async fn ready(&mut self) {
+        self.inner.ready().await;
+    }
 }
 
 struct Reader {

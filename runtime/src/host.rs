@@ -29,8 +29,9 @@ const CHUNK: usize = 64 * 1024;
 pub(crate) struct Gate {
     loopback: bool,
     denied: Mutex<HashSet<Attempt>>,
-    /// Told.
+    /// Told, as the next.
     handles_end: AtomicBool,
+    is_full: AtomicBool,
     /// Who has sent datagrams: they may be answered.
     correspondents: Mutex<HashSet<SocketAddr>>,
     events: Events,
@@ -42,6 +43,7 @@ impl Gate {
             loopback: guest.loopback,
             denied: Mutex::new(HashSet::new()),
             handles_end: AtomicBool::new(false),
+            is_full: AtomicBool::new(false),
             correspondents: Mutex::new(HashSet::new()),
             events,
         })
@@ -50,6 +52,13 @@ impl Gate {
     pub(crate) fn handles_end(&self) {
         if !self.handles_end.swap(true, Ordering::Relaxed) {
             (self.events)(Event::HandlesEnd);
+        }
+    }
+
+    /// Something that the guest wrote found no room.
+    pub(crate) fn full(&self) {
+        if !self.is_full.swap(true, Ordering::Relaxed) {
+            (self.events)(Event::NoSpace);
         }
     }
 

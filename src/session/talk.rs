@@ -22,6 +22,11 @@ impl Session {
                 line(&attempt.to_string())
             ),
             Event::Adopted(_) => {}
+            Event::NoSpace => tracing::warn!(
+                hint =
+                    "its /tmp holds what --tmp-size says; a directory that it was given, as much as there is room for",
+                "the guest writes to a file system that is full"
+            ),
             Event::HandlesEnd => tracing::debug!("guest: handles its end"),
             Event::Closed(port) => tracing::debug!("guest: accepts no more on {port}"),
             Event::AtLimit(connections) => at_limit(*connections),

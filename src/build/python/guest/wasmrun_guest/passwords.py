@@ -23,7 +23,7 @@ def _number(name, value):
     value = operator.index(value)
     if value < 1:
         raise ValueError(f"{name} must be greater than 0.")
-    if value >= 1 << 31:
+    if value >= 1 << 32:
         raise OverflowError(f"{name} is too great.")
     return value
 
@@ -35,7 +35,7 @@ def _bytes(value):
 def _scrypt(password, *, salt, n, r, p, maxmem=0, dklen=64):
     password, salt = _bytes(password), _bytes(salt)
     n, r, p, dklen = _number("n", n), _number("r", r), _number("p", p), _number("dklen", dklen)
-    maxmem = _number("maxmem", maxmem) if maxmem != 0 else _MEMORY
+    maxmem = operator.index(maxmem) or _MEMORY
     if n < 2 or n & (n - 1):
         raise ValueError("n must be a power of 2")
     if 128 * r * (n + p + 2) > maxmem:

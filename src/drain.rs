@@ -10,6 +10,11 @@ use tokio::task::JoinSet;
 /// A generation says within this that it accepts no more.
 pub const RELEASE: Duration = Duration::from_millis(500);
 
+/// How long a program's handler of its end may take where no grace is said.
+const OWN_END: Duration = Duration::from_secs(10);
+/// Longer than any run.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// A generation that has gone.
 pub struct Drained {
     pub number: u64,
@@ -87,7 +92,9 @@ impl Draining {
 }
 
 async fn drain(mut live: Live, forwarder: Arc<Forwarder>, grace: Duration, words: Arc<Words>) -> Drained {
-    let deadline = Instant::now() + grace;
+    // Where nobody has asked for the successor there is no end to its connections, but there is one to its own.
+    let began = Instant::now();
+    let deadline = began.checked_add(grace);
     let target = live.generation.target.clone();
     live.give_back(RELEASE).await;
     // Its own end is not the end of its connections through a relay, whose last bytes may be on their way.
@@ -111,7 +118,7 @@ async fn drain(mut live: Live, forwarder: Arc<Forwarder>, grace: Duration, words
     };
     let is_out_of_time = tokio::select! {
         () = target.drained() => false,
-        () = tokio::time::sleep_until(deadline.into()) => true,
+        () = tokio::time::sleep_until(deadline.unwrap_or(began + FOREVER).into()) => true,
         () = words.end.notified() => true,
         () = listen => false,
     };
@@ -122,6 +129,7 @@ async fn drain(mut live: Live, forwarder: Arc<Forwarder>, grace: Duration, words
     if is_out_of_time {
         live.generation.finish(Duration::ZERO).await;
     } else {
+        let deadline = deadline.unwrap_or_else(|| Instant::now() + OWN_END);
         tokio::select! {
             () = live.finish(deadline) => {}
             () = words.end.notified() => live.generation.finish(Duration::ZERO).await,

@@ -411,7 +411,7 @@ impl Session {
         self.draining.stop();
         let shown = humantime::format_duration(self.settings.grace);
         let said_at = Instant::now() + UNSAID;
-        let mut is_said = false;
+        let (mut is_said, mut is_over) = (false, false);
         let mut cut = 0;
         // Those that drain end by themselves with the grace, but for what an upgrade has left.
         let end = Instant::now() + self.settings.grace + start::LINGER;
@@ -427,7 +427,8 @@ impl Session {
                     };
                     tracing::info!("stopping: {waits_for}, up to {shown}; Ctrl-C again to end now");
                 }
-                () = tokio::time::sleep_until(end), if self.draining.live() > 0 => {
+                () = tokio::time::sleep_until(end), if !is_over => {
+                    is_over = true;
                     cut += self.draining.abort(&self.forwarder);
                 }
                 _ = self.signals.next() => {

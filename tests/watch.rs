@@ -419,7 +419,7 @@ fn who_comes_while_nobody_serves_is_not_kept_waiting() {
     run.wait_for("ready: ");
     assert_eq!(version(address), Ok(2));
     kill(run.guest(), Signal::SIGKILL).unwrap();
-    run.wait_for("waiting for a change");
+    run.wait_for("; waiting for a change");
     is_quick();
     project.save(3);
     serves(address, 3);

@@ -159,11 +159,7 @@ impl Room {
     pub fn views(&self) -> Result<Vec<View>> {
         let home = tools::home();
         let mut views: Vec<View> = SYSTEM.iter().filter_map(|path| as_it_is(Path::new(path))).collect();
-        views.extend(
-            SETTINGS
-                .iter()
-                .filter_map(|name| setting(&Path::new("/etc").join(name))),
-        );
+        views.extend(SETTINGS.iter().flat_map(|name| settings(&Path::new("/etc").join(name))));
         // As root these can be read; elsewhere they may not be there.
         let secret = ["/etc/ssl/private", "/etc/pki/tls/private", "/nix/var/nix/daemon-socket"];
         views.extend(
@@ -331,6 +327,22 @@ fn as_it_is(path: &Path) -> Option<View> {
             writable: false,
         }
     })
+}
+
+/// Files that a folder of /etc may have to be copied one by one, which takes less time than a mount.
+const FEW: usize = 8;
+
+/// A file of /etc, or a folder as a whole or file by file.
+fn settings(path: &Path) -> Vec<View> {
+    let files = || {
+        let entries = std::fs::read_dir(path).ok()?.flatten().take(FEW + 1);
+        let paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        (paths.len() <= FEW && paths.iter().all(|path| path.is_file())).then_some(paths)
+    };
+    match files() {
+        Some(files) => files.iter().filter_map(|path| setting(path)).collect(),
+        None => setting(path).into_iter().collect(),
+    }
 }
 
 /// A file or folder of /etc by its own name, wherever it really is (resolv.conf is often in /run).

@@ -407,7 +407,8 @@ fn who_comes_while_nobody_serves_is_not_kept_waiting() {
     project.put(b"\0asm");
     let address = free_port();
     let rule = format!("{}:8080", address.port());
-    let mut run = Run::start(&["os", project.path(), "--watch", "-f", &rule, "--connect-timeout", "60s"]);
+    let more = ["--connect-timeout", "60s", "--restart", "never"];
+    let mut run = Run::start(&[&["os", project.path(), "--watch", "-f", &rule][..], &more].concat());
     let is_quick = || {
         let asked = Instant::now();
         assert!(version(address).is_err());

@@ -1,5 +1,6 @@
 //! Toolchains of this machine: where they are, what they are told, and where they keep what they fetch.
 
+use crate::build;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -163,12 +164,10 @@ pub fn registries() -> Vec<PathBuf> {
 /// What tools have fetched. A folder that is not there is one of a tool that is: it will fetch.
 pub fn caches() -> Vec<PathBuf> {
     let home = home();
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let is_installed = |tool: &str| std::env::split_paths(&path).any(|folder| folder.join(tool).is_file());
     let place = |(tool, usual, name): &(&str, &str, Option<&str>)| {
         let named = name.and_then(variable);
         let place = named.or_else(|| home.as_ref().map(|home| home.join(usual)))?;
-        (place.is_dir() || is_installed(tool)).then_some(place)
+        (place.is_dir() || build::find(tool).is_some()).then_some(place)
     };
     // Behind a link is another place, which is not shown.
     let real = |path: PathBuf| path.canonicalize().unwrap_or(path);

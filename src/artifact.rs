@@ -1,8 +1,8 @@
 //! Finding the guest's file.
 
 use crate::config;
-use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
+use report::{Failure, Result};
 use std::path::{Path, PathBuf};
 
 const EXTENSIONS: [&str; 3] = ["wasm", "wat", "cwasm"];

@@ -4,8 +4,8 @@
 //! It is bounded by size and age. What runs is held (flock(2)) and never taken.
 
 use crate::cli::{self, CacheVerb};
-use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
+use report::{Failure, Result};
 use rustix::fs::{Timestamps, UTIME_NOW, UTIME_OMIT};
 use std::fs::{self, File};
 use std::io::Write;

@@ -3,10 +3,10 @@
 use crate::artifact;
 use crate::cli::{Check, Os};
 use crate::config::{self, File};
-use crate::failure::{Failure, Result};
 use crate::{settings, trust};
 use anyhow::anyhow;
 use netns::Bind;
+use report::{Failure, Result};
 use std::io::Write;
 
 /// Reads the file as a run would and prints what comes of it.

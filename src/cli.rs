@@ -4,6 +4,7 @@
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use report::Verbosity;
 use std::path::PathBuf;
 
 /// Run WebAssembly services, each in its own network namespace, with the ports that you name forwarded in.
@@ -37,6 +38,17 @@ pub struct Talk {
     pub log_format: LogFormat,
 }
 
+impl Talk {
+    pub fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Errors,
+            (false, 0) => Verbosity::Usual,
+            (false, 1) => Verbosity::Steps,
+            (false, _) => Verbosity::Everything,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub enum LogFormat {
     /// Lines for people
@@ -44,6 +56,15 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line
     Json,
+}
+
+impl From<LogFormat> for report::Format {
+    fn from(format: LogFormat) -> report::Format {
+        match format {
+            LogFormat::Text => report::Format::Text,
+            LogFormat::Json => report::Format::Json,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -3,10 +3,11 @@
 use crate::cache;
 use crate::cli::Tiered;
 use crate::compiler::Compiler;
-use crate::failure::{Failure, Result};
 use crate::protocol::memory_file;
-use crate::{regular, spinner};
+use crate::regular;
 use anyhow::{Context, anyhow};
+use report::spinner;
+use report::{Failure, Result};
 use runtime::{Cache, ForNow, Found, Key, Source, Tier, Traits};
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};

@@ -1,11 +1,11 @@
 //! The compiler, in a process of its own: it reads what may be hostile, and is as large as that makes it. So it has no file
 //! and no network (`netns::jail::limit_compiler`), and an end to its memory and its time.
 
-use crate::failure::{Failure, Result};
 use crate::protocol::{self, COMPILE, Job, JobDone};
 use crate::settings;
 use anyhow::{Context, anyhow};
 use netns::passing;
+use report::{Failure, Result};
 use runtime::Tier;
 use rustix::net::RecvFlags;
 use rustix::process::Signal;

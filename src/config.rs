@@ -1,10 +1,10 @@
 //! `.wasmrun.toml` as it is written. Meaning is given in `settings`.
 
 use crate::cli::{ForwardPath, Language, Listeners, Restart, Tiered};
-use crate::failure::{Failure, Result};
 use crate::regular;
 use crate::trust;
 use anyhow::{Context, anyhow};
+use report::{Failure, Result};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -6,8 +6,8 @@
 //! `subPath`, CVE-2017-1002101 and CVE-2021-25741).
 
 use crate::config::File;
-use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
+use report::{Failure, Result};
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use std::collections::VecDeque;
 use std::ffi::OsString;

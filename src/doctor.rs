@@ -1,10 +1,10 @@
 //! `wasmrun doctor`: what isolation and forwarding need of this machine, one line each, with the fix where one is missing.
 
-use crate::failure::{FAILED, Failure, Result};
-use crate::fault;
 use crate::generation::{Generation, Start};
 use crate::protocol::{Inside, Message, Task};
 use nix::errno::Errno;
+use report::panics;
+use report::{FAILED, Failure, Result};
 use std::fs;
 use std::io::Write;
 use std::net::{Ipv6Addr, TcpListener};
@@ -53,7 +53,7 @@ pub async fn run() -> Result<u8> {
     if !has_proc() {
         // Nothing else could be found out.
         writeln!(std::io::stdout(), "FAIL  /proc: it is not mounted\n      {MOUNT_PROC}")?;
-        return Ok(crate::failure::FAILED);
+        return Ok(report::FAILED);
     }
     let mut checks = vec![
         kernel(),
@@ -102,8 +102,8 @@ pub async fn run() -> Result<u8> {
 /// The failure to report when a jail was refused, with the cause and the fix that fit this machine.
 pub fn explain(error: &str, errno: Option<i32>) -> Failure {
     if errno == Some(Errno::EAGAIN as i32) {
-        let message = anyhow::anyhow!("the guest cannot start: {error}\n  cause: {}", fault::TASKS);
-        return Failure::from(message).hint(fault::TASKS_HINT);
+        let message = anyhow::anyhow!("the guest cannot start: {error}\n  cause: {}", panics::TASKS);
+        return Failure::from(message).hint(panics::TASKS_HINT);
     }
     let fix = errno.and_then(|errno| cause(Errno::from_raw(errno)));
     let (why, hint) = match fix {

@@ -4,8 +4,8 @@
 //! first `=` is the value as it stands: there are no quotes, escapes, comments behind it or other variables in it. Lines that
 //! are empty or begin with `#` say nothing. (docker's cli, pkg/kvfile; `dotenvy` reads another language, the shell's.)
 
-use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
+use report::{Failure, Result};
 use std::io::Read;
 use std::path::Path;
 

@@ -1,12 +1,11 @@
 //! The forwards of a session: bound once, pointed at one guest after another, changed while the others go on.
 
 use crate::control::{ForwardState, Source};
-use crate::failure::{Failure, Result};
 use crate::ledger::{self, Ledger};
 use crate::live::Live;
-use crate::report;
 use anyhow::anyhow;
 use netns::{Bind, Forward, Forwarder, Mapping, Protocol, Target};
+use report::{Failure, Result};
 use runtime::Counts;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

@@ -1,13 +1,13 @@
 //! One guest process, from the supervisor's side.
 
 use crate::directory::Held;
-use crate::failure::{Failure, Result};
 use crate::output::{Ends, Output};
 use crate::processes;
 use crate::protocol::{self, Adopts, Bind, CODE, Fixed, GUEST, Launch, Message, Order, Task};
 use anyhow::{Context, anyhow};
 use netns::cgroup::{Cgroup, CgroupError, Controller, Limits};
 use netns::{SocketFactory, Target, passing};
+use report::{Failure, Result};
 use rustix::net::RecvFlags;
 use rustix::net::sockopt::{self, Timeout};
 use std::fs::{File, OpenOptions};

@@ -2,8 +2,8 @@
 
 use crate::cli::Init;
 use crate::config;
-use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
+use report::{Failure, Result};
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 

@@ -2,10 +2,10 @@
 //!
 //! Both are this binary again, told apart by a hidden first argument, and single-threaded until the jail stands.
 
-use crate::failure::{FAILED, TRAPPED};
 use crate::protocol::{self, Adopts, Bind, Fixed, Inside, Job, JobDone, Launch, Launched, Message, Order, Task};
 use anyhow::{Context, Result, anyhow};
 use netns::jail::{self, JailError, Sockets};
+use report::{FAILED, TRAPPED};
 use runtime::{Adoption, Attempt, Compiler, Counts, Events, Guest, Outcome, Stop};
 use rustix::net::RecvFlags;
 use rustix::process::{Signal, set_parent_process_death_signal};

@@ -1,7 +1,6 @@
 //! A generation with what is known of it.
 
 use crate::doctor;
-use crate::failure::{Failure, Result};
 use crate::foreign;
 use crate::forwards::Port;
 use crate::generation::{Generation, OutOfMemory, Start};
@@ -11,6 +10,7 @@ use crate::output::{Output, Ring};
 use crate::protocol::Message;
 use anyhow::{Context, anyhow};
 use netns::Protocol;
+use report::{Failure, Result};
 use runtime::{Event, Kind, Outcome};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

@@ -1,6 +1,5 @@
 //! Telling pages to refresh: server-sent events on a port of its own. Nothing is put into anybody's responses.
 
-use crate::failure::{Failure, Result};
 use crate::origin::{is_local_host, is_local_origin};
 use anyhow::anyhow;
 use bytes::Bytes;
@@ -11,6 +10,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use report::{Failure, Result};
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;

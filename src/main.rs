@@ -17,8 +17,6 @@ mod directory;
 mod doctor;
 mod drain;
 mod env_file;
-mod failure;
-mod fault;
 mod follower;
 mod foreign;
 mod forwards;
@@ -38,25 +36,22 @@ mod protocol;
 mod ready;
 mod regular;
 mod remote;
-mod report;
 mod session;
 mod settings;
 mod signals;
-mod spinner;
-mod stderr;
 mod trust;
 mod typed;
 mod watch;
 
 use clap::CommandFactory;
 use cli::{Cli, Command};
-use failure::Result;
 use ready::Ready;
+use report::{Result, panics, stderr};
 use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    fault::report_panics();
+    panics::report_panics();
     // First of all, while this process has one thread: it may be about to become something else.
     match std::env::args_os().nth(1) {
         Some(first) if first == protocol::GUEST => return inner::guest().into(),
@@ -68,11 +63,11 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(code) => return code,
     };
-    report::start(&cli.talk);
+    report::start(cli.talk.verbosity(), cli.talk.log_format.into());
     let code = match run(&cli.command) {
         Ok(code) => code,
         Err(failure) => {
-            let failure = fault::explain(failure);
+            let failure = panics::explain(failure);
             report::failure(&failure);
             failure.code
         }

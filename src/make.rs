@@ -6,7 +6,7 @@ use crate::cli::Tiered;
 use crate::code::{self, Code, Wish};
 use crate::compiler::Compiler;
 use crate::config;
-use crate::failure::Result;
+use report::Result;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

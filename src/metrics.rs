@@ -2,7 +2,6 @@
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 
 use crate::control::{self, Answer, Asks, ForwardState, Request, State};
-use crate::failure::{Failure, Result};
 use crate::origin::is_local_host;
 use anyhow::anyhow;
 use bytes::Bytes;
@@ -11,6 +10,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use report::{Failure, Result};
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt::Write;

@@ -11,9 +11,9 @@
 
 use crate::control::StreamName;
 use crate::follower::{Line, PIECE, Tail, follower};
-use crate::stderr;
 use bytes::Bytes;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use report::stderr;
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read};
 use std::os::fd::AsFd;

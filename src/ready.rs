@@ -1,9 +1,9 @@
 //! Telling who has started us that the guest is ready, where no guest can say it: on a descriptor of its own (`--ready-fd`), as
 //! service managers have it (s6's notification-fd, <https://skarnet.org/software/s6/notifywhenup.html>).
 
-use crate::failure::{Failure, Result};
-use crate::stderr;
 use anyhow::{Context, anyhow};
+use report::stderr;
+use report::{Failure, Result};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 

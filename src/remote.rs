@@ -2,10 +2,10 @@
 
 use crate::cli::{Forward, Logs, Named, Netns, Protocol, Ps, Stop, Unforward};
 use crate::control::{self, Added, Client, NewForward, Record, State, StreamName};
-use crate::failure::{Failure, Result};
-use crate::{report, settings, signals::Signals};
+use crate::{settings, signals::Signals};
 use anyhow::{Context, anyhow};
 use http::Method;
+use report::{Failure, Result};
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::net::IpAddr;

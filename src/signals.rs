@@ -1,8 +1,8 @@
 //! The signals that ask for an end.
 
-use crate::failure::Result;
 use anyhow::Context;
 use procfs::process::Process;
+use report::Result;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// SIGINT, SIGTERM and SIGHUP, waiting for us instead of ending the process. One that was ignored when the process began stays

@@ -1,8 +1,8 @@
 //! A component that an interpreter is, in a folder of the cache: made once, and never changed.
 
 use super::fresh;
-use crate::failure::Result;
 use anyhow::{Context, anyhow};
+use report::Result;
 use std::path::{Path, PathBuf};
 
 /// What it is called in its folder.

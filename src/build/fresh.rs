@@ -1,7 +1,7 @@
 //! Files in folders where somebody else's code was at work: a name there may be a link to any file of the user's.
 
-use crate::failure::Result;
 use anyhow::Context;
+use report::Result;
 use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};

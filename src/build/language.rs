@@ -5,8 +5,8 @@ use super::digest::Digest;
 use super::{Plan, Project, nodejs, python};
 use crate::artifact;
 use crate::cli;
-use crate::failure::{Failure, Result};
 use anyhow::anyhow;
+use report::{Failure, Result};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 

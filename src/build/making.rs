@@ -1,7 +1,7 @@
 //! A folder of the cache in the making.
 
-use crate::failure::Result;
 use anyhow::Context;
+use report::Result;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

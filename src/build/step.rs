@@ -1,12 +1,12 @@
 //! Running one process of a build, with all that it starts.
 
 use super::jail::{self, Room};
-use crate::failure::Result;
 use crate::protocol::memory_file;
 use anyhow::Context;
 use netns::jail::build as kernel;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use report::Result;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{IsTerminal, PipeReader, PipeWriter, Seek, Write};
@@ -24,7 +24,7 @@ pub const BUILD: &str = "__build";
 const JAILED: &str = "jailed";
 const OPEN: &str = "open";
 /// The exit code of a process that could not be jailed. wasmrun's own failures have it everywhere.
-const NO_JAIL: i32 = crate::failure::FAILED as i32;
+const NO_JAIL: i32 = report::FAILED as i32;
 /// What a build that is over has written is passed on for this long.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 

@@ -1,7 +1,7 @@
 //! Toolchains that wasmrun fetches: pinned, one folder each in the user's cache, installed on first use.
 
 use crate::cache;
-use crate::failure::Result;
+use report::Result;
 use std::path::PathBuf;
 
 /// The folder for toolchains: beside that of compiled code.

@@ -1,10 +1,10 @@
 //! Steps that take a while and say little.
 
 use super::step::{self, Step};
-use crate::failure::{Failure, Result};
-use crate::spinner::{self, Spinner};
 use anyhow::anyhow;
 use indicatif::HumanDuration;
+use report::spinner::{self, Spinner};
+use report::{Failure, Result};
 use std::time::{Duration, Instant};
 
 /// Runs them: a spinner on a terminal, one line at the end, and all that

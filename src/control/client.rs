@@ -2,13 +2,13 @@
 
 use super::address;
 use super::message::Complaint;
-use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
 use bytes::{Bytes, BytesMut};
 use http::{Method, Request, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
+use report::{Failure, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};

@@ -20,8 +20,8 @@ pub use message::{Added, ForwardState, NewForward, Record, Source, State, Stop, 
 pub use request::Request;
 pub use server::{Answer, Ask, Asks, Server, ask, asks};
 
-use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
+use report::{Failure, Result};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use std::fs::{self, DirBuilder, File};

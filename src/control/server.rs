@@ -2,7 +2,6 @@
 
 use super::message::Complaint;
 use super::request::{self, Meaning, Request};
-use crate::failure::Failure;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body::Frame;
@@ -11,6 +10,7 @@ use http_body_util::{BodyExt, Full, Limited, StreamBody};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use report::Failure;
 use std::convert::Infallible;
 use std::os::unix::net::UnixListener as StdListener;
 use std::time::Duration;

@@ -2,7 +2,6 @@
 
 use super::{Session, Step};
 use crate::control::{Added, Answer, Ask, NewForward, Request, Source, State, Stop};
-use crate::failure::{Failure, Result};
 use crate::live::Live;
 use crate::protocol::Message;
 use crate::{processes, settings};
@@ -10,6 +9,7 @@ use anyhow::anyhow;
 use bytes::Bytes;
 use http::StatusCode;
 use netns::{Protocol, Rule};
+use report::{Failure, Result};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;

@@ -4,11 +4,11 @@ use super::start::LINGER;
 use super::talk::plural;
 use super::{Candidate, Session};
 use crate::drain::{Drained, RELEASE};
-use crate::failure::Result;
 use crate::forwards::Port;
 use crate::health;
 use crate::protocol::Message;
 use netns::Protocol;
+use report::Result;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -105,7 +105,7 @@ impl Session {
     pub(super) async fn candidate_ended(&mut self) {
         let Some(candidate) = &mut self.candidate else { return };
         let ended = tokio::time::timeout(LINGER, candidate.live.generation.ended()).await;
-        let code = ended.ok().and_then(Result::ok).unwrap_or(crate::failure::FAILED);
+        let code = ended.ok().and_then(Result::ok).unwrap_or(report::FAILED);
         let why = match candidate.live.epitaph(code) {
             (short, Some(text)) => format!("it {short}: {text}"),
             (short, None) => format!("it {short}"),

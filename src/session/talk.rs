@@ -1,8 +1,8 @@
 //! What a session says to the user.
 
 use super::Session;
-use crate::report::line;
 use netns::{Notice, Protocol, Target};
+use report::line;
 use runtime::{Event, Kind, Toolchain};
 use std::time::Duration;
 use tokio::time::Instant;

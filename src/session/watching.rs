@@ -3,13 +3,13 @@
 use super::Session;
 use super::start::SETTLE;
 use crate::config::{self, File};
-use crate::failure::Result;
 use crate::live::Live;
 use crate::livereload::Livereload;
 use crate::settings::{self, Settings};
 use crate::watch::{Change, Changes, Scope, Watch};
-use crate::{artifact, report, trust};
+use crate::{artifact, trust};
 use anyhow::{Context, anyhow};
+use report::Result;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -3,8 +3,8 @@
 use super::canonical;
 use crate::cli::Os;
 use crate::config::File;
-use crate::failure::Result;
 use netns::{Bind, Rule};
+use report::Result;
 use std::fmt;
 use std::path::{Path, PathBuf};
 

@@ -13,9 +13,8 @@ pub use owner::refuse_others;
 
 use crate::cli::{Os, Trust};
 use crate::config::{self, File};
-use crate::failure::{Failure, Result};
-use crate::report;
 use anyhow::anyhow;
+use report::{Failure, Result};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use store::Store;

@@ -1,8 +1,8 @@
 //! Whose file it is: what others can write is not obeyed (as git's `safe.directory`, CVE-2022-24765).
 
-use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
 use nix::unistd::{Gid, Group, User};
+use report::{Failure, Result};
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;

@@ -1,8 +1,8 @@
 //! What was trusted, in the user's state folder.
 
 use super::Demand;
-use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
+use report::{Failure, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File};

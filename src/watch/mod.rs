@@ -15,11 +15,11 @@ mod way;
 pub use repeats::Repeats;
 pub use tree::{Change, Scope};
 
-use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
 use debounce::Debounce;
 use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
+use report::{Failure, Result};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

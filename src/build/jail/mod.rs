@@ -12,10 +12,10 @@ pub use tools::{home, registries};
 
 use super::digest::Digest;
 use crate::cache;
-use crate::failure::{Failure, Result};
 use crate::{regular, trust};
 use anyhow::{Context, anyhow};
 use netns::jail::build::View;
+use report::{Failure, Result};
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};

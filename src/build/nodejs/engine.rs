@@ -11,9 +11,9 @@ use crate::build::making::Making;
 use crate::build::step::Step;
 use crate::build::toolchain;
 use crate::build::work::Work;
-use crate::failure::{Failure, Result};
 use anyhow::{Context, anyhow};
 use include_dir::{Dir, include_dir};
+use report::{Failure, Result};
 use std::ffi::OsString;
 use std::path::Path;
 

@@ -3,8 +3,8 @@
 use super::manifest;
 use crate::build::Project;
 use crate::config;
-use crate::failure::{Failure, Result};
 use anyhow::anyhow;
+use report::{Failure, Result};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,8 @@
 //! The engine's own esbuild.
 
 use crate::build::component::Component;
-use crate::failure::Result;
 use anyhow::{Context, anyhow};
+use report::Result;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

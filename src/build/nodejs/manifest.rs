@@ -1,8 +1,8 @@
 //! package.json (<https://docs.npmjs.com/cli/configuring-npm/package-json>): each part of wasmrun reads what matters to it.
 
-use crate::failure::{Failure, Result};
 use crate::regular;
 use anyhow::Context;
+use report::{Failure, Result};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::path::{Path, PathBuf};

@@ -17,9 +17,9 @@ use super::digest::Digest;
 use super::{Ahead, Built, Policy, Program, Project};
 use crate::cache;
 use crate::directory::Directory;
-use crate::failure::Result;
 use entry::Entry;
 use packages::Packages;
+use report::Result;
 use std::path::{Path, PathBuf};
 
 /// What the guest is to run, and where; `guest/src/main.js` reads them.

@@ -7,8 +7,8 @@
 //! What follows on the same line and comes from the same line has no entry of its own.
 
 use super::esbuild::plain;
-use crate::failure::Result;
 use anyhow::{Context, anyhow};
+use report::Result;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 

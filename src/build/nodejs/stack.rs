@@ -6,8 +6,8 @@
 //! other, and the runtime's `stack_limit`, which every check reads, points near its lower end. What recurses too deep
 //! gets a RangeError.
 
-use crate::failure::Result;
 use anyhow::{Context, anyhow, bail, ensure};
+use report::Result;
 use wasm_encoder::{
     ConstExpr, Encode, GlobalSection, GlobalType, MemorySection, MemoryType, Module, RawSection, ValType,
 };

@@ -2,9 +2,9 @@
 
 use super::Project;
 use crate::config;
-use crate::failure::{Failure, Result};
 use crate::regular;
 use anyhow::anyhow;
+use report::{Failure, Result};
 use std::path::{Path, PathBuf};
 
 /// Scripts that are taken without being named, the first that is there.

@@ -12,9 +12,9 @@ mod toolchain;
 use super::{Built, Policy, Program, Project};
 use crate::cache;
 use crate::directory::Directory;
-use crate::failure::Result;
 use entry::Entry;
 use environment::May;
+use report::Result;
 use requirements::Requirements;
 use std::path::{Path, PathBuf};
 

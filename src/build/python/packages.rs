@@ -1,7 +1,7 @@
 //! What was installed: which modules there are, and which of them are native code.
 
-use crate::failure::Result;
 use anyhow::Context;
+use report::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 

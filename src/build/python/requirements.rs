@@ -5,9 +5,9 @@ mod file;
 mod lock;
 
 use super::entry::Entry;
-use crate::failure::{Failure, Result};
 use crate::regular;
 use anyhow::{Context, anyhow};
+use report::{Failure, Result};
 use std::path::{Path, PathBuf};
 
 /// What serves ASGI applications. Pure Python, as everything here has to be.

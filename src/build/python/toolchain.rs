@@ -6,8 +6,8 @@ use crate::build::making::Making;
 use crate::build::step::Step;
 use crate::build::toolchain;
 use crate::build::work::Work;
-use crate::failure::{Failure, Result};
 use anyhow::anyhow;
+use report::{Failure, Result};
 use std::ffi::OsString;
 use std::path::PathBuf;
 

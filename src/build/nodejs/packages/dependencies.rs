@@ -1,8 +1,8 @@
 //! Which dependencies are fetched: what a registry has, or an archive at an address. The rest of what npm takes
 //! (<https://docs.npmjs.com/cli/configuring-npm/package-json#dependencies>) reads this machine or runs a repository's code.
 
-use crate::failure::{Failure, Result};
 use anyhow::anyhow;
+use report::{Failure, Result};
 use serde_json::{Map, Value};
 use std::path::Path;
 

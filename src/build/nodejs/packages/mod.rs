@@ -13,10 +13,10 @@ use crate::build::making::Making;
 use crate::build::work::Work;
 use crate::build::{fresh, jail};
 use crate::cache;
-use crate::failure::{Failure, Result};
 use crate::regular;
 use anyhow::anyhow;
 use registries::Registries;
+use report::{Failure, Result};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 

@@ -1,9 +1,9 @@
 //! requirements.txt (<https://pip.pypa.io/en/stable/reference/requirements-file-format/>).
 
 use super::Requirements;
-use crate::failure::{Failure, Result};
 use crate::regular;
 use anyhow::{Context, anyhow};
+use report::{Failure, Result};
 use std::path::Path;
 
 /// Files that one may name after another; more is a circle.

@@ -1,6 +1,6 @@
 //! Versions that a project has settled on: uv.lock, poetry.lock, pdm.lock, and pylock.toml (PEP 751).
 
-use crate::failure::Result;
+use report::Result;
 use std::collections::BTreeMap;
 use std::path::Path;
 

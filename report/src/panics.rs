@@ -1,6 +1,6 @@
 //! A panic is a failure of wasmrun's own: exit code 125, and not 134, which says that a guest has trapped.
 
-use crate::failure::{FAILED, Failure};
+use crate::{FAILED, Failure};
 use std::io::Write;
 use std::panic::PanicHookInfo;
 
@@ -10,7 +10,9 @@ const NO_THREAD: [&str; 3] = [
     "can't spawn worker thread",
     "ThreadPoolBuildError",
 ];
+/// The cause of a refused thread or process.
 pub const TASKS: &str = "this user, or what wasmrun runs in, may have no more processes and threads";
+/// The way out.
 pub const TASKS_HINT: &str =
     "raise `ulimit -u`, systemd's TasksMax= or docker's --pids-limit: wasmrun and a guest need about 20";
 

@@ -4,10 +4,8 @@
 //! line of its own; with `--log-format json` each event is an object with its fields. Names, paths and what went wrong in a
 //! guest are somebody else's text: nothing of it begins a line, and nothing is obeyed by a terminal.
 
-use crate::cli::{LogFormat, Talk};
-use crate::failure::Failure;
+use crate::Failure;
 use crate::stderr;
-use netns::Protocol;
 use std::fmt;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -18,36 +16,63 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// Sets up what is said and how, once, before anything else.
-pub fn start(talk: &Talk) {
-    let level = match (talk.quiet, talk.verbose) {
-        (true, _) => "error",
-        (false, 0) => "info",
-        (false, 1) => "debug",
-        (false, _) => "trace",
+/// The least severe event that is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verbosity {
+    /// Errors only.
+    Errors,
+    /// What a user needs to know.
+    Usual,
+    /// Each step.
+    Steps,
+    /// All that is traced.
+    Everything,
+}
+
+/// The form of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Our own crates: what libraries trace is not written for users.
+const CRATES: [&str; 6] = ["wasmrun", "languages", "netns", "report", "runtime", "supervisor"];
+
+/// Installs the subscriber of all events, once, before anything else.
+pub fn start(verbosity: Verbosity, format: Format) {
+    let level = match verbosity {
+        Verbosity::Errors => "error",
+        Verbosity::Usual => "info",
+        Verbosity::Steps => "debug",
+        Verbosity::Everything => "trace",
     };
-    // Only our own crates: what libraries trace is not written for users.
-    let filter = EnvFilter::new(format!("off,wasmrun={level},netns={level},runtime={level}"));
+    let filter = CRATES
+        .iter()
+        .fold("off".to_owned(), |filter, name| format!("{filter},{name}={level}"));
+    let filter = EnvFilter::new(filter);
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(|| stderr::Lines)
         // A reader of our lines that goes away must not take the service with it.
         .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
-    match talk.log_format {
-        LogFormat::Text => builder.event_format(Text).init(),
-        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).init(),
+    match format {
+        Format::Text => builder.event_format(Text).init(),
+        Format::Json => builder.json().flatten_event(true).with_current_span(false).init(),
     }
 }
 
 /// The stable line for one address that leads to the guest.
-pub fn ready(host: SocketAddr, guest_port: u16, protocol: Protocol) {
-    let line = ready_line(host, guest_port, protocol);
+pub fn ready(host: SocketAddr, guest_port: u16, protocol: impl fmt::Display) {
+    let line = ready_line(host, guest_port, &protocol);
     tracing::info!(event = "ready", %host, guest = guest_port, %protocol, "{line}");
 }
 
 /// Its text.
-pub fn ready_line(host: SocketAddr, guest_port: u16, protocol: Protocol) -> String {
+pub fn ready_line(host: SocketAddr, guest_port: u16, protocol: impl fmt::Display) -> String {
     format!("ready: {host} -> guest:{guest_port}/{protocol}")
 }
 

@@ -12,14 +12,19 @@ pub const TRAPPED: u8 = 134;
 /// An error with a hint that belongs to it.
 #[derive(Debug)]
 pub struct Failure {
+    /// What failed, with its causes.
     pub error: anyhow::Error,
+    /// What the user can do.
     pub hint: Option<String>,
+    /// The exit code.
     pub code: u8,
 }
 
+/// A result whose error is a [`Failure`].
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
 impl Failure {
+    /// A mistake of the user: exit code [`USAGE`].
     pub fn usage(error: impl Into<anyhow::Error>) -> Failure {
         Failure {
             error: error.into(),
@@ -28,6 +33,7 @@ impl Failure {
         }
     }
 
+    /// The same with a hint.
     pub fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hint = Some(hint.into());
         self

@@ -143,7 +143,7 @@ fn write() {
             let dropped = std::mem::take(&mut state.dropped);
             if dropped > 0 {
                 drop(state);
-                crate::report::dropped(dropped);
+                crate::dropped(dropped);
                 state = self::state();
             } else {
                 state = COME.wait(state).unwrap_or_else(PoisonError::into_inner);

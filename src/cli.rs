@@ -321,6 +321,16 @@ pub enum Tiered {
     Never,
 }
 
+impl From<Tiered> for supervisor::code::Tiered {
+    fn from(tiered: Tiered) -> supervisor::code::Tiered {
+        match tiered {
+            Tiered::Auto => supervisor::code::Tiered::Auto,
+            Tiered::Always => supervisor::code::Tiered::Always,
+            Tiered::Never => supervisor::code::Tiered::Never,
+        }
+    }
+}
+
 /// When a guest that ended is started again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]

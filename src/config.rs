@@ -1,9 +1,8 @@
 //! `.wasmrun.toml` as it is written. Meaning is given in `settings`.
 
 use crate::cli::{ForwardPath, Language, Listeners, Restart, Tiered};
-use crate::regular;
-use crate::trust;
 use anyhow::{Context, anyhow};
+use files::regular;
 use report::{Failure, Result};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -145,12 +144,12 @@ impl File {
             project.starts_with(here).then(|| PathBuf::from(NAME))
         };
         if let Some(path) = own.filter(|path| path.exists()) {
-            trust::refuse_others(&path)?;
+            files::owner::refuse_others(&path)?;
             return File::read(&path).map(Some);
         }
         match is_below().filter(|path| path.exists()) {
             // One that others have left where the project lies somewhere below must not stop everybody.
-            Some(path) if trust::refuse_others(&path).is_err() => {
+            Some(path) if files::owner::refuse_others(&path).is_err() => {
                 tracing::warn!("{} is not obeyed: others can write it", path.display());
                 Ok(None)
             }

@@ -1,13 +1,11 @@
 //! `wasmrun doctor`: what isolation and forwarding need of this machine, one line each, with the fix where one is missing.
 
-use crate::generation::{Generation, Start};
-use crate::protocol::{Inside, Message, Task};
-use nix::errno::Errno;
-use report::panics;
 use report::{FAILED, Failure, Result};
 use std::fs;
 use std::io::Write;
 use std::net::{Ipv6Addr, TcpListener};
+use supervisor::protocol::{Inside, Message, Task};
+use supervisor::{GuestProcess, Start, refusal};
 
 /// One need and how it stands.
 struct Check {
@@ -97,76 +95,6 @@ pub async fn run() -> Result<u8> {
     };
     writeln!(out, "{verdict}")?;
     Ok(if bad { FAILED } else { 0 })
-}
-
-/// The failure to report when a jail was refused, with the cause and the fix that fit this machine.
-pub fn explain(error: &str, errno: Option<i32>) -> Failure {
-    if errno == Some(Errno::EAGAIN as i32) {
-        let message = anyhow::anyhow!("the guest cannot start: {error}\n  cause: {}", panics::TASKS);
-        return Failure::from(message).hint(panics::TASKS_HINT);
-    }
-    let fix = errno.and_then(|errno| cause(Errno::from_raw(errno)));
-    let (why, hint) = match fix {
-        Some((why, fix)) => (format!("\n  cause: {why}"), fix),
-        None => (String::new(), "`wasmrun doctor` looks at each need".to_owned()),
-    };
-    let hint = format!("{hint}\nor run without isolation, in the host's network: --no-isolation");
-    Failure::from(anyhow::anyhow!("the guest cannot be isolated: {error}{why}")).hint(hint)
-}
-
-/// Why namespaces are refused, looked up where kernels and distributions keep their switches.
-fn cause(errno: Errno) -> Option<(String, String)> {
-    let is = |path: &str, value: &str| fs::read_to_string(path).is_ok_and(|text| text.trim() == value);
-    let found = |why: &str, fix: &str| Some((why.to_owned(), fix.to_owned()));
-    if is("/proc/sys/kernel/unprivileged_userns_clone", "0") {
-        return found(
-            "this kernel lets only root make user namespaces",
-            "sysctl -w kernel.unprivileged_userns_clone=1",
-        );
-    }
-    if is("/proc/sys/user/max_user_namespaces", "0") {
-        return found(
-            "user.max_user_namespaces is 0",
-            "sysctl -w user.max_user_namespaces=15000",
-        );
-    }
-    if is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1") {
-        return found(
-            "AppArmor restricts unprivileged user namespaces (Ubuntu 23.10 and later)",
-            &apparmor_profile(),
-        );
-    }
-    match errno {
-        Errno::ENOSPC | Errno::EUSERS => found(
-            "this user has as many namespaces as it may, or they are nested too deep",
-            "end other guests, or raise user.max_user_namespaces and user.max_net_namespaces with sysctl",
-        ),
-        Errno::EPERM if fs::metadata("/.dockerenv").is_ok() || fs::metadata("/run/.containerenv").is_ok() => found(
-            "this is a container, and its seccomp profile refuses namespaces",
-            "start the container with `--security-opt seccomp=unconfined --security-opt apparmor=unconfined`",
-        ),
-        Errno::EPERM => found(
-            "a security policy (seccomp, SELinux or a chroot) refuses namespaces to this process",
-            "run wasmrun outside of it, or allow unshare(2) there",
-        ),
-        Errno::EINVAL | Errno::ENOSYS => found(
-            "this kernel was built without namespaces",
-            "use a kernel with CONFIG_USER_NS and CONFIG_NET_NS",
-        ),
-        _ => None,
-    }
-}
-
-fn apparmor_profile() -> String {
-    let program = std::env::current_exe().map_or_else(
-        |_| "/usr/local/bin/wasmrun".to_owned(),
-        |path| path.display().to_string(),
-    );
-    format!(
-        "as root, write this to /etc/apparmor.d/wasmrun and run `apparmor_parser -r /etc/apparmor.d/wasmrun`:\n  \
-         abi <abi/4.0>,\n  profile wasmrun {program} flags=(unconfined) {{\n    userns,\n  }}\n\
-         or for every program: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
-    )
 }
 
 fn kernel() -> Check {
@@ -261,13 +189,13 @@ async fn try_jail() -> Result<Inside> {
         stdin: false,
         adopts: None,
     };
-    let mut generation = Generation::start(probe, None)?;
-    let inside = match generation.message().await {
+    let mut process = GuestProcess::start(probe, None)?;
+    let inside = match process.message().await {
         Some(Message::Inside(inside)) => Ok(inside),
-        Some(Message::Jail { error, errno }) => Err(explain(&error, errno)),
+        Some(Message::Jail { error, errno }) => Err(refusal::explain(&error, errno)),
         _ => Err(anyhow::anyhow!("the probe's process ended without a word").into()),
     };
-    generation.ended().await?;
+    process.ended().await?;
     inside
 }
 
@@ -302,7 +230,7 @@ fn descriptors() -> Check {
 }
 
 fn cache() -> Check {
-    let state = match crate::cache::place() {
+    let state = match files::cache::place() {
         None => State::Weak {
             why: "there is no home folder to keep compiled code in".to_owned(),
             fix: "set WASMRUN_CACHE_DIR to a folder of your own".to_owned(),

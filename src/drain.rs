@@ -1,6 +1,6 @@
 //! The end of a generation that has a successor: its connections finish, then its process ends.
 
-use crate::live::Live;
+use crate::generation::Generation;
 use netns::{Forwarder, Target};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -45,10 +45,10 @@ struct Words {
 
 impl Draining {
     /// Takes a generation in. It ends with its last connection, or after `grace`.
-    pub fn add(&mut self, live: Live, forwarder: Arc<Forwarder>, grace: Duration) {
+    pub fn add(&mut self, live: Generation, forwarder: Arc<Forwarder>, grace: Duration) {
         let words = Arc::new(Words::default());
         self.leaving.push(Leaving {
-            target: live.generation.target.clone(),
+            target: live.process.target.clone(),
             words: words.clone(),
         });
         self.tasks.spawn(drain(live, forwarder, grace, words));
@@ -91,25 +91,25 @@ impl Draining {
     }
 }
 
-async fn drain(mut live: Live, forwarder: Arc<Forwarder>, grace: Duration, words: Arc<Words>) -> Drained {
+async fn drain(mut live: Generation, forwarder: Arc<Forwarder>, grace: Duration, words: Arc<Words>) -> Drained {
     // Where nobody has asked for the successor there is no end to its connections, but there is one to its own.
     let began = Instant::now();
     let deadline = began.checked_add(grace);
-    let target = live.generation.target.clone();
+    let target = live.process.target.clone();
     live.give_back(RELEASE).await;
     // Its own end is not the end of its connections through a relay, whose last bytes may be on their way.
     let listen = async {
         let mut is_asked = false;
         loop {
             tokio::select! {
-                message = live.generation.message() => match message {
+                message = live.process.message() => match message {
                     // It counts its connections; what else it says is let go, so that it is not held up.
                     Some(message) => drop(live.take(message)),
                     None => break,
                 },
                 () = words.stop.notified(), if !is_asked => {
                     is_asked = true;
-                    live.generation.ask_to_stop();
+                    live.process.ask_to_stop();
                 }
             }
         }
@@ -127,12 +127,12 @@ async fn drain(mut live: Live, forwarder: Arc<Forwarder>, grace: Duration, words
         forwarder.abort(&target);
     }
     if is_out_of_time {
-        live.generation.finish(Duration::ZERO).await;
+        live.process.finish(Duration::ZERO).await;
     } else {
         let deadline = deadline.unwrap_or_else(|| Instant::now() + OWN_END);
         tokio::select! {
             () = live.finish(deadline) => {}
-            () = words.end.notified() => live.generation.finish(Duration::ZERO).await,
+            () = words.end.notified() => live.process.finish(Duration::ZERO).await,
         }
     }
     live.ledger.close();

@@ -1,8 +1,8 @@
 //! The forwards of a session: bound once, pointed at one guest after another, changed while the others go on.
 
 use crate::control::{ForwardState, Source};
+use crate::generation::Generation;
 use crate::ledger::{self, Ledger};
-use crate::live::Live;
 use anyhow::anyhow;
 use netns::{Bind, Forward, Forwarder, Mapping, Protocol, Target};
 use report::{Failure, Result};
@@ -288,7 +288,7 @@ impl Forwards {
 
     /// The serving guest listens on a port: who waits goes on, and the ready lines are printed once. False when no forward
     /// leads there. A guest that accepts from the host's listeners gets them.
-    pub fn listening(&mut self, port: Port, guest: &mut Live) -> bool {
+    pub fn listening(&mut self, port: Port, guest: &mut Generation) -> bool {
         let (mut found, mut lends) = (false, false);
         let adopts = guest.adopts() && port.0 == Protocol::Tcp;
         for bound in self.bound.iter_mut().filter(|bound| bound.port() == port) {

@@ -1,314 +1,238 @@
-//! One guest process, from the supervisor's side.
+//! A generation with what is known of it.
 
-use crate::directory::Held;
-use crate::output::{Ends, Output};
-use crate::processes;
-use crate::protocol::{self, Adopts, Bind, CODE, Fixed, GUEST, Launch, Message, Order, Task};
+use crate::forwards::Port;
+use crate::ledger::Ledger;
+use crate::make::Made;
 use anyhow::{Context, anyhow};
-use netns::cgroup::{Cgroup, CgroupError, Controller, Limits};
-use netns::{SocketFactory, Target, passing};
+use netns::Protocol;
 use report::{Failure, Result};
-use rustix::net::RecvFlags;
-use rustix::net::sockopt::{self, Timeout};
-use std::fs::{File, OpenOptions};
-use std::io::IsTerminal;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt;
-use std::process::Stdio;
+use runtime::{Event, Kind, Outcome};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Duration;
-use tokio::process::Child;
-use tokio::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+use supervisor::logs::Ring;
+use supervisor::output::Output;
+use supervisor::protocol::Message;
+use supervisor::{GuestProcess, OutOfMemory, Start, refusal};
 
-/// What a guest that was ended had written is passed on for this long.
+/// A guest that was told to end has this long before it is ended.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-/// An order is taken within this; it takes microseconds.
-const ORDER: Duration = Duration::from_millis(200);
-/// Messages that wait to be looked at.
-const MESSAGES: usize = 64;
 
-/// A process that runs, or is about to, and the way into its network. Dropping it kills the process.
-pub struct Generation {
-    process: Child,
-    channel: Arc<OwnedFd>,
-    messages: Receiver<Message>,
-    output: Option<Output>,
-    /// After the process, which is killed first.
-    group: Option<Cgroup>,
-    /// Of all processes of the machine, when it started.
-    killed_for_memory: u64,
-    is_deaf: AtomicBool,
-    pub target: Arc<Target>,
-}
+/// The exit code that stands for SIGKILL.
+const KILLED: u8 = 128 + 9;
 
-/// What a new process is given.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Start {
-    pub task: Task,
-    /// None: no isolation.
-    pub binds: Option<Vec<Bind>>,
-    /// Files in them that are not the guest's to change.
-    pub fixed: Vec<Fixed>,
-    pub stdin: bool,
-    /// It accepts from listeners of the host.
-    pub adopts: Option<Adopts>,
-    /// What all of its processes may take.
-    pub limits: Limits,
-}
-
-/// Whose memory had ended.
+/// Where the host's listeners are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OutOfMemory {
-    /// What it and the runtime around it may have.
-    OfGuest,
-    OfMachine,
+enum Listeners {
+    /// None were lent, or all were given back.
+    Ours,
+    Lent,
+    /// It was asked for them and has yet to answer.
+    Asked,
 }
 
-/// A control group with these limits. Those of memory and tasks have other locks, and are not missed where there is none.
-fn group(process: u32, mut limits: Limits) -> Result<Option<Cgroup>> {
-    while limits != Limits::default() {
-        let error = match Cgroup::around(process, &limits) {
-            Ok(group) => return Ok(Some(group)),
-            Err(error) => error,
-        };
-        tracing::debug!("no control group: {}", netns::chain(&error));
-        match (&error, limits.cpus) {
-            (CgroupError::NotDelegated(Controller::Memory), _) => limits.memory = None,
-            (CgroupError::NotDelegated(Controller::Pids), _) => limits.tasks = None,
-            (_, Some(cpus)) => {
-                let error =
-                    anyhow::Error::from(error).context(format!("a limit of {cpus} processors cannot be held here"));
-                return Err(Failure::from(error)
-                    .hint("start it with `systemd-run --user --scope -p Delegate=yes wasmrun …`, or as root"));
-            }
-            (_, None) => return Ok(None),
-        }
-    }
-    Ok(None)
-}
-
-/// What the guest reads.
-fn input(start: &Start) -> Result<OwnedFd> {
-    if !start.stdin {
-        return Ok(File::open("/dev/null").context("cannot open /dev/null")?.into());
-    }
-    let stdin = std::io::stdin();
-    if stdin.is_terminal() {
-        // The terminal of the shell as well, which would find it as the guest left it (O_NONBLOCK), and open for writing.
-        let again = OpenOptions::new()
-            .read(true)
-            .custom_flags(nix::libc::O_NOCTTY)
-            .open("/proc/self/fd/0");
-        let again = again
-            .context("cannot open this terminal for the guest")
-            .map_err(|error| Failure::from(error).hint("give it a pipe: `cat | wasmrun os … --stdin`"))?;
-        return Ok(again.into());
-    }
-    let input = rustix::fs::fstat(&stdin).context("cannot look at standard input")?;
-    // A socket stays in the network that it was made in, whoever has it (network_namespaces(7)).
-    let is_socket = rustix::fs::FileType::from_raw_mode(input.st_mode) == rustix::fs::FileType::Socket;
-    if is_socket && start.binds.is_some() {
-        let error = anyhow!("standard input is a socket, which would lead the guest out of its network");
-        return Err(Failure::usage(error).hint("give it a pipe: `cat | wasmrun os … --stdin`"));
-    }
-    Ok(stdin
-        .as_fd()
-        .try_clone_to_owned()
-        .context("cannot hand standard input on")?)
+/// One process, from its start to its end.
+pub struct Generation {
+    /// Counts the session's generations, from 1.
+    pub number: u64,
+    pub process: GuestProcess,
+    pub made: Made,
+    /// What the process was given.
+    pub given: Start,
+    pub started: Instant,
+    /// Known when the code is loaded.
+    pub kind: Option<Kind>,
+    /// Ports that it listens on, or has bound for datagrams.
+    pub listening: BTreeSet<Port>,
+    /// What it says of connections that it accepts itself.
+    pub ledger: Arc<Ledger>,
+    /// It does something of its own at its end.
+    handles_end: bool,
+    listeners: Listeners,
+    /// How often it was asked for them.
+    releases: u64,
+    /// How it ended, when it has said so.
+    pub outcome: Option<Outcome>,
 }
 
 impl Generation {
-    /// Starts the process. It is one of this thread's children and dies with this thread (`PR_SET_PDEATHSIG`), so this
-    /// must be the main one.
-    pub fn start(start: Start, output: Option<(Output, Ends)>) -> Result<Generation> {
-        let input = input(&start)?;
-        let (ours, theirs) = passing::channel().context("cannot make a channel")?;
-        // A process that does not read its orders holds nobody up.
-        sockopt::set_socket_timeout(&ours, Timeout::Send, Some(ORDER)).context("cannot set up a channel")?;
-        let (factory, their_factory) = if start.binds.is_some() {
-            let (ours, theirs) = passing::channel().context("cannot make a channel")?;
-            (SocketFactory::remote(ours), Some(theirs))
-        } else {
-            (SocketFactory::here(), None)
-        };
-        let (output, stdout, stderr) = match output {
-            Some((output, ends)) => (Some(output), ends.stdout.into(), ends.stderr.into()),
-            None => (None, Stdio::null(), Stdio::inherit()),
-        };
-        let process = protocol::ourselves(GUEST)
-            .stdin(Stdio::from(theirs))
-            .stdout(stdout)
-            .stderr(stderr)
-            .spawn()
-            .context("cannot start the guest's process")?;
-        let group = match process.id() {
-            Some(pid) => group(pid, start.limits)?,
-            None => None,
-        };
-        let launch = Launch {
-            supervisor: rustix::process::getpid().as_raw_pid(),
-            adopts: start.adopts,
-            binds: start.binds.map(open).transpose()?,
-            fixed: start.fixed,
-            tasks: start.limits.tasks,
-            task: start.task,
-        };
-        protocol::send_launch(&ours, &launch, input.as_fd(), their_factory.as_ref())?;
-        let channel = Arc::new(ours);
-        let messages = listen(channel.clone()).context("cannot listen to the guest's process")?;
+    pub fn start(number: u64, made: Made, start: Start, ring: Arc<Ring>) -> Result<Generation> {
+        let output = Output::start(number, ring).context("cannot make pipes for the guest's output")?;
+        let process = GuestProcess::start(start.clone(), Some(output))?;
+        if let Some(pid) = process.pid() {
+            tracing::debug!("guest: process {pid}");
+        }
+        let ledger = Ledger::new(process.target.clone());
         Ok(Generation {
+            number,
             process,
-            channel,
-            messages,
-            output,
-            group,
-            killed_for_memory: processes::killed_for_memory(),
-            is_deaf: AtomicBool::new(false),
-            target: Target::announced(factory),
+            made,
+            given: start,
+            started: Instant::now(),
+            kind: None,
+            listening: BTreeSet::new(),
+            ledger,
+            handles_end: false,
+            listeners: Listeners::Ours,
+            releases: 0,
+            outcome: None,
         })
     }
 
-    /// The process id: of the keeper, in a jail.
-    pub fn pid(&self) -> Option<u32> {
-        self.process.id()
+    /// Takes a message in; an event is for others to be told.
+    ///
+    /// # Errors
+    ///
+    /// The jail could not be built.
+    pub fn take(&mut self, message: Message) -> Result<Option<Event>> {
+        Ok(match message {
+            Message::Event(event) => {
+                match &event {
+                    Event::Loaded(kind) => self.kind = Some(*kind),
+                    Event::Listening(address) => self.hears(Protocol::Tcp, *address),
+                    Event::Bound(address) => self.hears(Protocol::Udp, *address),
+                    Event::HandlesEnd => self.handles_end = true,
+                    Event::Adopted(counts) => self.ledger.enter(&[*counts]),
+                    _ => {}
+                }
+                Some(event)
+            }
+            Message::Adopted(counts) => {
+                self.ledger.enter(&counts);
+                None
+            }
+            Message::Released(number) => {
+                if self.listeners == Listeners::Asked && number == self.releases {
+                    self.listeners = Listeners::Ours;
+                }
+                None
+            }
+            Message::Ended(outcome) => {
+                self.outcome = Some(outcome);
+                None
+            }
+            // Once its code is loaded the jail stands: what it says then is not to be believed.
+            Message::Jail { error, errno } if self.kind.is_none() => return Err(refusal::explain(&error, errno)),
+            Message::Jail { .. } | Message::Inside(_) | Message::Counted => None,
+        })
     }
 
-    /// The next message; none when the process has ended.
-    pub async fn message(&mut self) -> Option<Message> {
-        self.messages.recv().await
+    fn hears(&mut self, protocol: Protocol, address: SocketAddr) {
+        self.process.target.listens(protocol, address);
+        self.listening.insert((protocol, address.port()));
     }
 
-    /// Ends the guest: it is asked to finish, and ended when it has not after `patience`.
-    pub async fn finish(&mut self, patience: Duration) {
-        self.ask_to_stop();
-        let last_words = async { while self.messages.recv().await.is_some() {} };
-        let _ = tokio::time::timeout(patience, last_words).await;
-        self.kill();
-        let _ = self.process.wait().await;
-        let _ = tokio::time::timeout(LAST_WORDS, self.delivered()).await;
+    /// Whether listeners of the host can be left to it: not while it is asked for those that it has.
+    pub fn adopts(&self) -> bool {
+        self.given.adopts.is_some() && self.listeners != Listeners::Asked
     }
 
-    /// Returns when all that the guest wrote before its end is passed on, which may be never where our own reader has
-    /// stopped to read.
-    pub async fn delivered(&mut self) {
-        if let Some(output) = &mut self.output {
-            output.finished().await;
-        }
+    /// Whether it has listeners of the host, as far as is known.
+    pub fn has_listeners(&self) -> bool {
+        self.listeners != Listeners::Ours
     }
 
-    /// Another has taken over: connections leave for it where that can be done unnoticed.
-    pub fn retire(&self) {
-        self.target.retire();
-        self.order(&Order::Retire);
-    }
-
-    /// Asks the guest to finish.
-    pub fn ask_to_stop(&self) {
-        self.order(&Order::Stop);
-    }
-
-    /// Leaves listeners of a forward to the guest. False when it does not take them.
-    pub fn adopt(&self, forward: u64, port: u16, listeners: &[OwnedFd]) -> bool {
-        let fds: Vec<BorrowedFd<'_>> = listeners.iter().map(AsFd::as_fd).collect();
-        self.order_with(&Order::Adopt { forward, port }, &fds)
-    }
-
-    /// Asks what came through adopted listeners.
-    pub fn count(&self) -> bool {
-        self.order(&Order::Count)
-    }
-
-    /// Asks for adopted listeners back; the answer has the same number.
-    pub fn release(&self, number: u64) -> bool {
-        self.order(&Order::Release(number))
-    }
-
-    fn order(&self, order: &Order) -> bool {
-        self.order_with(order, &[])
-    }
-
-    fn order_with(&self, order: &Order, fds: &[BorrowedFd<'_>]) -> bool {
-        // A process that is gone has stopped; one that does not listen is told nothing more.
-        if self.is_deaf.load(Relaxed) {
+    /// Asks it to give back the listeners of the host. False when it has none, or cannot be asked.
+    pub fn release(&mut self) -> bool {
+        if !self.has_listeners() {
             return false;
         }
-        let sent = protocol::send_with(&*self.channel, order, fds).is_ok();
-        self.is_deaf.store(!sent, Relaxed);
-        sent
+        self.releases += 1;
+        let asked = self.process.release(self.releases);
+        self.listeners = if asked { Listeners::Asked } else { Listeners::Lent };
+        asked
     }
 
-    /// Ends the process at once.
-    pub fn kill(&mut self) {
-        let _ = self.process.start_kill();
+    /// Leaves the listeners of a forward to it. False when it does not take them.
+    pub fn adopt(&mut self, forward: u64, port: u16, listeners: &[OwnedFd]) -> bool {
+        self.ledger.open(forward);
+        self.listeners = Listeners::Lent;
+        self.process.adopt(forward, port, listeners)
     }
 
-    /// Why the kernel has killed the process, which nobody had asked to end, where it was for memory.
-    pub fn out_of_memory(&self) -> Option<OutOfMemory> {
-        if self.group.as_ref().is_some_and(|group| group.killed_for_memory() > 0) {
-            Some(OutOfMemory::OfGuest)
-        } else if processes::killed_for_memory() > self.killed_for_memory {
-            Some(OutOfMemory::OfMachine)
-        } else {
-            None
+    /// Has it give back the listeners of the host and say what came by them, as far as it does within `limit`.
+    pub async fn give_back(&mut self, limit: Duration) {
+        if self.listeners != Listeners::Asked && !self.release() {
+            return;
         }
-    }
-
-    /// Waits for the end and returns the exit code.
-    pub async fn ended(&mut self) -> Result<u8> {
-        use std::os::unix::process::ExitStatusExt;
-        let status = self
-            .process
-            .wait()
-            .await
-            .context("cannot wait for the guest's process")?;
-        let code = status.code().or(status.signal().map(|signal| 128 + signal));
-        code.and_then(|code| u8::try_from(code).ok())
-            .ok_or_else(|| Failure::from(anyhow::anyhow!("the guest's process ended in no known way: {status}")))
-    }
-}
-
-/// Opens what is not held yet. The code's path is ours, and leads where we have it lead; a directory that is not held is one
-/// that is not there.
-fn open(mut binds: Vec<Bind>) -> Result<Vec<Bind>> {
-    for (number, bind) in binds.iter_mut().enumerate() {
-        if let Bind::Host { path, held, .. } = bind
-            && held.is_none()
-        {
-            let opened = if number == CODE {
-                Held::of(path)
-            } else {
-                Held::open(path)
-            };
-            let opened = opened.with_context(|| format!("cannot show {} to the guest", path.display()))?;
-            *held = Some(opened);
-        }
-    }
-    Ok(binds)
-}
-
-/// Takes messages off the channel until the other end is gone. A thread, because tokio knows no message sockets.
-fn listen(from: Arc<OwnedFd>) -> std::io::Result<Receiver<Message>> {
-    // Bounded: a guest that broke out and talks without end is held up, and does not fill our memory.
-    let (sender, receiver) = channel(MESSAGES);
-    std::thread::Builder::new()
-        .name("guest-messages".to_owned())
-        .spawn(move || {
-            loop {
-                match protocol::receive(&*from, RecvFlags::empty()) {
-                    Ok(Some(message)) => {
-                        // A generation that was dropped has nobody to tell.
-                        if sender.blocking_send(message).is_err() {
-                            return;
-                        }
-                    }
-                    Ok(None) => return,
-                    Err(errno) => {
-                        tracing::debug!("the guest's process sent what makes no sense: {errno}");
-                        return;
-                    }
-                }
+        let told = async {
+            while self.has_listeners()
+                && let Some(message) = self.process.message().await
+            {
+                // What goes wrong in there now is of no interest.
+                let _ = self.take(message);
             }
-        })?;
-    Ok(receiver)
+        };
+        let _ = tokio::time::timeout(limit, told).await;
+    }
+
+    /// Its ports of one protocol.
+    pub fn ports(&self, protocol: Protocol) -> Vec<u16> {
+        let ports = self.listening.iter().filter(|port| port.0 == protocol);
+        ports.map(|port| port.1).collect()
+    }
+
+    /// Whether it can take over: loaded, and listening on each of these ports.
+    pub fn listens_on(&self, ports: &BTreeSet<Port>) -> bool {
+        self.kind.is_some() && self.listening.is_superset(ports)
+    }
+
+    /// Whether a change of the forwarded ports needs a new start: listeners of these kinds are opened before the guest
+    /// runs.
+    pub fn is_given_listeners(&self) -> bool {
+        self.kind.is_none_or(|kind| kind == Kind::Module || kind.is_http())
+    }
+
+    /// How it ended, in words, and what there is to say at length; the exit code is its process's.
+    pub fn epitaph(&self, code: u8) -> (String, Option<&str>) {
+        match &self.outcome {
+            Some(Outcome::Exited(_)) => (format!("ended with exit code {code}"), None),
+            Some(Outcome::Trapped(text)) => ("trapped".to_owned(), Some(text)),
+            Some(Outcome::Failed(text)) => ("cannot run".to_owned(), Some(text)),
+            None => (
+                format!("was killed (exit code {code}){}", self.end_of_memory(code)),
+                None,
+            ),
+        }
+    }
+
+    /// The error that it is to the user when nothing follows it.
+    pub fn failure(&self, code: u8) -> Option<Failure> {
+        match &self.outcome {
+            Some(Outcome::Failed(text)) => Some(Failure {
+                hint: supervisor::foreign_hint(text).map(str::to_owned),
+                ..anyhow!("the guest cannot run: {text}").into()
+            }),
+            None => Some(Failure {
+                code,
+                ..anyhow!(
+                    "the guest's process was killed (exit code {code}){}",
+                    self.end_of_memory(code)
+                )
+                .into()
+            }),
+            Some(_) => None,
+        }
+    }
+
+    fn end_of_memory(&self, code: u8) -> &'static str {
+        match self.process.out_of_memory() {
+            _ if code != KILLED => "",
+            None => "",
+            Some(OutOfMemory::OfGuest) => ": it had all the memory that --memory gives it and the runtime",
+            Some(OutOfMemory::OfMachine) => ": this machine's memory had ended",
+        }
+    }
+
+    /// Ends it. One that does something of its own has until `deadline` for that.
+    pub async fn finish(&mut self, deadline: Instant) {
+        let patience = match self.kind {
+            _ if self.handles_end => deadline.saturating_duration_since(Instant::now()),
+            Some(kind) if kind.is_http() => LAST_WORDS,
+            _ => Duration::ZERO,
+        };
+        self.process.finish(patience).await;
+    }
 }

@@ -5,36 +5,25 @@
 mod artifact;
 mod backoff;
 mod build;
-mod cache;
 mod check;
 mod cli;
 mod cmdline;
-mod code;
-mod compiler;
+mod commands;
 mod config;
 mod control;
-mod directory;
 mod doctor;
 mod drain;
 mod env_file;
-mod follower;
-mod foreign;
 mod forwards;
 mod generation;
 mod health;
 mod init;
-mod inner;
 mod ledger;
-mod live;
 mod livereload;
 mod make;
 mod metrics;
 mod origin;
-mod output;
-mod processes;
-mod protocol;
 mod ready;
-mod regular;
 mod remote;
 mod session;
 mod settings;
@@ -49,13 +38,14 @@ use ready::Ready;
 use report::{Result, panics, stderr};
 use std::io::Write;
 use std::process::ExitCode;
+use supervisor::{inside, protocol};
 
 fn main() -> ExitCode {
     panics::report_panics();
     // First of all, while this process has one thread: it may be about to become something else.
     match std::env::args_os().nth(1) {
-        Some(first) if first == protocol::GUEST => return inner::guest().into(),
-        Some(first) if first == protocol::COMPILE => return inner::compile().into(),
+        Some(first) if first == protocol::GUEST => return inside::guest().into(),
+        Some(first) if first == protocol::COMPILE => return inside::compile().into(),
         Some(first) if first == build::BUILD => return build::become_command(std::env::args_os().skip(2)).into(),
         _ => {}
     }
@@ -106,7 +96,7 @@ fn run(command: &Command) -> Result<u8> {
         Command::Init(init) => init::run(init),
         Command::Check(check) => check::run(check),
         Command::Trust(trust) => trust::run(trust),
-        Command::Cache(cache) => cache::run(cache),
+        Command::Cache(cache) => commands::cache::run(cache),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "wasmrun", &mut script);

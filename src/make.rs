@@ -2,15 +2,14 @@
 
 use crate::artifact;
 use crate::build::{Ahead, Built, Plan, Program, Snapshot};
-use crate::cli::Tiered;
-use crate::code::{self, Code, Wish};
-use crate::compiler::Compiler;
 use crate::config;
 use report::Result;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use supervisor::Compiler;
+use supervisor::code::{self, Code, Tiered, Wish};
 
 /// How long a program is left alone before anything is made for its next start: one that is soon over is not worth it.
 const REST: Duration = Duration::from_secs(2);

@@ -1,7 +1,7 @@
 //! The commands that talk to runs from another terminal.
 
 use crate::cli::{Forward, Logs, Named, Netns, Protocol, Ps, Stop, Unforward};
-use crate::control::{self, Added, Client, NewForward, Record, State, StreamName};
+use crate::control::{self, Added, Client, NewForward, State};
 use crate::{settings, signals::Signals};
 use anyhow::{Context, anyhow};
 use http::Method;
@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::net::IpAddr;
 use std::time::{Duration, UNIX_EPOCH};
+use supervisor::logs::{Record, StreamName};
 
 /// How often `ps --watch` looks, and `forward --wait`.
 const AGAIN: Duration = Duration::from_millis(500);

@@ -3,17 +3,19 @@
 
 use crate::build::{Confinement, Plan, Policy};
 use crate::cli::{self, ForwardPath, Os, Restart, Tiered};
-use crate::code::Precompiled;
 use crate::config::{File, Livereload};
-use crate::directory::{self, Directory};
 use crate::env_file;
 use crate::typed;
 use anyhow::{Context, anyhow};
+use files::Directory;
+use files::directory::{self, Asked};
 use netns::{Limits, Mapping, Rule};
 use report::{Failure, Result};
 use runtime::HttpLimits;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use supervisor::code::Precompiled;
+use supervisor::compiler::Limits as CompileLimits;
 
 /// Open connections may go on this long after Ctrl-C.
 const GRACE: Duration = Duration::from_secs(10);
@@ -63,6 +65,7 @@ pub struct Settings {
     pub cache: bool,
     pub isolation: bool,
     pub precompiled: Precompiled,
+    pub compile: CompileLimits,
     pub build: Option<Plan>,
     pub watch: Option<Watch>,
 }
@@ -126,7 +129,7 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
         return Err(Failure::usage(anyhow!("the connection limit must be at least 1")));
     }
     let (directories, build) = (
-        directory::all(&os.dirs, file)?,
+        directories(&os.dirs, file)?,
         Plan::find(&os.path, file, os.language, policy(os, file))?,
     );
     if let Some(plan) = &build {
@@ -180,6 +183,7 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
             (true, false) => Precompiled::Allowed,
             (false, false) => Precompiled::Refused,
         },
+        compile: compile_limits()?,
         build,
         watch: if os.watch { Some(watch(file)?) } else { None },
     })
@@ -195,6 +199,36 @@ fn policy(os: &Os, file: Option<&File>) -> Policy {
             Confinement::Jailed
         },
     }
+}
+
+/// Every directory of the file and the command line, in this order.
+fn directories(flags: &[String], file: Option<&File>) -> Result<Vec<Directory>> {
+    let written = file.into_iter().flat_map(|file| {
+        file.config.guest.dirs.iter().map(|dir| Asked {
+            place: file.place(dir),
+            is_typed: false,
+            base: file.folder(),
+            text: dir.get_ref(),
+        })
+    });
+    let typed = flags.iter().map(|dir| Asked {
+        place: "--dir".to_owned(),
+        is_typed: true,
+        base: Path::new("."),
+        text: dir,
+    });
+    directory::find_all(written.chain(typed).collect())
+}
+
+/// What a compile may take: two variables and no option, because few need them.
+fn compile_limits() -> Result<CompileLimits> {
+    let usual = CompileLimits::default();
+    let variable = |name: &'static str| std::env::var(name).ok().map(|text| (name, text));
+    Ok(CompileLimits {
+        memory: variable(CompileLimits::MEMORY).map_or(Ok(usual.memory), |(name, text)| size(&text, name))?,
+        time: variable(CompileLimits::TIME)
+            .map_or(Ok(usual.time), |(name, text)| time(&text, name, "`10m` or `1h`"))?,
+    })
 }
 
 /// A guest that may write what is built would have its code run on this machine, where no jail is around the build.

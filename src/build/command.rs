@@ -5,7 +5,6 @@ use super::jail::{Confinement, Room};
 use super::step::{self, Step};
 use crate::artifact;
 use crate::config::File;
-use crate::trust;
 use anyhow::{Context, anyhow};
 use report::{Failure, Result};
 use std::ffi::{OsStr, OsString};
@@ -100,7 +99,7 @@ impl Command {
             Output::CargoMessages => None,
         };
         let own = [Some(file.folder().to_owned()), beside];
-        let own = own.map(|folder| folder.map(|folder| trust::real(&folder)));
+        let own = own.map(|folder| folder.map(|folder| files::real(&folder)));
         writes.extend(
             own.into_iter()
                 .flatten()

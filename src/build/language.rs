@@ -205,7 +205,7 @@ impl Project<'_> {
 /// A folder for what the build of a project's folder writes.
 pub(super) fn out(folder: &Path) -> Result<PathBuf> {
     let name = Digest::default().add(folder.as_os_str().as_encoded_bytes()).name();
-    Ok(crate::cache::folder(crate::cache::Kind::Build)?.join(name))
+    Ok(files::cache::folder(files::cache::Kind::Build)?.join(name))
 }
 
 fn c(project: &Project) -> Result<Plan> {

@@ -55,7 +55,7 @@ impl Making {
             Ok(()) => {
                 // It has another name now, so there is nothing to remove.
                 let _ = self.folder.keep();
-                crate::cache::prune_soon();
+                files::cache::prune_soon();
             }
             Err(_) if is_whole(&self.place) => {}
             Err(error) => {

@@ -19,8 +19,8 @@ pub use step::{BUILD, become_command};
 
 use crate::cli::Language;
 use crate::config::File;
-use crate::directory::Directory;
 use anyhow::{Context, anyhow};
+use files::Directory;
 use report::{Failure, Result};
 use std::fs::File as Handle;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,6 @@
 //! Running one process of a build, with all that it starts.
 
 use super::jail::{self, Room};
-use crate::protocol::memory_file;
 use anyhow::Context;
 use netns::jail::build as kernel;
 use nix::sys::signal::{Signal, killpg};
@@ -14,6 +13,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
+use supervisor::protocol::memory_file;
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;

@@ -1,6 +1,6 @@
 //! Toolchains that wasmrun fetches: pinned, one folder each in the user's cache, installed on first use.
 
-use crate::cache;
+use files::cache;
 use report::Result;
 use std::path::PathBuf;
 

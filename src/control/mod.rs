@@ -16,7 +16,7 @@ mod request;
 mod server;
 
 pub use client::Client;
-pub use message::{Added, ForwardState, NewForward, Record, Source, State, Stop, StreamName};
+pub use message::{Added, ForwardState, NewForward, Source, State, Stop};
 pub use request::Request;
 pub use server::{Answer, Ask, Asks, Server, ask, asks};
 

@@ -2,15 +2,16 @@
 
 use super::{Session, Step};
 use crate::control::{Added, Answer, Ask, NewForward, Request, Source, State, Stop};
-use crate::live::Live;
-use crate::protocol::Message;
-use crate::{processes, settings};
+use crate::generation::Generation;
+use crate::settings;
 use anyhow::anyhow;
 use bytes::Bytes;
 use http::StatusCode;
 use netns::{Protocol, Rule};
 use report::{Failure, Result};
 use std::time::Duration;
+use supervisor::procfs;
+use supervisor::protocol::Message;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -46,11 +47,11 @@ impl Session {
 
     /// Has the guest say what it has accepted itself.
     async fn count(&mut self) -> Result<()> {
-        let asked = |live: &Live| live.has_listeners() && live.generation.count();
+        let asked = |live: &Generation| live.has_listeners() && live.process.count();
         let end = Instant::now() + COUNT;
         let mut waits = self.serving.as_ref().is_some_and(asked);
         while waits && let Some(live) = &mut self.serving {
-            match tokio::time::timeout_at(end, live.generation.message()).await {
+            match tokio::time::timeout_at(end, live.process.message()).await {
                 Ok(Some(message)) => {
                     waits = !matches!(message, Message::Counted);
                     self.serving_says(message)?;
@@ -66,9 +67,7 @@ impl Session {
         self.count().await?;
         let forwards = self.forwards.states();
         let live = self.serving.as_ref();
-        let guest = live
-            .and_then(|live| live.generation.pid())
-            .and_then(processes::guest_of);
+        let guest = live.and_then(|live| live.process.pid()).and_then(procfs::guest_of);
         let name = |of: fn(&crate::control::Claim) -> &String| self.claim.as_ref().map(of).cloned().unwrap_or_default();
         Ok(State {
             name: name(|claim| &claim.name),
@@ -89,8 +88,8 @@ impl Session {
             listening: live.map_or_else(Vec::new, |live| live.ports(Protocol::Tcp)),
             bound: live.map_or_else(Vec::new, |live| live.ports(Protocol::Udp)),
             draining: self.draining.live(),
-            memory: guest.and_then(processes::private_memory),
-            cpu: guest.and_then(processes::cpu_time),
+            memory: guest.and_then(procfs::private_memory),
+            cpu: guest.and_then(procfs::cpu_time),
             namespace: guest
                 .filter(|_| self.settings.isolation)
                 .map(|pid| format!("/proc/{pid}/ns/net")),
@@ -130,7 +129,7 @@ impl Session {
             }
         }
         // Listeners of such a guest are opened before it runs: it comes again, with these.
-        let unknown = |live: &crate::live::Live| {
+        let unknown = |live: &crate::generation::Generation| {
             let mut tcp = mappings.iter().filter(|mapping| mapping.protocol == Protocol::Tcp);
             tcp.any(|mapping| !live.listening.contains(&(Protocol::Tcp, mapping.guest)))
         };

@@ -17,18 +17,15 @@ mod watching;
 use crate::artifact;
 use crate::backoff::Backoff;
 use crate::cli::Os;
-use crate::compiler::Compiler;
 use crate::config::File;
 use crate::control::{self, Ask, Claim, Server};
 use crate::doctor;
 use crate::drain::{Drained, Draining, RELEASE};
 use crate::forwards::{self, Forwards};
-use crate::live::Live;
+use crate::generation::Generation;
 use crate::livereload::Livereload;
 use crate::make::Made;
 use crate::metrics::Metrics;
-use crate::output::Ring;
-use crate::protocol::Message;
 use crate::ready::Ready;
 use crate::settings::{self, Settings};
 use crate::signals::Signals;
@@ -42,6 +39,9 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+use supervisor::Compiler;
+use supervisor::logs::Ring;
+use supervisor::protocol::Message;
 use talk::plural;
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
@@ -95,8 +95,8 @@ pub async fn run(os: &Os, ready: Option<Ready>) -> Result<u8> {
         None => None,
     };
     let compiler = || match settings.watch {
-        Some(_) => Compiler::for_many_builds(),
-        None => Compiler::default(),
+        Some(_) => Compiler::for_many_builds(settings.compile),
+        None => Compiler::for_one_build(settings.compile),
     };
     let mut session = Session {
         claim,
@@ -235,7 +235,7 @@ struct Session {
     making: Option<Making>,
     optimizing: Option<Later<Result<Option<Made>>>>,
     candidate: Option<Candidate>,
-    serving: Option<Live>,
+    serving: Option<Generation>,
     draining: Draining,
     /// Why there is no successor, and when that is said unless there is one by then.
     unsaid: Option<(Instant, Failure)>,
@@ -270,7 +270,7 @@ struct Making {
 
 /// A generation that is to take over.
 struct Candidate {
-    live: Live,
+    live: Generation,
     /// The change that it is the answer to.
     since: std::time::Instant,
     /// It is what serves already, with better code.
@@ -334,14 +334,14 @@ impl Session {
         let optimizing = self.optimizing.as_mut().filter(|_| self.candidate.is_none());
         let (candidate, health, due) = match &mut self.candidate {
             Some(candidate) => (
-                Some(candidate.live.generation.message()),
+                Some(candidate.live.process.message()),
                 candidate.health.as_mut(),
                 Some(tokio::time::sleep_until(candidate.due)),
             ),
             None => (None, None, None),
         };
         tokio::select! {
-            message = or_never(self.serving.as_mut().map(|live| live.generation.message())) => Happening::Serving(message),
+            message = or_never(self.serving.as_mut().map(|live| live.process.message())) => Happening::Serving(message),
             message = or_never(candidate) => Happening::Candidate(message),
             healthy = or_never(health) => Happening::Health(healthy),
             () = or_never(due) => Happening::CandidateOverdue,

@@ -5,14 +5,11 @@ use super::talk::say;
 use super::{Candidate, Making, Session, Step};
 use crate::build::Snapshot;
 use crate::cli::{self, Restart, Tiered};
-use crate::code::Wish;
-use crate::directory::Directory;
 use crate::forwards::Port;
-use crate::generation::Start;
-use crate::live::Live;
+use crate::generation::Generation;
 use crate::make::{self, Made};
-use crate::protocol::{Adopts, Bind, CODE, Fixed, Message, Task};
 use anyhow::anyhow;
+use files::Directory;
 use netns::{Protocol, Target, jail};
 use report::{Failure, Result};
 use runtime::{Event, Guest, Outcome, Tier};
@@ -20,6 +17,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use supervisor::Start;
+use supervisor::code::Wish;
+use supervisor::protocol::{Adopts, Bind, CODE, Fixed, Message, Task};
 use tokio::time::Instant;
 
 /// A guest that listens on a port that is not forwarded has this long to listen on those that are.
@@ -49,7 +49,7 @@ impl Session {
         };
         let wish = Wish {
             use_cache: self.settings.cache,
-            tiered,
+            tiered: tiered.into(),
             precompiled: self.settings.precompiled,
         };
         let compiler = self.compiler.clone();
@@ -152,7 +152,7 @@ impl Session {
         self.build_ended = Some(std::time::Instant::now());
         match made {
             Ok(made) => {
-                let same = |live: &Live| live.made.code.digest == made.code.digest;
+                let same = |live: &Generation| live.made.code.digest == made.code.digest;
                 // An interpreter is the same, and what it runs is not.
                 let unchanged = made.program.is_none()
                     && self.settings.watch.is_some()
@@ -213,19 +213,19 @@ impl Session {
     }
 
     /// Starts its process.
-    fn begin(&mut self, made: &Made) -> Result<Live> {
+    fn begin(&mut self, made: &Made) -> Result<Generation> {
         self.check_watched(made)?;
         self.optimize(made);
         self.last_made = Some(made.clone());
         self.started += 1;
         let start = self.what_to_start(made);
-        Live::start(self.started, made.clone(), start, self.ring.clone())
+        Generation::start(self.started, made.clone(), start, self.ring.clone())
     }
 
     /// Makes a generation the one that serves where none does.
-    pub(super) fn adopt(&mut self, live: Live) {
+    pub(super) fn adopt(&mut self, live: Generation) {
         self.look = Some(Instant::now() + self.settings.connect_timeout);
-        self.forwards.retarget(Some(live.generation.target.clone()));
+        self.forwards.retarget(Some(live.process.target.clone()));
         let ports = live.listening.clone();
         self.serving = Some(live);
         self.forget_code();
@@ -453,7 +453,7 @@ impl Session {
     /// elsewhere it may yet be let go on.
     pub(super) fn end_silent(&mut self) {
         let is_restarted = self.settings.restart != Restart::Never;
-        let Some(live) = self.serving.as_mut().filter(|live| live.generation.target.is_silent()) else {
+        let Some(live) = self.serving.as_mut().filter(|live| live.process.target.is_silent()) else {
             return;
         };
         let waited = humantime::format_duration(Target::SILENT);
@@ -462,7 +462,7 @@ impl Session {
                 "#{}: the guest's init has not answered for {waited}: it is ended",
                 live.number
             );
-            live.generation.kill();
+            live.process.kill();
         } else {
             tracing::error!(
                 hint = "with `--restart on-failure` the guest is started again",
@@ -484,18 +484,18 @@ impl Session {
             self.forwards.close();
         }
         // A process that closed its channel, or said what makes no sense, and goes on is ended.
-        let code = match tokio::time::timeout(LINGER, live.generation.ended()).await {
+        let code = match tokio::time::timeout(LINGER, live.process.ended()).await {
             Ok(code) => code?,
             Err(_) => {
-                live.generation.kill();
-                live.generation.ended().await?
+                live.process.kill();
+                live.process.ended().await?
             }
         };
         if !goes_on {
             // What the guest sent before it ended still goes out.
-            let _ = tokio::time::timeout(LINGER, live.generation.target.drained()).await;
+            let _ = tokio::time::timeout(LINGER, live.process.target.drained()).await;
             tokio::select! {
-                () = live.generation.delivered() => {}
+                () = live.process.delivered() => {}
                 number = self.signals.next() => return Ok(Step::End(128 + number)),
             }
             return match live.failure(code) {
@@ -519,7 +519,7 @@ impl Session {
     }
 
     /// What comes after a guest that has ended: the next, the same again, or a wait for a change.
-    pub(super) fn follow(&mut self, live: Live, code: u8) -> Result<Step> {
+    pub(super) fn follow(&mut self, live: Generation, code: u8) -> Result<Step> {
         let number = live.number;
         let well = matches!(live.outcome, Some(Outcome::Exited(_))) && code == 0;
         let (short, long) = live.epitaph(code);

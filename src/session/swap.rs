@@ -6,11 +6,11 @@ use super::{Candidate, Session};
 use crate::drain::{Drained, RELEASE};
 use crate::forwards::Port;
 use crate::health;
-use crate::protocol::Message;
 use netns::Protocol;
 use report::Result;
 use std::collections::BTreeSet;
 use std::time::Duration;
+use supervisor::protocol::Message;
 use tokio::time::Instant;
 
 impl Session {
@@ -43,7 +43,7 @@ impl Session {
             .filter(|mapping| mapping.protocol == Protocol::Tcp);
         match (health, tcp.next()) {
             (Some(path), Some(first)) => {
-                let target = candidate.live.generation.target.clone();
+                let target = candidate.live.process.target.clone();
                 let limit = candidate.due.saturating_duration_since(Instant::now());
                 candidate.health = Some(Box::pin(health::healthy(target, first.guest, path, limit)));
             }
@@ -78,7 +78,7 @@ impl Session {
     /// Connections are accepted for the serving guest again: by itself, or here until it has answered what it was asked.
     fn lend_again(&mut self) {
         let Some(live) = &self.serving else { return };
-        self.forwards.retarget(Some(live.generation.target.clone()));
+        self.forwards.retarget(Some(live.process.target.clone()));
         live.listening.clone().into_iter().for_each(|port| self.heard(port));
     }
 
@@ -104,7 +104,7 @@ impl Session {
 
     pub(super) async fn candidate_ended(&mut self) {
         let Some(candidate) = &mut self.candidate else { return };
-        let ended = tokio::time::timeout(LINGER, candidate.live.generation.ended()).await;
+        let ended = tokio::time::timeout(LINGER, candidate.live.process.ended()).await;
         let code = ended.ok().and_then(Result::ok).unwrap_or(report::FAILED);
         let why = match candidate.live.epitaph(code) {
             (short, Some(text)) => format!("it {short}: {text}"),
@@ -156,7 +156,7 @@ impl Session {
         else {
             return;
         };
-        let target = live.generation.target.clone();
+        let target = live.process.target.clone();
         self.forwards.retarget(Some(target));
         let milliseconds = |time: Duration| time.as_millis();
         let mut steps = Vec::new();
@@ -171,7 +171,7 @@ impl Session {
         self.forwards.undetect(&live.listening);
         let ports = live.listening.clone();
         if let Some(old) = self.serving.replace(live) {
-            old.generation.retire();
+            old.process.retire();
             // An upgrade that nobody asked for cuts nothing off.
             let grace = if is_upgrade { Duration::MAX } else { self.settings.grace };
             self.draining.add(old, self.forwarder.clone(), grace);

@@ -3,7 +3,7 @@
 use super::Session;
 use super::start::SETTLE;
 use crate::config::{self, File};
-use crate::live::Live;
+use crate::generation::Generation;
 use crate::livereload::Livereload;
 use crate::settings::{self, Settings};
 use crate::watch::{Change, Changes, Scope, Watch};
@@ -237,7 +237,7 @@ impl Session {
         self.told.clear();
         self.look = Some(Instant::now() + SETTLE);
         let new = &self.settings;
-        let given_listeners = self.serving.as_ref().is_none_or(Live::is_given_listeners);
+        let given_listeners = self.serving.as_ref().is_none_or(Generation::is_given_listeners);
         another_guest
             || what_a_guest_gets(&old) != what_a_guest_gets(new)
             || (given_listeners && old_ports != self.forwards.guest_ports_in_order())

@@ -3,10 +3,10 @@
 use super::canonical;
 use crate::cli::Os;
 use crate::config::File;
+use files::real;
 use netns::{Bind, Rule};
 use report::Result;
 use std::fmt;
-use std::path::{Path, PathBuf};
 
 /// One thing that a file asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,24 +90,6 @@ pub fn of(os: &Os, file: &File) -> Result<Vec<Demand>> {
         }
     }
     Ok(demands)
-}
-
-/// Where a path leads, as far as it is there.
-pub fn real(path: &Path) -> PathBuf {
-    let path = &std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let mut rest = Vec::new();
-    for folder in path.ancestors() {
-        if let Ok(real) = folder.canonicalize() {
-            let whole = rest.iter().rev().fold(real, |whole: PathBuf, name| whole.join(name));
-            return whole;
-        }
-        match folder.file_name() {
-            Some(name) => rest.push(name.to_owned()),
-            // `..` after what is not there leads nobody knows where.
-            None => return PathBuf::from("/"),
-        }
-    }
-    PathBuf::from("/")
 }
 
 #[cfg(test)]

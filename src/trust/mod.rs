@@ -5,11 +5,11 @@
 //! cannot change what was agreed to. What was typed needs none: who types it has decided.
 
 mod demands;
-mod owner;
 mod store;
 
-pub use demands::{Demand, real};
-pub use owner::refuse_others;
+pub use demands::Demand;
+
+use files::owner::refuse_others;
 
 use crate::cli::{Os, Trust};
 use crate::config::{self, File};

@@ -3,7 +3,7 @@
 //! An event only says where to look: the folder is read again, with all ignore rules, and content decides. So it does not
 //! matter how an editor saves, whether events were lost, or what a notification means on this file system.
 
-use crate::regular;
+use files::regular;
 use ignore::WalkBuilder;
 use ignore::overrides::{Override, OverrideBuilder};
 use std::collections::{HashMap, HashSet};

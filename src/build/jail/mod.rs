@@ -11,9 +11,9 @@ pub use environment::variables;
 pub use tools::{home, registries};
 
 use super::digest::Digest;
-use crate::cache;
-use crate::{regular, trust};
 use anyhow::{Context, anyhow};
+use files::cache;
+use files::regular;
 use netns::jail::build::View;
 use report::{Failure, Result};
 use std::fs::File;
@@ -361,8 +361,8 @@ fn setting(path: &Path) -> Option<View> {
 fn workspace(folder: &Path) -> Option<PathBuf> {
     let is_root = |root: &&Path| {
         let (cargo, go) = (root.join("Cargo.toml"), root.join("go.work"));
-        let has_it = *root != folder && counts_in(&cargo, root, folder) && trust::refuse_others(&cargo).is_ok();
-        has_it || (go.is_file() && trust::refuse_others(&go).is_ok())
+        let has_it = *root != folder && counts_in(&cargo, root, folder) && files::owner::refuse_others(&cargo).is_ok();
+        has_it || (go.is_file() && files::owner::refuse_others(&go).is_ok())
     };
     let root = folder.ancestors().find(is_root).map(Path::to_owned);
     root.or_else(|| super::nodejs::manifest::workspace(folder))

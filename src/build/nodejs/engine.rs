@@ -79,7 +79,7 @@ pub async fn npm(work: &Work, arguments: &[&str], making: &Making, policy: Polic
     // Only npm itself writes there: no script of any package runs.
     let cache = toolchain::folder()?.join("npm-cache");
     std::fs::create_dir_all(&cache).with_context(|| format!("cannot make {}", cache.display()))?;
-    let _held = crate::cache::hold(&cache)?;
+    let _held = files::cache::hold(&cache)?;
     let room = policy
         .confinement
         .around(|| Room::writing(making.path()).and_writes(&cache).and_fetches());

@@ -1,7 +1,7 @@
 //! package.json (<https://docs.npmjs.com/cli/configuring-npm/package-json>): each part of wasmrun reads what matters to it.
 
-use crate::regular;
 use anyhow::Context;
+use files::regular;
 use report::{Failure, Result};
 use serde::de::DeserializeOwned;
 use serde_json::Value;

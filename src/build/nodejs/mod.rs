@@ -15,9 +15,9 @@ mod stack;
 
 use super::digest::Digest;
 use super::{Ahead, Built, Policy, Program, Project};
-use crate::cache;
-use crate::directory::Directory;
 use entry::Entry;
+use files::Directory;
+use files::cache;
 use packages::Packages;
 use report::Result;
 use std::path::{Path, PathBuf};
@@ -49,7 +49,7 @@ impl Plan {
             folder: project.folder.clone(),
             entry: Entry::find(project)?,
             // Apart from what builds write: code of a project was never at work there.
-            out: crate::cache::folder(crate::cache::Kind::Build)?.join(
+            out: files::cache::folder(files::cache::Kind::Build)?.join(
                 Digest::default()
                     .add("nodejs")
                     .add(project.folder.as_os_str().as_encoded_bytes())

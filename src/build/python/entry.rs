@@ -2,8 +2,8 @@
 
 use super::Project;
 use crate::config;
-use crate::regular;
 use anyhow::anyhow;
+use files::regular;
 use report::{Failure, Result};
 use std::path::{Path, PathBuf};
 

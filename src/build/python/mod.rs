@@ -10,10 +10,10 @@ mod requirements;
 mod toolchain;
 
 use super::{Built, Policy, Program, Project};
-use crate::cache;
-use crate::directory::Directory;
 use entry::Entry;
 use environment::May;
+use files::Directory;
+use files::cache;
 use report::Result;
 use requirements::Requirements;
 use std::path::{Path, PathBuf};

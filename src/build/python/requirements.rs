@@ -5,8 +5,8 @@ mod file;
 mod lock;
 
 use super::entry::Entry;
-use crate::regular;
 use anyhow::{Context, anyhow};
+use files::regular;
 use report::{Failure, Result};
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,7 @@
 //! Where a project says that packages are: lines of its .npmrc (<https://docs.npmjs.com/cli/configuring-npm/npmrc>). All
 //! others are left out: they name programs, files and options of Node.
 
-use crate::regular;
+use files::regular;
 use std::path::Path;
 
 /// The lines, and what they name.

@@ -17,7 +17,6 @@ use crate::build::digest::Digest;
 use crate::build::jail::{Confinement, Room};
 use crate::build::making::Making;
 use crate::build::step::{self, Step};
-use crate::code;
 use anyhow::{Context, anyhow};
 use graph::{Graph, Packages};
 use record::Record;
@@ -26,6 +25,7 @@ use stamp::Stamp;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+use supervisor::code;
 
 /// The variable that says which folder has `node_modules`; `guest/src/main.js` reads it.
 pub const BASE: &str = "WASMRUN_BASE";

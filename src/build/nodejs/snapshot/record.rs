@@ -3,8 +3,8 @@
 use super::stamp::Stamp;
 use crate::build::component::Component;
 use crate::build::digest::Digest;
-use crate::cache;
 use anyhow::Context;
+use files::cache;
 use report::Result;
 use serde::{Deserialize, Serialize};
 use std::io::Write;

@@ -1,8 +1,8 @@
 //! requirements.txt (<https://pip.pypa.io/en/stable/reference/requirements-file-format/>).
 
 use super::Requirements;
-use crate::regular;
 use anyhow::{Context, anyhow};
+use files::regular;
 use report::{Failure, Result};
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! Who reads a guest's lines as they come, and may stop to read: what waits for one is bounded in bytes, and what it misses
 //! is counted and said.
 
-use crate::control::{Record, StreamName};
+use super::{Record, StreamName};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

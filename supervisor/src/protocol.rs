@@ -2,8 +2,8 @@
 //!
 //! Both are the same binary, so the form needs no versions: JSON, one value a message.
 
-use crate::directory::Held;
 use anyhow::{Context, Result};
+use files::Held;
 use netns::passing;
 use runtime::Counts;
 use rustix::fs::MemfdFlags;

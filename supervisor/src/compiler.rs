@@ -2,7 +2,6 @@
 //! and no network (`netns::jail::limit_compiler`), and an end to its memory and its time.
 
 use crate::protocol::{self, COMPILE, Job, JobDone};
-use crate::settings;
 use anyhow::{Context, anyhow};
 use netns::passing;
 use report::{Failure, Result};
@@ -18,10 +17,30 @@ use std::time::Duration;
 use tokio::process::Child;
 use tokio::sync::Mutex;
 
-/// Bytes that a compile may use, and how long it may take; what the variables of these names say instead. CPython with its
-/// library, 36 MB, takes 460 MiB, and a minute where this is a debug build and the processor is busy.
-const MEMORY: (&str, u64) = ("WASMRUN_COMPILE_MEMORY", 4 << 30);
-const TIME: (&str, Duration) = ("WASMRUN_COMPILE_TIMEOUT", Duration::from_secs(600));
+/// What a compile may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes. CPython with its library, 36 MB, takes 460 MiB.
+    pub memory: u64,
+    /// CPython takes a minute where this is a debug build and the processor is busy.
+    pub time: Duration,
+}
+
+impl Limits {
+    /// The variable that says another number of bytes.
+    pub const MEMORY: &str = "WASMRUN_COMPILE_MEMORY";
+    /// The variable that says another length of time.
+    pub const TIME: &str = "WASMRUN_COMPILE_TIMEOUT";
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            memory: 4 << 30,
+            time: Duration::from_secs(600),
+        }
+    }
+}
 
 /// What wasmtime says of that where it can say something (`wasmtime::OutOfMemory`).
 const OUT_OF_MEMORY: &str = "out of memory";
@@ -29,6 +48,7 @@ const OUT_OF_MEMORY: &str = "out of memory";
 /// A compiler that is started when it is needed. Dropping a compilation ends the process.
 #[derive(Default)]
 pub struct Compiler {
+    limits: Limits,
     /// One that is kept for the next build, because it remembers what it compiled.
     kept: Mutex<Option<Running>>,
     /// There will be more builds of the same guest.
@@ -44,9 +64,17 @@ struct Running {
 
 impl Compiler {
     /// For one guest after another that have most in common.
-    pub fn for_many_builds() -> Compiler {
+    pub fn for_many_builds(limits: Limits) -> Compiler {
         Compiler {
             keeps: true,
+            ..Compiler::for_one_build(limits)
+        }
+    }
+
+    /// For one guest.
+    pub fn for_one_build(limits: Limits) -> Compiler {
+        Compiler {
+            limits,
             ..Compiler::default()
         }
     }
@@ -82,7 +110,7 @@ impl Compiler {
     }
 
     async fn work(&self, source: &File, code: &File, tier: Option<Tier>) -> Result<JobDone> {
-        let (memory, time) = (memory()?, time()?);
+        let Limits { memory, time } = self.limits;
         // Taken out, so that it goes when this future is dropped half way.
         let kept = self.kept.lock().await.take();
         let mut running = match kept {
@@ -100,7 +128,7 @@ impl Compiler {
         let done = done.map_err(|_| {
             let shown = humantime::format_duration(time);
             Failure::from(anyhow!("the compiler was ended: it took more than {shown}"))
-                .hint(format!("{}=1h gives it an hour", TIME.0))
+                .hint(format!("{}=1h gives it an hour", Limits::TIME))
         })??;
         if self.keeps {
             *self.kept.lock().await = Some(running);
@@ -149,15 +177,5 @@ impl Running {
 
 fn more_memory(memory: u64) -> String {
     let shown = bytesize::ByteSize::b(memory);
-    format!("it may use {shown}; {}=16GiB gives it more", MEMORY.0)
-}
-
-fn memory() -> Result<u64> {
-    let (name, usual) = MEMORY;
-    std::env::var(name).map_or(Ok(usual), |text| settings::size(&text, name))
-}
-
-fn time() -> Result<Duration> {
-    let (name, usual) = TIME;
-    std::env::var(name).map_or(Ok(usual), |text| settings::time(&text, name, "`10m` or `1h`"))
+    format!("it may use {shown}; {}=16GiB gives it more", Limits::MEMORY)
 }

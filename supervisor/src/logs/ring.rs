@@ -1,30 +1,15 @@
-//! What a guest writes: passed on to our own standard output and error, and kept for `wasmrun logs`.
-//!
-//! ```text
-//!   guest's process --two pipes--> a thread a generation --> our standard output, standard error
-//!                                                       \--> ring: two nameless files, the older one dropped when the
-//!                                                            newer is full; lines are put together when they are read
-//! ```
-//!
-//! The guest's process has pipes and none of our own descriptors, so a guest that broke out cannot change their flags, or
-//! the terminal's.
+//! The last megabytes of a run's output, in two files without a name: the older one is dropped when the newer is full.
+//! Lines are put together when they are read.
 
-use crate::control::StreamName;
-use crate::follower::{Line, PIECE, Tail, follower};
+use super::StreamName;
+use super::follower::{Line, PIECE, Tail, follower};
 use bytes::Bytes;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use report::stderr;
 use std::fs::File;
-use std::io::{self, PipeReader, PipeWriter, Read};
-use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 use tokio::sync::mpsc;
 
-/// Bytes read at once: a pipe's default capacity.
-const CHUNK: usize = 64 * 1024;
 /// Bytes of one of the two files of a ring.
 const HALF: u64 = 4 << 20;
 /// The longest line that is put together; a longer one is shown in pieces.
@@ -33,78 +18,6 @@ const LINE: usize = 16 * 1024;
 const AHEAD: usize = 2;
 /// time, generation, length and stream, little-endian.
 const HEAD: usize = 8 + 8 + 4 + 1;
-
-/// The writing ends that a guest's process gets.
-pub struct Ends {
-    pub stdout: PipeWriter,
-    pub stderr: PipeWriter,
-}
-
-/// The reading ends, until they are empty.
-pub struct Output {
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Output {
-    /// Begins to pass on what generation `number` writes.
-    pub fn start(number: u64, ring: Arc<Ring>) -> io::Result<(Output, Ends)> {
-        let (out, stdout) = io::pipe()?;
-        let (err, stderr) = io::pipe()?;
-        let thread = std::thread::Builder::new()
-            .name("guest-output".to_owned())
-            .spawn(move || pass_on(number, &ring, out, err))?;
-        let output = Output { thread: Some(thread) };
-        Ok((output, Ends { stdout, stderr }))
-    }
-
-    /// Waits until everything is passed on, which is soon after the process has ended.
-    pub async fn finished(&mut self) {
-        while self.thread.as_ref().is_some_and(|thread| !thread.is_finished()) {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        self.thread = None;
-    }
-}
-
-fn pass_on(number: u64, ring: &Ring, out: PipeReader, err: PipeReader) {
-    let mut sources = [Some((out, StreamName::Stdout)), Some((err, StreamName::Stderr))];
-    let mut buffer = vec![0; CHUNK];
-    while sources.iter().any(Option::is_some) {
-        let mut ready: Vec<PollFd<'_>> = sources
-            .iter()
-            .flatten()
-            .map(|(pipe, _)| PollFd::new(pipe.as_fd(), PollFlags::POLLIN))
-            .collect();
-        if poll(&mut ready, PollTimeout::NONE).is_err() {
-            continue;
-        }
-        let mut readable = ready
-            .iter()
-            .map(|fd| fd.revents().is_some_and(|events| !events.is_empty()))
-            .collect::<Vec<_>>()
-            .into_iter();
-        for source in &mut sources {
-            let Some((pipe, stream)) = source else { continue };
-            if readable.next() != Some(true) {
-                continue;
-            }
-            match pipe.read(&mut buffer) {
-                Ok(0) | Err(_) => *source = None,
-                Ok(length) => {
-                    let bytes = &buffer[..length];
-                    // A reader of ours that is gone is no reason to hold the guest up.
-                    match stream {
-                        StreamName::Stdout => {
-                            let _ = stderr::write_all(io::stdout(), bytes, || ());
-                        }
-                        StreamName::Stderr => stderr::pass_on(bytes),
-                    }
-                    ring.write(number, *stream, bytes);
-                }
-            }
-        }
-    }
-}
 
 /// The last megabytes that all generations of a run wrote.
 pub struct Ring {
@@ -131,7 +44,7 @@ impl Ring {
         self.halves.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self, generation: u64, stream: StreamName, bytes: &[u8]) {
+    pub(crate) fn write(&self, generation: u64, stream: StreamName, bytes: &[u8]) {
         let time = UNIX_EPOCH.elapsed().unwrap_or_default().as_millis() as u64;
         let mut halves = self.halves();
         if halves.newer.as_ref().is_none_or(|(_, length)| *length >= HALF) {
@@ -344,7 +257,7 @@ impl Begun {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::Record;
+    use crate::logs::Record;
 
     async fn all(ring: &Ring) -> Vec<(u64, StreamName, String)> {
         let mut receiver = ring.lines(None, false);

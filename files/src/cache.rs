@@ -3,12 +3,10 @@
 //!
 //! It is bounded by size and age. What runs is held (flock(2)) and never taken.
 
-use crate::cli::{self, CacheVerb};
 use anyhow::{Context, anyhow};
 use report::{Failure, Result};
 use rustix::fs::{Timestamps, UTIME_NOW, UTIME_OMIT};
 use std::fs::{self, File};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -253,36 +251,6 @@ pub fn prune_soon() {
             tracing::debug!("cache: {} removed, {} bytes", pruned.entries, pruned.bytes);
         }
     });
-}
-
-/// `wasmrun cache`
-pub fn run(cache: &cli::Cache) -> Result<u8> {
-    let shown = |bytes: u64| bytesize::ByteSize::b(bytes).to_string();
-    let pruned = match cache.verb {
-        CacheVerb::List => {
-            let mut out = std::io::stdout().lock();
-            for entry in entries() {
-                let age = entry.used.elapsed().unwrap_or_default().as_secs();
-                let age = humantime::format_duration(Duration::from_secs(age - age % 60));
-                writeln!(
-                    out,
-                    "{:10} {:>10}  {}  used {age} ago",
-                    entry.kind.name(),
-                    shown(entry.size),
-                    entry.path.display()
-                )?;
-            }
-            return Ok(0);
-        }
-        CacheVerb::Prune { size, age } => prune(size.as_u64(), age),
-        CacheVerb::Clear => prune(0, Duration::ZERO),
-    };
-    let in_use = match pruned.in_use {
-        0 => String::new(),
-        number => format!("; {number} in use"),
-    };
-    tracing::info!("removed {}, {}{in_use}", pruned.entries, shown(pruned.bytes));
-    Ok(0)
 }
 
 #[cfg(test)]

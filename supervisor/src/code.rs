@@ -1,11 +1,10 @@
 //! From the guest's file to code that can start: the cache, or the compiler.
 
-use crate::cache;
-use crate::cli::Tiered;
 use crate::compiler::Compiler;
 use crate::protocol::memory_file;
-use crate::regular;
 use anyhow::{Context, anyhow};
+use files::cache;
+use files::regular;
 use report::spinner;
 use report::{Failure, Result};
 use runtime::{Cache, ForNow, Found, Key, Source, Tier, Traits};
@@ -73,6 +72,18 @@ pub struct Wish {
     pub use_cache: bool,
     pub tiered: Tiered,
     pub precompiled: Precompiled,
+}
+
+/// When a guest starts in two steps: with code of the baseline compiler, and again with optimised code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tiered {
+    /// Where a second start loses nothing: for guests that are built again and again, and where each request has an instance
+    /// of its own.
+    Auto,
+    /// Whenever the code is not in the cache.
+    Always,
+    /// Never.
+    Never,
 }
 
 /// Whether a guest may be code that is compiled already. Nothing checks such code: with it the namespaces are the only wall,

@@ -5,17 +5,14 @@
 //! would lead wherever a guest of the run, or of an earlier one, has had it lead: to the host's root (the fault of Kubernetes'
 //! `subPath`, CVE-2017-1002101 and CVE-2021-25741).
 
-use crate::config::File;
+use crate::held::Held;
 use anyhow::{Context, anyhow};
 use report::{Failure, Result};
-use rustix::fs::{Mode, OFlags, ResolveFlags};
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
 
 /// Links that are followed in one path, as many as the kernel follows (path_resolution(7)).
 const LINKS: usize = 40;
@@ -63,56 +60,19 @@ impl Directory {
     }
 }
 
-/// A file or directory that is open, for nothing but to be shown (`O_PATH`).
-#[derive(Debug, Clone)]
-pub struct Held {
-    descriptor: Arc<OwnedFd>,
-    /// Device and inode, which nothing else can have while it is open.
-    identity: (u64, u64),
+/// A directory as it was asked for.
+pub struct Asked<'a> {
+    /// `--dir`, or the place in a file.
+    pub place: String,
+    /// By the user, just now; what a file asks for may be older than a link on its way.
+    pub is_typed: bool,
+    /// What it is relative to.
+    pub base: &'a Path,
+    /// `HOST[::GUEST][:ro]`.
+    pub text: &'a str,
 }
 
-impl Held {
-    /// Follows no symbolic link: the path has to be its own canonical form.
-    pub fn open(path: &Path) -> io::Result<Held> {
-        Held::with(path, ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS)
-    }
-
-    /// A file of our own, whose path leads where we have it lead.
-    pub fn of(path: &Path) -> io::Result<Held> {
-        Held::with(path, ResolveFlags::empty())
-    }
-
-    fn with(path: &Path, resolve: ResolveFlags) -> io::Result<Held> {
-        let flags = OFlags::PATH | OFlags::CLOEXEC;
-        let descriptor = rustix::fs::openat2(rustix::fs::CWD, path, flags, Mode::empty(), resolve)?;
-        let found = rustix::fs::fstat(&descriptor)?;
-        Ok(Held {
-            descriptor: Arc::new(descriptor),
-            identity: (found.st_dev, found.st_ino),
-        })
-    }
-
-    /// Whether it still has a name.
-    fn is_there(&self) -> bool {
-        rustix::fs::fstat(&self.descriptor).is_ok_and(|found| found.st_nlink > 0)
-    }
-}
-
-impl PartialEq for Held {
-    fn eq(&self, other: &Held) -> bool {
-        self.identity == other.identity
-    }
-}
-
-impl Eq for Held {}
-
-impl AsFd for Held {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.descriptor.as_fd()
-    }
-}
-
-/// Where a directory was named.
+/// One that was read.
 struct Named {
     place: String,
     is_typed: bool,
@@ -152,21 +112,13 @@ fn writable<'a>(given: impl IntoIterator<Item = &'a Directory>) -> Vec<&'a Path>
     written.map(|directory| directory.host.as_path()).collect()
 }
 
-/// Every directory of the file and the command line, in this order.
-pub fn all(flags: &[String], file: Option<&File>) -> Result<Vec<Directory>> {
-    let mut named = Vec::new();
-    if let Some(file) = file {
-        let folder = file.folder();
-        for dir in &file.config.guest.dirs {
-            named.push(parse(dir.get_ref(), folder, file.place(dir))?);
-        }
-    }
-    for dir in flags {
-        named.push(Named {
-            is_typed: true,
-            ..parse(dir, Path::new("."), "--dir".to_owned())?
-        });
-    }
+/// Finds every directory that was asked for, in this order.
+///
+/// # Errors
+///
+/// One is not there, or lies behind a link that is not followed: see [`Directory`].
+pub fn find_all(asked: Vec<Asked<'_>>) -> Result<Vec<Directory>> {
+    let named = asked.into_iter().map(parse).collect::<Result<Vec<_>>>()?;
     let found = named.iter().map(find).collect::<Result<Vec<_>>>()?;
     let writable = writable(found.iter().map(|(directory, _)| directory));
     for (named, (_, links)) in named.iter().zip(&found) {
@@ -175,7 +127,13 @@ pub fn all(flags: &[String], file: Option<&File>) -> Result<Vec<Directory>> {
     Ok(found.into_iter().map(|(directory, _)| directory).collect())
 }
 
-fn parse(text: &str, base: &Path, place: String) -> Result<Named> {
+fn parse(asked: Asked<'_>) -> Result<Named> {
+    let Asked {
+        place,
+        is_typed,
+        base,
+        text,
+    } = asked;
     let (path, read_only) = match text.strip_suffix(":ro") {
         Some(path) => (path, true),
         None => (text, false),
@@ -187,7 +145,7 @@ fn parse(text: &str, base: &Path, place: String) -> Result<Named> {
     }
     Ok(Named {
         place,
-        is_typed: false,
+        is_typed,
         base: base.to_owned(),
         text: host.to_owned(),
         guest: guest.to_owned(),

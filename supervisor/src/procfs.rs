@@ -1,6 +1,6 @@
 //! What the kernel says of a guest's process.
 
-use procfs::process::Process;
+use ::procfs::process::Process;
 
 /// The guest's process below its keeper: the last in the line of only children.
 pub fn guest_of(keeper: u32) -> Option<u32> {
@@ -26,7 +26,7 @@ pub fn private_memory(pid: u32) -> Option<u64> {
 /// Milliseconds of processor time, in the kernel and outside.
 pub fn cpu_time(pid: u32) -> Option<u64> {
     let stat = Process::new(pid.try_into().ok()?).ok()?.stat().ok()?;
-    Some((stat.utime + stat.stime) * 1000 / procfs::ticks_per_second())
+    Some((stat.utime + stat.stime) * 1000 / ::procfs::ticks_per_second())
 }
 
 /// How many processes of this machine the kernel has killed because memory had ended (mm/oom_kill.c).

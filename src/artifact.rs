@@ -1,6 +1,6 @@
 //! Finding the guest's file.
 
-use crate::config;
+use crate::settings::file;
 use anyhow::{Context, anyhow};
 use report::{Failure, Result};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const EXTENSIONS: [&str; 3] = ["wasm", "wat", "cwasm"];
 
 /// The file to run for what was typed: the file itself, the one that the configuration names, or the only one there.
-pub fn find(path: &Path, config: Option<&config::File>) -> Result<PathBuf> {
+pub fn find(path: &Path, config: Option<&file::File>) -> Result<PathBuf> {
     let metadata = std::fs::metadata(path)
         .with_context(|| format!("cannot use {}", path.display()))
         .map_err(|error| {
@@ -36,7 +36,7 @@ pub fn find(path: &Path, config: Option<&config::File>) -> Result<PathBuf> {
         0 => Err(
             Failure::usage(anyhow!("{} has no .wasm, .wat or .cwasm file", path.display())).hint(format!(
                 "build the guest, and name its file: `artifact = \"…\"` under `[guest]` in {}",
-                config::NAME
+                file::NAME
             )),
         ),
         _ => {
@@ -45,7 +45,7 @@ pub fn find(path: &Path, config: Option<&config::File>) -> Result<PathBuf> {
             Err(Failure::usage(message).hint(format!(
                 "name one: `wasmrun os {}`, or `artifact = \"…\"` under `[guest]` in {}",
                 found[0].display(),
-                config::NAME
+                file::NAME
             )))
         }
     }

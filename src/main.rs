@@ -2,41 +2,24 @@
 
 #![forbid(unsafe_code)]
 
-mod artifact;
-mod backoff;
-mod build;
-mod check;
+// What is typed, and what is meant.
 mod cli;
-mod cmdline;
 mod commands;
-mod config;
-mod control;
-mod doctor;
-mod drain;
-mod env_file;
-mod forwards;
-mod generation;
-mod health;
-mod init;
-mod ledger;
-mod livereload;
-mod make;
-mod metrics;
-mod origin;
-mod ready;
-mod remote;
-mod session;
 mod settings;
-mod signals;
 mod trust;
-mod typed;
+// One guest, reloaded.
+mod session;
 mod watch;
+// Who talks to a run.
+mod control;
+mod origin;
+mod signals;
+// From a project to the guest's file.
+mod artifact;
+mod build;
 
-use clap::CommandFactory;
-use cli::{Cli, Command};
-use ready::Ready;
+use cli::Command;
 use report::{Result, panics, stderr};
-use std::io::Write;
 use std::process::ExitCode;
 use supervisor::{inside, protocol};
 
@@ -49,7 +32,7 @@ fn main() -> ExitCode {
         Some(first) if first == build::BUILD => return build::become_command(std::env::args_os().skip(2)).into(),
         _ => {}
     }
-    let cli = match typed::parse() {
+    let cli = match cli::parse() {
         Ok(cli) => cli,
         Err(code) => return code,
     };
@@ -67,42 +50,27 @@ fn main() -> ExitCode {
 }
 
 fn run(command: &Command) -> Result<u8> {
+    use commands::*;
     match command {
-        Command::Os(os) => {
-            // Before any descriptor is opened here.
-            let ready = os.ready_fd.map(Ready::take).transpose()?;
-            stderr::start()?;
-            if let Err(error) = cmdline::hide(&os.env) {
-                tracing::warn!(
-                    hint = "name a file of them with --env-file",
-                    "other users can read the values of --env in the list of processes: {error:#}"
-                );
-            }
-            block_on(session::run(os, ready))
-        }
+        Command::Os(os) => block_on(os::run(os)),
         Command::Doctor => block_on(doctor::run()),
-        Command::Ps(ps) => block_on(remote::ps(ps)),
-        Command::Inspect(named) => block_on(remote::inspect(named)),
-        Command::Logs(logs) => block_on(remote::logs(logs)),
-        Command::Stop(stop) => block_on(remote::stop(stop)),
-        Command::Restart(named) => block_on(remote::restart(named)),
-        Command::Forward(forward) => block_on(remote::forward(forward)),
-        Command::Unforward(unforward) => block_on(remote::unforward(unforward)),
+        Command::Ps(ps) => block_on(ps::run(ps)),
+        Command::Inspect(named) => block_on(inspect::run(named)),
+        Command::Logs(logs) => block_on(logs::run(logs)),
+        Command::Stop(stop) => block_on(stop::run(stop)),
+        Command::Restart(named) => block_on(restart::run(named)),
+        Command::Forward(forward) => block_on(forward::run(forward)),
+        Command::Unforward(unforward) => block_on(unforward::run(unforward)),
         Command::Netns(netns) => {
             // Namespaces are entered with one thread, so the runtime has to be gone.
-            let pid = block_on(remote::guest_pid(netns))?;
-            Err(remote::enter(netns, pid))
+            let pid = block_on(netns::guest_pid(netns))?;
+            Err(netns::enter(netns, pid))
         }
         Command::Init(init) => init::run(init),
         Command::Check(check) => check::run(check),
         Command::Trust(trust) => trust::run(trust),
-        Command::Cache(cache) => commands::cache::run(cache),
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Cli::command(), "wasmrun", &mut script);
-            std::io::stdout().write_all(&script)?;
-            Ok(0)
-        }
+        Command::Cache(cache) => cache::run(cache),
+        Command::Completions(completions) => completions::run(completions),
     }
 }
 

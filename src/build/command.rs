@@ -4,7 +4,7 @@ use super::Policy;
 use super::jail::{Confinement, Room};
 use super::step::{self, Step};
 use crate::artifact;
-use crate::config::File;
+use crate::settings::file::File;
 use anyhow::{Context, anyhow};
 use report::{Failure, Result};
 use std::ffi::{OsStr, OsString};

@@ -4,7 +4,7 @@ use super::command::{Command, Hint, Output, Tool};
 use super::digest::Digest;
 use super::{Plan, Project, nodejs, python};
 use crate::artifact;
-use crate::cli;
+use crate::settings::choices;
 use anyhow::anyhow;
 use report::{Failure, Result};
 use std::ffi::OsString;
@@ -171,16 +171,16 @@ pub fn detect(folder: &Path) -> Result<Option<&'static Language>> {
 }
 
 /// The language of a script, by its name.
-pub fn of_script(path: &Path) -> Option<cli::Language> {
+pub fn of_script(path: &Path) -> Option<choices::Language> {
     match path.extension()?.to_str()? {
-        "py" => Some(cli::Language::Python),
-        "js" | "mjs" | "cjs" | "ts" => Some(cli::Language::Nodejs),
+        "py" => Some(choices::Language::Python),
+        "js" | "mjs" | "cjs" | "ts" => Some(choices::Language::Nodejs),
         _ => None,
     }
 }
 
 /// The language that was named.
-pub fn named(language: cli::Language) -> &'static Language {
+pub fn named(language: choices::Language) -> &'static Language {
     let name = language.name();
     LANGUAGES
         .iter()
@@ -321,7 +321,7 @@ mod tests {
     #[test]
     fn every_language_can_be_named() {
         use clap::ValueEnum;
-        let mut all: Vec<&str> = cli::Language::value_variants()
+        let mut all: Vec<&str> = choices::Language::value_variants()
             .iter()
             .map(|value| named(*value).name)
             .collect();

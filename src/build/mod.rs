@@ -17,8 +17,8 @@ pub use jail::Confinement;
 pub use nodejs::snapshot::Snapshot;
 pub use step::{BUILD, become_command};
 
-use crate::cli::Language;
-use crate::config::File;
+use crate::settings::choices::Language;
+use crate::settings::file::File;
 use anyhow::{Context, anyhow};
 use files::Directory;
 use report::{Failure, Result};

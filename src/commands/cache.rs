@@ -1,16 +1,39 @@
 //! `wasmrun cache`: what is in the cache, and its removal.
 
-use crate::cli::{self, CacheVerb};
+use clap::{Args, Subcommand};
 use files::cache::{entries, prune};
 use report::Result;
 use std::io::Write;
 use std::time::Duration;
 
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// List what is in it, the least recently used first
+    List,
+    /// Take away what is old, or more than there should be; what runs stays
+    Prune {
+        /// Most that may stay
+        #[arg(long, value_name = "SIZE", default_value = "20GiB")]
+        size: bytesize::ByteSize,
+        /// What was not used for this long goes
+        #[arg(long, value_name = "TIME", default_value = "90days", value_parser = humantime::parse_duration)]
+        age: std::time::Duration,
+    },
+    /// Take everything away but what runs
+    Clear,
+}
+
 /// `wasmrun cache`
-pub fn run(cache: &cli::Cache) -> Result<u8> {
+pub fn run(cache: &Arguments) -> Result<u8> {
     let shown = |bytes: u64| bytesize::ByteSize::b(bytes).to_string();
     let pruned = match cache.verb {
-        CacheVerb::List => {
+        Verb::List => {
             let mut out = std::io::stdout().lock();
             for entry in entries() {
                 let age = entry.used.elapsed().unwrap_or_default().as_secs();
@@ -25,8 +48,8 @@ pub fn run(cache: &cli::Cache) -> Result<u8> {
             }
             return Ok(0);
         }
-        CacheVerb::Prune { size, age } => prune(size.as_u64(), age),
-        CacheVerb::Clear => prune(0, Duration::ZERO),
+        Verb::Prune { size, age } => prune(size.as_u64(), age),
+        Verb::Clear => prune(0, Duration::ZERO),
     };
     let in_use = match pruned.in_use {
         0 => String::new(),

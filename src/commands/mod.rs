@@ -1,3 +1,17 @@
-//! One verb, one file.
+//! One verb, one file: its arguments, and what it does.
 
 pub mod cache;
+pub mod check;
+pub mod completions;
+pub mod doctor;
+pub mod forward;
+pub mod init;
+pub mod inspect;
+pub mod logs;
+pub mod netns;
+pub mod os;
+pub mod ps;
+pub mod restart;
+pub mod stop;
+pub mod trust;
+pub mod unforward;

@@ -12,6 +12,7 @@
 mod address;
 mod client;
 mod message;
+pub mod metrics;
 mod request;
 mod server;
 

@@ -8,41 +8,49 @@
 //!
 //! Everything that can happen is one `Happening`; the loop takes them one by one, so no two steps of a swap overlap.
 
-mod asked;
+mod backoff;
+mod build;
+mod candidate;
+mod drain;
+mod forwards;
+mod generation;
+mod health;
+mod ledger;
+mod notices;
+mod ready;
+mod reload;
+mod requests;
 mod start;
-mod swap;
-mod talk;
-mod watching;
+
+pub use ready::Ready;
 
 use crate::artifact;
-use crate::backoff::Backoff;
-use crate::cli::Os;
-use crate::config::File;
+use crate::control::metrics::Metrics;
 use crate::control::{self, Ask, Claim, Server};
-use crate::doctor;
-use crate::drain::{Drained, Draining, RELEASE};
-use crate::forwards::{self, Forwards};
-use crate::generation::Generation;
-use crate::livereload::Livereload;
-use crate::make::Made;
-use crate::metrics::Metrics;
-use crate::ready::Ready;
+use crate::settings::file::File;
+use crate::settings::typed::Os;
 use crate::settings::{self, Settings};
 use crate::signals::Signals;
 use crate::trust;
+use crate::watch::livereload::Livereload;
 use crate::watch::{Changes, Repeats, Watch};
 use anyhow::{Context, anyhow};
+use backoff::Backoff;
+use build::Made;
+use drain::{Drained, Draining, RELEASE};
+use forwards::Forwards;
+use generation::Generation;
 use netns::{Forwarder, Limits, Notice};
+use notices::plural;
 use report::{Failure, Result};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use supervisor::Compiler;
 use supervisor::logs::Ring;
 use supervisor::protocol::Message;
-use talk::plural;
+use supervisor::{Compiler, refusal};
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
@@ -51,7 +59,7 @@ const UNSAID: Duration = Duration::from_millis(200);
 
 /// Runs the command and returns wasmrun's exit code.
 pub async fn run(os: &Os, ready: Option<Ready>) -> Result<u8> {
-    doctor::require_proc()?;
+    refusal::require_proc()?;
     if !os.no_cache {
         // Needed soon, and to be had meanwhile.
         std::thread::spawn(runtime::Key::settings);

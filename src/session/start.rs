@@ -1,13 +1,13 @@
 //! Making and starting a generation, and what comes after one that has ended.
 
-use super::asked::SERVING;
-use super::talk::say;
+use super::notices::say;
+use super::requests::SERVING;
 use super::{Candidate, Making, Session, Step};
 use crate::build::Snapshot;
-use crate::cli::{self, Restart, Tiered};
-use crate::forwards::Port;
-use crate::generation::Generation;
-use crate::make::{self, Made};
+use crate::session::build::{self, Made};
+use crate::session::forwards::Port;
+use crate::session::generation::Generation;
+use crate::settings::choices::{self, Restart, Tiered};
 use anyhow::anyhow;
 use files::Directory;
 use netns::{Protocol, Target, jail};
@@ -60,7 +60,7 @@ impl Session {
         self.making = Some(Making {
             since: dropped.as_ref().map_or(since, |making| making.since.min(since)),
             anyway: anyway || dropped.is_some_and(|making| making.anyway),
-            made: Box::pin(async move { make::make(&path, plan, file.as_deref(), wish, &compiler).await }),
+            made: Box::pin(async move { build::make(&path, plan, file.as_deref(), wish, &compiler).await }),
         });
     }
 
@@ -70,14 +70,14 @@ impl Session {
         self.optimizing = match &made.ahead {
             _ if made.code.tier == Tier::Baseline => {
                 Some(Box::pin(
-                    async move { make::optimize(made, use_cache, &optimizer).await },
+                    async move { build::optimize(made, use_cache, &optimizer).await },
                 ))
             }
             Some(ahead) if use_cache => {
                 let ahead = ahead.clone();
                 Some(Box::pin(async move {
                     // Nothing that anybody has asked for.
-                    if let Err(failure) = make::make_ahead(ahead, &optimizer).await {
+                    if let Err(failure) = build::make_ahead(ahead, &optimizer).await {
                         tracing::debug!("nothing is made for the next start: {failure}");
                     }
                     Ok(None)
@@ -307,8 +307,8 @@ impl Session {
             directories,
             ports,
             listeners: match settings.listeners {
-                Some(cli::Listeners::AfterDirectories) => runtime::Listeners::AfterDirectories,
-                Some(cli::Listeners::BeforeDirectories) => runtime::Listeners::BeforeDirectories,
+                Some(choices::Listeners::AfterDirectories) => runtime::Listeners::AfterDirectories,
+                Some(choices::Listeners::BeforeDirectories) => runtime::Listeners::BeforeDirectories,
                 None => made.code.traits.toolchain.listeners(),
             },
             http: settings.http,

@@ -1,8 +1,8 @@
 //! What needs trust, line by line.
 
 use super::canonical;
-use crate::cli::Os;
-use crate::config::File;
+use crate::settings::file::File;
+use crate::settings::typed::Os;
 use files::real;
 use netns::{Bind, Rule};
 use report::Result;

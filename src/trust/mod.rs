@@ -7,17 +7,16 @@
 mod demands;
 mod store;
 
-pub use demands::Demand;
+pub use demands::{Demand, of as demands};
+pub use files::owner::refuse_others;
+pub use store::Store;
 
-use files::owner::refuse_others;
-
-use crate::cli::{Os, Trust};
-use crate::config::{self, File};
+use crate::settings::file::File;
+use crate::settings::typed::Os;
 use anyhow::anyhow;
 use report::{Failure, Result};
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use store::Store;
 
 /// Checks that what a file asks for is trusted.
 ///
@@ -73,57 +72,19 @@ fn can_ask(os: &Os) -> bool {
     !os.stdin && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-fn lines(demands: &[Demand]) -> String {
+/// Demands as they are listed.
+pub fn lines(demands: &[Demand]) -> String {
     demands.iter().map(|demand| format!("\n  {demand}")).collect()
 }
 
 /// The folder of a file, by its only name.
-fn folder(file: &File) -> Result<PathBuf> {
+pub fn folder(file: &File) -> Result<PathBuf> {
     canonical(file.folder())
 }
 
-fn canonical(folder: &Path) -> Result<PathBuf> {
+/// The same of any folder.
+pub fn canonical(folder: &Path) -> Result<PathBuf> {
     folder
         .canonicalize()
         .map_err(|error| Failure::usage(anyhow!("cannot use {}: {error}", folder.display())))
-}
-
-/// `wasmrun trust`
-pub fn run(trust: &Trust) -> Result<u8> {
-    if trust.list {
-        let mut out = std::io::stdout().lock();
-        for (folder, lines) in Store::read()?.all() {
-            writeln!(out, "{}", folder.display())?;
-            for line in lines {
-                writeln!(out, "  {}", report::line(&line))?;
-            }
-        }
-        return Ok(0);
-    }
-    let path = trust.path.as_deref().unwrap_or(Path::new("."));
-    if trust.revoke {
-        // The folder may be gone.
-        let folder = canonical(path).or_else(|_| std::path::absolute(path).map_err(Failure::from))?;
-        let mut had = false;
-        Store::change(|store| had = store.remove(&folder))?;
-        if had {
-            tracing::info!("{} is not trusted any more", folder.display());
-        } else {
-            tracing::info!("{} was not trusted", folder.display());
-        }
-        return Ok(0);
-    }
-    let Some(file) = File::find(trust.config.as_deref(), path)? else {
-        let message = anyhow!("there is no {} in {}", config::NAME, path.display());
-        return Err(Failure::usage(message).hint("without one nothing needs your trust"));
-    };
-    let demands = demands::of(&Os::of_path(path)?, &file)?;
-    if demands.is_empty() {
-        tracing::info!("nothing in {} needs your trust", file.path.display());
-        return Ok(0);
-    }
-    let folder = folder(&file)?;
-    Store::change(|store| store.add(&folder, &demands))?;
-    tracing::info!("trusted in {}:{}", folder.display(), lines(&demands));
-    Ok(0)
 }

@@ -8,6 +8,7 @@
 //! folder of dependencies costs nothing. See `tree` for what counts as a change.
 
 mod debounce;
+pub mod livereload;
 mod repeats;
 mod tree;
 mod way;

@@ -1,8 +1,27 @@
 //! Why a kernel refuses a jail, and the fix that fits the machine.
 
 use nix::errno::Errno;
-use report::{Failure, panics};
+use report::{Failure, Result, panics};
 use std::fs;
+
+/// What gives a machine, or a container, its /proc.
+pub const MOUNT_PROC: &str = "mount -t proc proc /proc";
+
+/// Processes are started by `/proc/self/exe`, and namespaces are set up below /proc/self (proc(5)).
+pub fn has_proc() -> bool {
+    std::path::Path::new("/proc/self/exe").exists()
+}
+
+/// Refuses to go on where no guest could be started.
+pub fn require_proc() -> Result<()> {
+    if has_proc() {
+        return Ok(());
+    }
+    Err(Failure::from(anyhow::anyhow!(
+        "/proc is not mounted, and no guest can be started without"
+    ))
+    .hint(MOUNT_PROC))
+}
 
 /// The failure to report when a jail was refused, with the cause and the fix that fit this machine.
 pub fn explain(error: &str, errno: Option<i32>) -> Failure {

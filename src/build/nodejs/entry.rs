@@ -2,7 +2,7 @@
 
 use super::manifest;
 use crate::build::Project;
-use crate::config;
+use crate::settings::file;
 use anyhow::anyhow;
 use report::{Failure, Result};
 use serde::Deserialize;
@@ -111,7 +111,7 @@ impl Entry {
                     ),
                     Refused::Option(option) => (format!("and a guest has no `{option}`"), None),
                 };
-                let name = || format!("name the file: `script` under `[nodejs]` in {}", config::NAME);
+                let name = || format!("name the file: `script` under `[nodejs]` in {}", file::NAME);
                 Failure::usage(anyhow!("package.json starts with `{start}`, {what}")).hint(hint.unwrap_or_else(name))
             });
         }
@@ -123,7 +123,7 @@ impl Entry {
                 project.folder.display(),
                 USUAL.join(".js, ")
             );
-            Failure::usage(message).hint(format!("name the file: `script` under `[nodejs]` in {}", config::NAME))
+            Failure::usage(message).hint(format!("name the file: `script` under `[nodejs]` in {}", file::NAME))
         })
     }
 

@@ -1,7 +1,7 @@
 //! What of a project is run, and how.
 
 use super::Project;
-use crate::config;
+use crate::settings::file;
 use anyhow::anyhow;
 use files::regular;
 use report::{Failure, Result};
@@ -39,7 +39,7 @@ pub enum Entry {
 }
 
 impl Entry {
-    pub fn find(project: &Project, config: Option<&config::Python>) -> Result<Entry> {
+    pub fn find(project: &Project, config: Option<&file::Python>) -> Result<Entry> {
         if let Some(script) = &project.script {
             return Ok(Entry::Script(script.clone()));
         }
@@ -88,7 +88,7 @@ impl Entry {
         );
         Err(Failure::usage(message).hint(format!(
             "name what to run: `script`, `module`, `wsgi` or `asgi` under `[python]` in {}",
-            config::NAME
+            file::NAME
         )))
     }
 

@@ -1,18 +1,33 @@
 //! `wasmrun check`: what a run would do, without doing it.
 
 use crate::artifact;
-use crate::cli::{Check, Os};
-use crate::config::{self, File};
-use crate::{settings, trust};
+use crate::settings::{
+    self,
+    file::{self, File},
+    typed::Os,
+};
+use crate::trust;
 use anyhow::anyhow;
+use clap::{Args, ValueHint};
 use netns::Bind;
 use report::{Failure, Result};
 use std::io::Write;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The project's directory, or a guest file
+    #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
+    pub path: PathBuf,
+    /// Read this file instead of .wasmrun.toml
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, env = "WASMRUN_CONFIG")]
+    pub config: Option<PathBuf>,
+}
 
 /// Reads the file as a run would and prints what comes of it.
-pub fn run(check: &Check) -> Result<u8> {
+pub fn run(check: &Arguments) -> Result<u8> {
     let Some(file) = File::find(check.config.as_deref(), &check.path)? else {
-        let message = anyhow!("there is no {} in {} or here", config::NAME, check.path.display());
+        let message = anyhow!("there is no {} in {} or here", file::NAME, check.path.display());
         return Err(Failure::usage(message).hint("`wasmrun init` writes one"));
     };
     let os = Os::of_path(&check.path).map_err(Failure::usage)?;

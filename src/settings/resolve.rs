@@ -1,11 +1,11 @@
-//! What a run will do: command line, environment, file and defaults resolved, once. Nothing here is optional that has a
-//! default, and no port is a text any more.
+//! From what was typed and written to what holds: once, and with an error that names the place.
 
+use super::choices::{ForwardPath, Restart, Tiered};
+use super::file::{self, Config, File, Livereload};
+use super::typed::Os;
+use super::units::{size, time};
+use super::{Settings, Watch, env_file, provenance};
 use crate::build::{Confinement, Plan, Policy};
-use crate::cli::{self, ForwardPath, Os, Restart, Tiered};
-use crate::config::{File, Livereload};
-use crate::env_file;
-use crate::typed;
 use anyhow::{Context, anyhow};
 use files::Directory;
 use files::directory::{self, Asked};
@@ -33,72 +33,9 @@ const TMP_SIZE: u64 = 64 << 20;
 /// The port of the LiveReload protocol, which tools know.
 const LIVERELOAD: u16 = 35729;
 
-/// Everything that a run needs to know.
-#[derive(Debug, PartialEq)]
-pub struct Settings {
-    /// The guest's file, where the configuration names it.
-    pub artifact: Option<PathBuf>,
-    pub mappings: Vec<Mapping>,
-    pub arguments: Vec<String>,
-    pub environment: Vec<(String, String)>,
-    pub directories: Vec<Directory>,
-    pub stdin: bool,
-    /// Bytes; none is the default of 4 GiB.
-    pub memory: Option<u64>,
-    /// Processors' worth of time.
-    pub cpus: Option<f64>,
-    /// Processes and threads.
-    pub pids: Option<u64>,
-    /// Bytes.
-    pub tmp_size: u64,
-    pub connect_timeout: Duration,
-    pub udp_idle: Duration,
-    pub max_connections: Option<usize>,
-    pub http: HttpLimits,
-    pub auto_forward: bool,
-    pub path: ForwardPath,
-    pub grace: Duration,
-    /// None: what the binary's toolchain expects.
-    pub listeners: Option<cli::Listeners>,
-    pub restart: Restart,
-    pub tiered: Tiered,
-    pub cache: bool,
-    pub isolation: bool,
-    pub precompiled: Precompiled,
-    pub compile: CompileLimits,
-    pub build: Option<Plan>,
-    pub watch: Option<Watch>,
-}
-
-impl Settings {
-    /// Whether guests that can accept from the host's listeners themselves are to do so. With `--watch` the relay is worth
-    /// more than its cost: it moves a client's next request on an open connection to the next guest.
-    pub fn adopts(&self) -> bool {
-        let wanted = match self.path {
-            ForwardPath::Auto => self.watch.is_none(),
-            ForwardPath::Adopt => true,
-            ForwardPath::Splice => false,
-        };
-        wanted && self.isolation
-    }
-}
-
-/// How a project is watched.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Watch {
-    /// Folders and files; empty for the project's own.
-    pub paths: Vec<PathBuf>,
-    pub ignore: Vec<String>,
-    pub debounce: Duration,
-    /// The path of a request that a new guest has to answer well before it takes over.
-    pub health: Option<String>,
-    /// The port for pages that refresh themselves; 0 is any.
-    pub livereload: Option<u16>,
-}
-
 /// Resolves an `os` command with the file that applies to it.
 pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
-    let defaults = crate::config::Config::default();
+    let defaults = Config::default();
     let config = file.map_or(&defaults, |file| &file.config);
     let mut arguments = config.guest.args.clone();
     if !os.args.is_empty() {
@@ -258,111 +195,6 @@ pub fn with_env_files(os: &Os) -> Result<Os> {
     Ok(os)
 }
 
-/// What holds, for `inspect`: each setting's name, its value, and where it came from.
-pub fn explain(os: &Os, file: Option<&File>, settings: &Settings) -> Vec<(String, String, String)> {
-    let defaults = crate::config::Config::default();
-    let config = file.map_or(&defaults, |file| &file.config);
-    let place = |typed: bool, written: bool| match (typed, written, file) {
-        (true, ..) => "command line or environment".to_owned(),
-        (false, true, Some(file)) => file.path.display().to_string(),
-        _ => "default".to_owned(),
-    };
-    let time = |time: Duration| humantime::format_duration(time).to_string();
-    let (guest, network, http) = (&config.guest, &config.network, &settings.http);
-    let most = settings
-        .max_connections
-        .map_or("what `ulimit -n` allows".to_owned(), |most| most.to_string());
-    let memory = settings
-        .memory
-        .map_or("4 GiB".to_owned(), |size| bytesize::ByteSize::b(size).to_string());
-    let cpus = settings.cpus.map_or("all".to_owned(), |cpus| cpus.to_string());
-    let pids = settings.pids.unwrap_or(netns::jail::TASKS).to_string();
-    let tmp_size = bytesize::ByteSize::b(settings.tmp_size).to_string();
-    let rows = [
-        ("memory", memory, os.memory.is_some(), guest.memory.is_some()),
-        ("cpus", cpus, os.cpus.is_some(), guest.cpus.is_some()),
-        ("pids", pids, os.pids.is_some(), guest.pids.is_some()),
-        ("tmp-size", tmp_size, os.tmp_size.is_some(), guest.tmp_size.is_some()),
-        (
-            "connect-timeout",
-            time(settings.connect_timeout),
-            os.connect_timeout.is_some(),
-            network.connect_timeout.is_some(),
-        ),
-        (
-            "udp-idle",
-            time(settings.udp_idle),
-            os.udp_idle.is_some(),
-            network.udp_idle.is_some(),
-        ),
-        (
-            "max-connections",
-            most,
-            os.max_connections.is_some(),
-            network.max_connections.is_some(),
-        ),
-        (
-            "header-timeout",
-            time(http.header_timeout),
-            false,
-            config.http.header_timeout.is_some(),
-        ),
-        (
-            "body-timeout",
-            time(http.body_timeout),
-            false,
-            config.http.body_timeout.is_some(),
-        ),
-        (
-            "send-timeout",
-            time(http.send_timeout),
-            false,
-            config.http.send_timeout.is_some(),
-        ),
-        (
-            "idle-timeout",
-            time(http.idle_timeout),
-            false,
-            config.http.idle_timeout.is_some(),
-        ),
-        (
-            "max-requests",
-            http.max_requests.to_string(),
-            false,
-            config.http.max_requests.is_some(),
-        ),
-        (
-            "max-streams",
-            http.max_streams.to_string(),
-            false,
-            config.http.max_streams.is_some(),
-        ),
-        ("grace", time(settings.grace), os.grace.is_some(), guest.grace.is_some()),
-        (
-            "restart",
-            format!("{:?}", settings.restart).to_lowercase(),
-            os.restart.is_some(),
-            guest.restart.is_some(),
-        ),
-        (
-            "tiered",
-            format!("{:?}", settings.tiered).to_lowercase(),
-            os.tiered.is_some(),
-            guest.tiered.is_some(),
-        ),
-        (
-            "forward-path",
-            format!("{:?}", settings.path).to_lowercase(),
-            os.forward_path.is_some(),
-            network.path.is_some(),
-        ),
-        ("stdin", settings.stdin.to_string(), os.stdin, guest.stdin.is_some()),
-    ];
-    let row =
-        |(name, value, typed, written): (&str, String, bool, bool)| (name.to_owned(), value, place(typed, written));
-    rows.into_iter().map(row).collect()
-}
-
 /// What clients of a `wasi:http` guest may take of it.
 fn http(file: Option<&File>) -> Result<HttpLimits> {
     let Some(file) = file else {
@@ -408,7 +240,7 @@ fn http(file: Option<&File>) -> Result<HttpLimits> {
 }
 
 fn watch(file: Option<&File>) -> Result<Watch> {
-    let defaults = crate::config::Watch::default();
+    let defaults = file::Watch::default();
     let watch = file.map_or(&defaults, |file| &file.config.watch);
     let absolute = |path: &PathBuf| {
         let path = file.map_or(Path::new("."), File::folder).join(path);
@@ -450,14 +282,6 @@ fn length(
     }
 }
 
-/// A length of time as it was typed at a place; the examples are for the hint.
-pub fn time(text: &str, place: &str, examples: &str) -> Result<Duration> {
-    humantime::parse_duration(text).map_err(|error| {
-        Failure::usage(anyhow!("{place}: `{text}` is no length of time: {error}"))
-            .hint(format!("write for example {examples}"))
-    })
-}
-
 /// The text that applies, with where it was given.
 fn given(
     flag: Option<&String>,
@@ -466,18 +290,10 @@ fn given(
     file: Option<&File>,
 ) -> Option<(String, String)> {
     match (flag, value, file) {
-        (Some(text), ..) => Some((text.clone(), typed::place(name, &[]))),
+        (Some(text), ..) => Some((text.clone(), provenance::place(name, &[]))),
         (None, Some(value), Some(file)) => Some((value.get_ref().clone(), file.place(value))),
         _ => None,
     }
-}
-
-/// A number of bytes as it was typed at a place.
-pub fn size(text: &str, place: &str) -> Result<u64> {
-    let size: bytesize::ByteSize = text.parse().map_err(|_| {
-        Failure::usage(anyhow!("{place}: `{text}` is no size")).hint("write for example `64MiB` or `1GiB`")
-    })?;
-    Ok(size.as_u64())
 }
 
 /// Every forward of the file and the command line, in this order. A host port that two rules want is an error that
@@ -487,7 +303,7 @@ fn mappings(flags: &[String], file: Option<&File>) -> Result<Vec<Mapping>> {
         let rules = file.config.network.forwards.iter();
         rules.map(|rule| (rule.get_ref().as_str(), file.place(rule)))
     });
-    let place = typed::place("--forward", &["-f", "-p", "--publish"]);
+    let place = provenance::place("--forward", &["-f", "-p", "--publish"]);
     let from_flags = flags.iter().map(|rule| (rule.as_str(), place.clone()));
     let mut taken: std::collections::HashMap<u16, Vec<(Mapping, String)>> = Default::default();
     let mut mappings = Vec::new();

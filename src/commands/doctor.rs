@@ -1,6 +1,6 @@
 //! `wasmrun doctor`: what isolation and forwarding need of this machine, one line each, with the fix where one is missing.
 
-use report::{FAILED, Failure, Result};
+use report::{FAILED, Result};
 use std::fs;
 use std::io::Write;
 use std::net::{Ipv6Addr, TcpListener};
@@ -27,30 +27,15 @@ enum State {
     },
 }
 
-/// What gives a machine, or a container, its /proc.
-const MOUNT_PROC: &str = "mount -t proc proc /proc";
-
-/// Processes are started by `/proc/self/exe`, and namespaces are set up below /proc/self (proc(5)).
-fn has_proc() -> bool {
-    std::path::Path::new("/proc/self/exe").exists()
-}
-
-/// Refuses to go on where no guest could be started.
-pub fn require_proc() -> Result<()> {
-    if has_proc() {
-        return Ok(());
-    }
-    Err(Failure::from(anyhow::anyhow!(
-        "/proc is not mounted, and no guest can be started without"
-    ))
-    .hint(MOUNT_PROC))
-}
-
 /// Checks everything and prints a line for each need; the exit code says whether guests can be isolated.
 pub async fn run() -> Result<u8> {
-    if !has_proc() {
+    if !refusal::has_proc() {
         // Nothing else could be found out.
-        writeln!(std::io::stdout(), "FAIL  /proc: it is not mounted\n      {MOUNT_PROC}")?;
+        writeln!(
+            std::io::stdout(),
+            "FAIL  /proc: it is not mounted\n      {}",
+            refusal::MOUNT_PROC
+        )?;
         return Ok(report::FAILED);
     }
     let mut checks = vec![

@@ -1,8 +1,8 @@
 //! A generation with what is known of it.
 
-use crate::forwards::Port;
-use crate::ledger::Ledger;
-use crate::make::Made;
+use crate::session::build::Made;
+use crate::session::forwards::Port;
+use crate::session::ledger::Ledger;
 use anyhow::{Context, anyhow};
 use netns::Protocol;
 use report::{Failure, Result};

@@ -2,7 +2,7 @@
 
 use crate::artifact;
 use crate::build::{Ahead, Built, Plan, Program, Snapshot};
-use crate::config;
+use crate::settings::file;
 use report::Result;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ pub struct Made {
 pub async fn make(
     path: &Path,
     plan: Option<Plan>,
-    config: Option<&config::File>,
+    config: Option<&file::File>,
     mut wish: Wish,
     compiler: &Compiler,
 ) -> Result<Made> {

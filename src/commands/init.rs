@@ -1,17 +1,28 @@
 //! `wasmrun init`: a `.wasmrun.toml` to start from.
 
-use crate::cli::Init;
-use crate::config;
+use crate::settings::file;
 use anyhow::{Context, anyhow};
+use clap::{Args, ValueHint};
 use report::{Failure, Result};
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
 
-const TEXT: &str = include_str!("../.wasmrun.toml.example");
+const TEXT: &str = include_str!("../../.wasmrun.toml.example");
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The project's directory
+    #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
+    pub path: PathBuf,
+    /// Write over a file that exists
+    #[arg(long)]
+    pub force: bool,
+}
 
 /// Writes every key with its default, commented out.
-pub fn run(init: &Init) -> Result<u8> {
-    let path = init.path.join(config::NAME);
+pub fn run(init: &Arguments) -> Result<u8> {
+    let path = init.path.join(file::NAME);
     let mut options = OpenOptions::new();
     options.write(true);
     if init.force {
@@ -19,13 +30,14 @@ pub fn run(init: &Init) -> Result<u8> {
     } else {
         options.create_new(true);
     }
-    let mut file = options.open(&path).map_err(|error| match error.kind() {
+    let mut written = options.open(&path).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => {
             Failure::usage(anyhow!("{} exists", path.display())).hint("edit it, or write over it with --force")
         }
         _ => Failure::from(anyhow::Error::new(error).context(format!("cannot write {}", path.display()))),
     })?;
-    file.write_all(TEXT.as_bytes())
+    written
+        .write_all(TEXT.as_bytes())
         .with_context(|| format!("cannot write {}", path.display()))?;
     tracing::info!("wrote {}; `wasmrun check` says what it means", path.display());
     Ok(0)

@@ -1,6 +1,6 @@
 //! `.wasmrun.toml` as it is written. Meaning is given in `settings`.
 
-use crate::cli::{ForwardPath, Language, Listeners, Restart, Tiered};
+use super::choices::{ForwardPath, Language, Listeners, Restart, Tiered};
 use anyhow::{Context, anyhow};
 use files::regular;
 use report::{Failure, Result};
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn the_example_has_every_key_commented_out_with_its_default() {
-        let example = include_str!("../.wasmrun.toml.example");
+        let example = include_str!("../../.wasmrun.toml.example");
         parse(example).expect("the example is valid as it stands");
         let set: String = example
             .lines()

@@ -1,11 +1,11 @@
 //! The candidate: a generation that is to take over, and does or does not.
 
+use super::notices::plural;
 use super::start::LINGER;
-use super::talk::plural;
 use super::{Candidate, Session};
-use crate::drain::{Drained, RELEASE};
-use crate::forwards::Port;
-use crate::health;
+use crate::session::drain::{Drained, RELEASE};
+use crate::session::forwards::Port;
+use crate::session::health;
 use netns::Protocol;
 use report::Result;
 use std::collections::BTreeSet;

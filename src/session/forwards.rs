@@ -1,8 +1,8 @@
 //! The forwards of a session: bound once, pointed at one guest after another, changed while the others go on.
 
 use crate::control::{ForwardState, Source};
-use crate::generation::Generation;
-use crate::ledger::{self, Ledger};
+use crate::session::generation::Generation;
+use crate::session::ledger::{self, Ledger};
 use anyhow::anyhow;
 use netns::{Bind, Forward, Forwarder, Mapping, Protocol, Target};
 use report::{Failure, Result};

@@ -1,6 +1,6 @@
 //! The end of a generation that has a successor: its connections finish, then its process ends.
 
-use crate::generation::Generation;
+use crate::session::generation::Generation;
 use netns::{Forwarder, Target};
 use std::sync::Arc;
 use std::time::{Duration, Instant};

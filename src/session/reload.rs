@@ -2,10 +2,10 @@
 
 use super::Session;
 use super::start::SETTLE;
-use crate::config::{self, File};
-use crate::generation::Generation;
-use crate::livereload::Livereload;
+use crate::session::generation::Generation;
+use crate::settings::file::{self, File};
 use crate::settings::{self, Settings};
+use crate::watch::livereload::Livereload;
 use crate::watch::{Change, Changes, Scope, Watch};
 use crate::{artifact, trust};
 use anyhow::{Context, anyhow};
@@ -107,8 +107,8 @@ impl Session {
     fn config_path(&self) -> Result<PathBuf> {
         absolute(&match &self.file {
             Some(file) => file.path.clone(),
-            None if self.os.path.is_dir() => self.os.path.join(config::NAME),
-            None => PathBuf::from(config::NAME),
+            None if self.os.path.is_dir() => self.os.path.join(file::NAME),
+            None => PathBuf::from(file::NAME),
         })
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Session, Step};
 use crate::control::{Added, Answer, Ask, NewForward, Request, Source, State, Stop};
-use crate::generation::Generation;
+use crate::session::generation::Generation;
 use crate::settings;
 use anyhow::anyhow;
 use bytes::Bytes;
@@ -24,7 +24,7 @@ impl Session {
     pub(super) async fn asked(&mut self, ask: Ask) -> Result<Step> {
         let answer = match ask.request {
             Request::State => Answer::json(&self.state().await?),
-            Request::Metrics => Answer::Text(crate::metrics::text(&[self.state().await?])),
+            Request::Metrics => Answer::Text(crate::control::metrics::text(&[self.state().await?])),
             Request::Logs { since, follow } => Answer::Lines(self.ring.lines(since, follow), None),
             Request::Forward(new) => self.forward(&new),
             Request::Unforward(port) => self.unforward(port),
@@ -129,7 +129,7 @@ impl Session {
             }
         }
         // Listeners of such a guest are opened before it runs: it comes again, with these.
-        let unknown = |live: &crate::generation::Generation| {
+        let unknown = |live: &crate::session::generation::Generation| {
             let mut tcp = mappings.iter().filter(|mapping| mapping.protocol == Protocol::Tcp);
             tcp.any(|mapping| !live.listening.contains(&(Protocol::Tcp, mapping.guest)))
         };

@@ -1,9 +1,9 @@
 //! What people type who know other tools: understood where it means one thing here, else answered with the words for it.
 
 use crate::cli::Cli;
+use crate::settings::variable_behind;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
-use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -116,28 +116,4 @@ fn text(error: &clap::Error, kind: ContextKind) -> Option<&str> {
         Some(ContextValue::String(text)) => Some(text),
         _ => None,
     }
-}
-
-/// Where the value of an option was given: by the option, or by its variable. It may be typed under other names, too, after
-/// which a value of one letter's follows at once.
-pub fn place(option: &str, others: &[&str]) -> String {
-    variable_behind(option, others).unwrap_or_else(|| option.to_owned())
-}
-
-/// The variable that an option's value comes from: the one of its name, where the option was not typed.
-fn variable_behind(option: &str, others: &[&str]) -> Option<String> {
-    let name = format!(
-        "WASMRUN_{}",
-        option.trim_start_matches('-').replace('-', "_").to_uppercase()
-    );
-    let is_it = |argument: &OsString| {
-        let argument = argument.to_string_lossy();
-        argument == option
-            || argument.starts_with(&format!("{option}="))
-            || others.iter().any(|other| argument.starts_with(other))
-    };
-    let is_typed = std::env::args_os()
-        .take_while(|argument| argument != "--")
-        .any(|argument| is_it(&argument));
-    (!is_typed && std::env::var_os(&name).is_some_and(|value| !value.is_empty())).then_some(name)
 }

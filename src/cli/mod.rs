@@ -1,0 +1,125 @@
+//! The command line as it is typed. The arguments of a command stand beside it. The comments are the text of `--help`.
+
+mod hide;
+mod other_tools;
+
+pub use hide::hide;
+pub use other_tools::parse;
+
+use crate::commands::{cache, check, completions, forward, init, logs, netns, ps, stop, trust, unforward};
+use crate::settings::typed::Os;
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use report::Verbosity;
+
+/// Run WebAssembly services, each in its own network namespace, with the ports that you name forwarded in.
+#[derive(Debug, Parser)]
+#[command(name = "wasmrun", version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub talk: Talk,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How much is said, and how.
+#[derive(Debug, Args)]
+pub struct Talk {
+    /// Say more: what the guest is, where its code came from, each step. Twice for everything
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
+    pub verbose: u8,
+    /// Say nothing but errors
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Form of wasmrun's own lines on standard error
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        env = "WASMRUN_LOG_FORMAT"
+    )]
+    pub log_format: LogFormat,
+}
+
+impl Talk {
+    pub fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Errors,
+            (false, 0) => Verbosity::Usual,
+            (false, 1) => Verbosity::Steps,
+            (false, _) => Verbosity::Everything,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people
+    #[default]
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+impl From<LogFormat> for report::Format {
+    fn from(format: LogFormat) -> report::Format {
+        match format {
+            LogFormat::Text => report::Format::Text,
+            LogFormat::Json => report::Format::Json,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a guest in its own namespaces and forward ports into it
+    #[command(visible_alias = "run")]
+    Os(Box<Os>),
+    /// List what runs
+    Ps(ps::Arguments),
+    /// Show everything about a run
+    Inspect(Named),
+    /// Show what a guest has written
+    Logs(logs::Arguments),
+    /// End runs in order: open connections finish
+    Stop(stop::Arguments),
+    /// Start a run's guest again; connections wait or move on
+    Restart(Named),
+    /// Forward a port into a guest that runs, until Ctrl-C
+    Forward(forward::Arguments),
+    /// End a forward that was added to a run
+    Unforward(unforward::Arguments),
+    /// Run a program of this machine in a guest's network
+    Netns(netns::Arguments),
+    /// Write a .wasmrun.toml to start from
+    Init(init::Arguments),
+    /// Check a .wasmrun.toml, and say what a run would do
+    Check(check::Arguments),
+    /// Trust a project with what its .wasmrun.toml asks for and no jail makes harmless
+    #[command(after_help = trust::HELP)]
+    Trust(trust::Arguments),
+    /// Look at the cache, or take away what is in it
+    Cache(cache::Arguments),
+    /// Check whether this machine can isolate guests, and say how to make it so
+    Doctor,
+    /// Print a completion script for a shell
+    Completions(completions::Arguments),
+}
+
+#[derive(Debug, Args)]
+pub struct Named {
+    /// A name or id, as `wasmrun ps` shows it
+    pub name: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

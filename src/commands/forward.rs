@@ -1,0 +1,172 @@
+//! `wasmrun forward`: another port into a guest that runs.
+
+use crate::control::{Added, Client, NewForward, State};
+use crate::signals::Signals;
+use anyhow::{Context, anyhow};
+use clap::{Args, ValueEnum};
+use http::Method;
+use report::{Failure, Result};
+use std::io::Write;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// How often `--wait` looks.
+const AGAIN: Duration = Duration::from_millis(500);
+
+const FORWARD_HELP: &str = "\
+Examples:
+  wasmrun forward web 8888                     localhost:8888 leads to port 8888 in the guest
+  wasmrun forward web 9999:8888
+  wasmrun forward web 8888 --local-port 9999 --local-host 127.0.0.1
+  wasmrun forward web --port 8000-8010:9000-9010,8015
+  wasmrun forward web 9999:8888 --detach       until `wasmrun unforward web 9999`, or the run's end";
+
+#[derive(Debug, Args)]
+#[command(after_help = FORWARD_HELP)]
+pub struct Arguments {
+    /// A name or id, as `wasmrun ps` shows it
+    pub name: String,
+    /// Ports: PROC, HOST:PROC, or a rule as for `wasmrun os --forward`
+    #[arg(value_name = "RULE")]
+    pub rules: Vec<String>,
+    /// Ports or ranges, with commas between: 8000-8010:9000-9010,8015
+    #[arg(short, long = "port", value_name = "RULE", value_delimiter = ',')]
+    pub ports: Vec<String>,
+    /// The port of this machine; 0 takes a free one
+    #[arg(long, value_name = "PORT")]
+    pub local_port: Option<u16>,
+    /// The address of this machine; without it 127.0.0.1 and ::1
+    #[arg(long, value_name = "ADDRESS")]
+    pub local_host: Option<std::net::IpAddr>,
+    /// The protocol
+    #[arg(long, value_enum, default_value_t, value_name = "PROTOCOL")]
+    pub proto: Protocol,
+    /// Keep it after this command ends
+    #[arg(long)]
+    pub detach: bool,
+    /// List the run's forwards
+    #[arg(long, conflicts_with_all = ["rules", "ports", "detach"])]
+    pub list: bool,
+    /// Wait for a run that is not there yet
+    #[arg(long)]
+    pub wait: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Protocol {
+    #[default]
+    Tcp,
+    Udp,
+}
+
+/// `wasmrun forward`
+pub async fn run(forward: &Arguments) -> Result<u8> {
+    let mut signals = Signals::new()?;
+    let client = loop {
+        match Client::find(&forward.name).await {
+            Err(_) if forward.wait => tokio::select! {
+                () = tokio::time::sleep(AGAIN) => {}
+                number = signals.next() => return Ok(128 + number),
+            },
+            found => break found?,
+        }
+    };
+    if forward.list {
+        let state: State = client.get("state").await?;
+        let mut out = std::io::stdout().lock();
+        for forward in state.forwards {
+            for host in &forward.hosts {
+                let source = format!("{:?}", forward.source).to_lowercase();
+                writeln!(out, "{host} -> guest:{}/{} ({source})", forward.guest, forward.protocol)?;
+            }
+        }
+        return Ok(0);
+    }
+    let new = NewForward {
+        rules: rules(forward)?,
+        detached: forward.detach,
+    };
+    let mut stream = client.open(Method::POST, "forwards", &new).await?;
+    let added: Added = stream.line().await?.context("the run's answer makes no sense")?;
+    for (host, (protocol, guest)) in added.forwards {
+        report::ready(host, guest, protocol);
+    }
+    if forward.detach {
+        return Ok(0);
+    }
+    tokio::select! {
+        number = signals.next() => Ok(128 + number),
+        _ = stream.line::<()>() => {
+            tracing::info!("`{}` has ended", forward.name);
+            Ok(0)
+        }
+    }
+}
+
+/// Rules as for `wasmrun os`, out of what was typed here.
+fn rules(forward: &Arguments) -> Result<Vec<String>> {
+    let protocol = match forward.proto {
+        Protocol::Tcp => "",
+        Protocol::Udp => "/udp",
+    };
+    let typed: Vec<&String> = forward.rules.iter().chain(&forward.ports).collect();
+    if typed.is_empty() {
+        return Err(Failure::usage(anyhow!("no port is named")).hint("write for example `wasmrun forward NAME 8888`"));
+    }
+    if forward.local_port.is_some() && (typed.len() != 1 || typed[0].contains([':', '-'])) {
+        return Err(
+            Failure::usage(anyhow!("--local-port goes with one port of the guest")).hint("write several as HOST:PROC")
+        );
+    }
+    let bind = match forward.local_host {
+        None => String::new(),
+        Some(IpAddr::V4(address)) => format!("{address}:"),
+        Some(IpAddr::V6(address)) => format!("[{address}]:"),
+    };
+    let rule = |text: &&String| match (forward.local_port, text.contains(':')) {
+        (Some(port), _) => format!("{bind}{port}:{text}{protocol}"),
+        // A rule may have its own.
+        (None, true) if text.contains('/') => format!("{bind}{text}"),
+        (None, true) => format!("{bind}{text}{protocol}"),
+        (None, false) => format!("{bind}{text}:{text}{protocol}"),
+    };
+    Ok(typed.iter().map(rule).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Typed {
+        #[command(flatten)]
+        forward: Arguments,
+    }
+
+    fn typed(arguments: &[&str]) -> Result<Vec<String>> {
+        let all = ["forward", "web"].iter().chain(arguments);
+        rules(&Typed::try_parse_from(all).unwrap().forward)
+    }
+
+    #[test]
+    fn ports_become_rules() {
+        assert_eq!(typed(&["8888"]).unwrap(), ["8888:8888"]);
+        assert_eq!(typed(&["9999:8888"]).unwrap(), ["9999:8888"]);
+        let kohaku = [
+            "8888",
+            "--local-port",
+            "9999",
+            "--local-host",
+            "127.0.0.1",
+            "--proto",
+            "tcp",
+        ];
+        assert_eq!(typed(&kohaku).unwrap(), ["127.0.0.1:9999:8888"]);
+        assert_eq!(typed(&["80", "--local-host", "::1"]).unwrap(), ["[::1]:80:80"]);
+        let osmo = ["--port", "8000-8010:9000-9010,8015"];
+        assert_eq!(typed(&osmo).unwrap(), ["8000-8010:9000-9010", "8015:8015"]);
+        assert_eq!(typed(&["53", "--proto", "udp"]).unwrap(), ["53:53/udp"]);
+        assert!(typed(&[]).is_err() && typed(&["1", "2", "--local-port", "3"]).is_err());
+    }
+}

@@ -1,0 +1,20 @@
+//! `wasmrun os`: runs a guest.
+
+use crate::cli;
+use crate::session::{self, Ready};
+use crate::settings::typed::Os;
+use report::{Result, stderr};
+
+/// `wasmrun os`
+pub async fn run(os: &Os) -> Result<u8> {
+    // Before any descriptor is opened here.
+    let ready = os.ready_fd.map(Ready::take).transpose()?;
+    stderr::start()?;
+    if let Err(error) = cli::hide(&os.env) {
+        tracing::warn!(
+            hint = "name a file of them with --env-file",
+            "other users can read the values of --env in the list of processes: {error:#}"
+        );
+    }
+    session::run(os, ready).await
+}

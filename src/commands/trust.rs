@@ -1,0 +1,75 @@
+//! `wasmrun trust`: whose projects may have what no jail makes harmless.
+
+use crate::settings::file::{self, File};
+use crate::settings::typed::Os;
+use crate::trust::{self, Store};
+use anyhow::anyhow;
+use clap::{Args, ValueHint};
+use report::{Failure, Result};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+pub const HELP: &str = "\
+What needs trust: `[build] jail = false`, paths outside the project in `[guest] dirs` and `[build]`, and forwards that other
+machines can connect to. Builds run in a jail and need none, nor does what is typed on the command line.
+
+Examples:
+  wasmrun trust ./app             agree to what ./app/.wasmrun.toml asks for now; other lines are asked about again
+  wasmrun trust --list
+  wasmrun trust ./app --revoke";
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The project's directory; without it, this one
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub path: Option<PathBuf>,
+    /// Read this file instead of .wasmrun.toml
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["list", "revoke"])]
+    pub config: Option<PathBuf>,
+    /// List the folders that are trusted, and with what
+    #[arg(long, conflicts_with_all = ["path", "revoke"])]
+    pub list: bool,
+    /// Trust the directory no longer
+    #[arg(long)]
+    pub revoke: bool,
+}
+
+/// `wasmrun trust`
+pub fn run(typed: &Arguments) -> Result<u8> {
+    if typed.list {
+        let mut out = std::io::stdout().lock();
+        for (folder, lines) in Store::read()?.all() {
+            writeln!(out, "{}", folder.display())?;
+            for line in lines {
+                writeln!(out, "  {}", report::line(&line))?;
+            }
+        }
+        return Ok(0);
+    }
+    let path = typed.path.as_deref().unwrap_or(Path::new("."));
+    if typed.revoke {
+        // The folder may be gone.
+        let folder = trust::canonical(path).or_else(|_| std::path::absolute(path).map_err(Failure::from))?;
+        let mut had = false;
+        Store::change(|store| had = store.remove(&folder))?;
+        if had {
+            tracing::info!("{} is not trusted any more", folder.display());
+        } else {
+            tracing::info!("{} was not trusted", folder.display());
+        }
+        return Ok(0);
+    }
+    let Some(file) = File::find(typed.config.as_deref(), path)? else {
+        let message = anyhow!("there is no {} in {}", file::NAME, path.display());
+        return Err(Failure::usage(message).hint("without one nothing needs your trust"));
+    };
+    let demands = trust::demands(&Os::of_path(path)?, &file)?;
+    if demands.is_empty() {
+        tracing::info!("nothing in {} needs your trust", file.path.display());
+        return Ok(0);
+    }
+    let folder = trust::folder(&file)?;
+    Store::change(|store| store.add(&folder, &demands))?;
+    tracing::info!("trusted in {}:{}", folder.display(), trust::lines(&demands));
+    Ok(0)
+}

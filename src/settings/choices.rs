@@ -1,0 +1,99 @@
+//! Settings that are one of some words.
+
+use clap::ValueEnum;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Listeners {
+    /// Directories from descriptor 3, then listeners: C, Rust, CPython (wasi-libc)
+    AfterDirectories,
+    /// Listeners from descriptor 3, then directories: Go. The default for binaries that Go made
+    BeforeDirectories,
+}
+
+/// What a project is built with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[value(rename_all = "kebab-case")]
+pub enum Language {
+    /// cargo
+    Rust,
+    /// go
+    Go,
+    /// asc
+    #[value(name = "assemblyscript")]
+    #[serde(rename = "assemblyscript")]
+    AssemblyScript,
+    /// zig build
+    Zig,
+    /// componentize-py: unmodified Flask, Bottle, http.server, asyncio and others
+    Python,
+    /// QuickJS with Node's modules: unmodified Express, Fastify, Koa, Hono and others
+    Nodejs,
+    /// make
+    Make,
+    /// zig cc or clang
+    C,
+}
+
+impl Language {
+    /// As it is called among languages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Language::Rust => "Rust",
+            Language::Go => "Go",
+            Language::AssemblyScript => "AssemblyScript",
+            Language::Zig => "Zig",
+            Language::Python => "Python",
+            Language::Nodejs => "Node.js",
+            Language::Make => "make",
+            Language::C => "C",
+        }
+    }
+}
+
+/// How connections get from the host's ports to the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardPath {
+    /// adopt, but with --watch splice
+    Auto,
+    /// The guest accepts them itself, unless it is a compiled one or the kernel cannot
+    Adopt,
+    /// Through a relay
+    Splice,
+}
+
+/// When a guest starts with code that is there soon, and again with the best code when that is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tiered {
+    /// Where nothing is lost by a second start: with --watch, and where each request has an instance of its own (wasi:http 0.2)
+    Auto,
+    /// Whenever the code is not in the cache
+    Always,
+    /// Never: compiled in full before it starts
+    Never,
+}
+
+impl From<Tiered> for supervisor::code::Tiered {
+    fn from(tiered: Tiered) -> supervisor::code::Tiered {
+        match tiered {
+            Tiered::Auto => supervisor::code::Tiered::Auto,
+            Tiered::Always => supervisor::code::Tiered::Always,
+            Tiered::Never => supervisor::code::Tiered::Never,
+        }
+    }
+}
+
+/// When a guest that ended is started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Restart {
+    /// Its end is ours
+    Never,
+    /// After a trap, a kill, or an exit code other than 0, with growing pauses
+    OnFailure,
+    /// Whatever its exit code
+    Always,
+}

@@ -1,0 +1,88 @@
+//! What a run will do: command line, environment, file and defaults resolved, once. Nothing here is optional that has a
+//! default, and no port is a text any more.
+//!
+//! `typed` (the command line), `file` (`.wasmrun.toml`) --`resolve`--> [`Settings`]
+
+pub mod choices;
+mod env_file;
+pub mod file;
+mod provenance;
+mod resolve;
+pub mod typed;
+pub mod units;
+
+pub use provenance::{explain, variable_behind};
+pub use resolve::{resolve, with_env_files};
+
+use crate::build::Plan;
+use choices::{ForwardPath, Listeners, Restart, Tiered};
+use files::Directory;
+use netns::Mapping;
+use runtime::HttpLimits;
+use std::path::PathBuf;
+use std::time::Duration;
+use supervisor::code::Precompiled;
+use supervisor::compiler::Limits as CompileLimits;
+
+/// Everything that a run needs to know.
+#[derive(Debug, PartialEq)]
+pub struct Settings {
+    /// The guest's file, where the configuration names it.
+    pub artifact: Option<PathBuf>,
+    pub mappings: Vec<Mapping>,
+    pub arguments: Vec<String>,
+    pub environment: Vec<(String, String)>,
+    pub directories: Vec<Directory>,
+    pub stdin: bool,
+    /// Bytes; none is the default of 4 GiB.
+    pub memory: Option<u64>,
+    /// Processors' worth of time.
+    pub cpus: Option<f64>,
+    /// Processes and threads.
+    pub pids: Option<u64>,
+    /// Bytes.
+    pub tmp_size: u64,
+    pub connect_timeout: Duration,
+    pub udp_idle: Duration,
+    pub max_connections: Option<usize>,
+    pub http: HttpLimits,
+    pub auto_forward: bool,
+    pub path: ForwardPath,
+    pub grace: Duration,
+    /// None: what the binary's toolchain expects.
+    pub listeners: Option<Listeners>,
+    pub restart: Restart,
+    pub tiered: Tiered,
+    pub cache: bool,
+    pub isolation: bool,
+    pub precompiled: Precompiled,
+    pub compile: CompileLimits,
+    pub build: Option<Plan>,
+    pub watch: Option<Watch>,
+}
+
+impl Settings {
+    /// Whether guests that can accept from the host's listeners themselves are to do so. With `--watch` the relay is worth
+    /// more than its cost: it moves a client's next request on an open connection to the next guest.
+    pub fn adopts(&self) -> bool {
+        let wanted = match self.path {
+            ForwardPath::Auto => self.watch.is_none(),
+            ForwardPath::Adopt => true,
+            ForwardPath::Splice => false,
+        };
+        wanted && self.isolation
+    }
+}
+
+/// How a project is watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watch {
+    /// Folders and files; empty for the project's own.
+    pub paths: Vec<PathBuf>,
+    pub ignore: Vec<String>,
+    pub debounce: Duration,
+    /// The path of a request that a new guest has to answer well before it takes over.
+    pub health: Option<String>,
+    /// The port for pages that refresh themselves; 0 is any.
+    pub livereload: Option<u16>,
+}

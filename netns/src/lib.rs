@@ -1,4 +1,4 @@
-//! Network namespaces that belong to one process each, and TCP forwards into them. Knows nothing of WebAssembly.
+//! Network namespaces that belong to one process each, and forwards of TCP and UDP into them. Knows nothing of WebAssembly.
 //!
 //! * [`rule`]: forward rules as typed; [`listen`] binds them on the host.
 //! * [`factory`]: sockets of a namespace, made inside and used outside.
@@ -6,31 +6,23 @@
 //! * [`forward`]: accepts on the host, connects inside, relays with splice(2).
 //!
 //! Invariants: no thread that awaits ever changes its namespace; descriptors are owned or borrowed, never numbers; each
-//! kernel power has one file (`cgroup`, `namespace`, `link`, `passing`, `relay::pipe`).
+//! kernel power has one file (`cgroup`, `namespace`, `netlink`, `fd_passing`, `forward::tcp::pipe`, …).
 
 #![warn(missing_docs, unreachable_pub)]
 
-mod address;
 pub mod cgroup;
-pub mod factory;
+pub mod fd_passing;
 pub mod forward;
-mod holder;
 pub mod jail;
-mod link;
-mod listener;
 mod namespace;
-pub mod passing;
-mod relay;
+mod netlink;
 pub mod rule;
-mod target;
+mod sockets;
 
-pub use factory::SocketFactory;
-pub use forward::{Forward, Forwarder, Limits, Notice};
-pub use holder::Holder;
-pub use listener::{BindError, Listeners, listen};
+pub use forward::{BindError, Forward, Forwarder, Holder, Limits, Listeners, Notice, OnNotice, Target, listen};
 pub use namespace::enter_network_of;
 pub use rule::{Bind, Mapping, Protocol, Rule, RuleError};
-pub use target::Target;
+pub use sockets::factory::{self, SocketFactory};
 
 /// An error with its causes, on one line.
 pub fn chain(error: &dyn std::error::Error) -> String {

@@ -2,7 +2,7 @@
 //! is started again, which libtest cannot do.
 
 use netns::jail::{self, Bind, Plan};
-use netns::{SocketFactory, passing};
+use netns::{SocketFactory, fd_passing};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -45,7 +45,7 @@ fn main() {
 
 /// Starts a jail, which looks at its files, and returns how many threads it could make.
 fn threads_in_a_jail(user: Option<u32>) -> usize {
-    let (ours, theirs) = passing::channel().unwrap();
+    let (ours, theirs) = fd_passing::channel().unwrap();
     let _factory = SocketFactory::remote(ours);
     let mut command = Command::new("/proc/self/exe");
     let folder = tempfile::tempdir().unwrap();

@@ -90,7 +90,7 @@ pub async fn run(os: &Os, ready: Option<Ready>) -> Result<u8> {
     }
     let (notices, notice_receiver) = unbounded_channel();
     // A receiver that is gone is a session that has ended.
-    let listener: netns::forward::Listener = Arc::new(move |notice| drop(notices.send(notice)));
+    let listener: netns::OnNotice = Arc::new(move |notice| drop(notices.send(notice)));
     let limits = limits(&settings, listeners.len());
     let forwarder = Arc::new(Forwarder::start(limits, listener).context("cannot start the forwards")?);
     let (asker, asks) = control::asks();

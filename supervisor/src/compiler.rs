@@ -3,7 +3,7 @@
 
 use crate::protocol::{self, COMPILE, Job, JobDone};
 use anyhow::{Context, anyhow};
-use netns::passing;
+use netns::fd_passing;
 use report::{Failure, Result};
 use runtime::Tier;
 use rustix::net::RecvFlags;
@@ -139,7 +139,7 @@ impl Compiler {
 
 impl Running {
     fn start() -> Result<Running> {
-        let (ours, theirs) = passing::channel().context("cannot make a channel")?;
+        let (ours, theirs) = fd_passing::channel().context("cannot make a channel")?;
         let process = protocol::ourselves(COMPILE)
             .stdin(Stdio::from(theirs))
             .stdout(Stdio::null())

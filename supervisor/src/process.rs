@@ -6,7 +6,7 @@ use crate::protocol::{self, Adopts, Bind, CODE, Fixed, GUEST, Launch, Message, O
 use anyhow::{Context, anyhow};
 use files::Held;
 use netns::cgroup::{Cgroup, CgroupError, Controller, Limits};
-use netns::{SocketFactory, Target, passing};
+use netns::{SocketFactory, Target, fd_passing};
 use report::{Failure, Result};
 use rustix::net::RecvFlags;
 use rustix::net::sockopt::{self, Timeout};
@@ -123,11 +123,11 @@ impl GuestProcess {
     /// must be the main one.
     pub fn start(start: Start, output: Option<(Output, Ends)>) -> Result<GuestProcess> {
         let input = input(&start)?;
-        let (ours, theirs) = passing::channel().context("cannot make a channel")?;
+        let (ours, theirs) = fd_passing::channel().context("cannot make a channel")?;
         // A process that does not read its orders holds nobody up.
         sockopt::set_socket_timeout(&ours, Timeout::Send, Some(ORDER)).context("cannot set up a channel")?;
         let (factory, their_factory) = if start.binds.is_some() {
-            let (ours, theirs) = passing::channel().context("cannot make a channel")?;
+            let (ours, theirs) = fd_passing::channel().context("cannot make a channel")?;
             (SocketFactory::remote(ours), Some(theirs))
         } else {
             (SocketFactory::here(), None)

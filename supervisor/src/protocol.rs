@@ -1,10 +1,10 @@
-//! What supervisor and guest process say to each other, over a channel of messages (`netns::passing`).
+//! What supervisor and guest process say to each other, over a channel of messages (`netns::fd_passing`).
 //!
 //! Both are the same binary, so the form needs no versions: JSON, one value a message.
 
 use anyhow::{Context, Result};
 use files::Held;
-use netns::passing;
+use netns::fd_passing;
 use runtime::Counts;
 use rustix::fs::MemfdFlags;
 use rustix::net::RecvFlags;
@@ -154,7 +154,7 @@ pub fn send<T: Serialize>(channel: impl AsFd, value: &T) -> Result<()> {
 /// Sends one value with descriptors.
 pub fn send_with<T: Serialize>(channel: impl AsFd, value: &T, fds: &[BorrowedFd<'_>]) -> Result<()> {
     let json = serde_json::to_vec(value)?;
-    passing::send(channel, &json, fds).context("the other process is gone")
+    fd_passing::send(channel, &json, fds).context("the other process is gone")
 }
 
 /// Receives one value; none at the end.
@@ -168,7 +168,7 @@ pub fn receive_with<T: DeserializeOwned>(
     flags: RecvFlags,
 ) -> rustix::io::Result<Option<(T, Vec<OwnedFd>)>> {
     let mut buffer = vec![0; MESSAGE];
-    let (length, fds) = passing::receive(channel, &mut buffer, flags)?;
+    let (length, fds) = fd_passing::receive(channel, &mut buffer, flags)?;
     if length == 0 {
         return Ok(None);
     }
@@ -217,7 +217,7 @@ pub fn send_launch(
     let mut fds = vec![file.as_fd(), stdin];
     fds.extend(factory.map(AsFd::as_fd));
     let gone = "the guest's process did not start";
-    passing::send(&channel, b"launch", &fds).context(gone)?;
+    fd_passing::send(&channel, b"launch", &fds).context(gone)?;
     let held = launch.binds.iter().flatten().filter_map(|bind| match bind {
         Bind::Host { path, held, .. } => Some(
             held.as_ref()
@@ -226,15 +226,15 @@ pub fn send_launch(
         ),
         Bind::Scratch { .. } => None,
     });
-    for some in held.collect::<Result<Vec<_>>>()?.chunks(passing::MAX_FDS) {
-        passing::send(&channel, b"held", some).context(gone)?;
+    for some in held.collect::<Result<Vec<_>>>()?.chunks(fd_passing::MAX_FDS) {
+        fd_passing::send(&channel, b"held", some).context(gone)?;
     }
     Ok(())
 }
 
 /// Receives a launch and what comes with it.
 pub fn receive_launch(channel: impl AsFd) -> Result<Launched> {
-    let (_, fds) = passing::receive(&channel, &mut [0; 16], RecvFlags::empty())?;
+    let (_, fds) = fd_passing::receive(&channel, &mut [0; 16], RecvFlags::empty())?;
     let mut fds = fds.into_iter();
     let file = fds.next().context("the supervisor sent no launch")?;
     let stdin = fds.next().context("the supervisor sent no input")?;
@@ -247,7 +247,7 @@ pub fn receive_launch(channel: impl AsFd) -> Result<Launched> {
     let wanted = binds.filter(|bind| matches!(bind, Bind::Host { .. })).count();
     let mut held = Vec::new();
     while held.len() < wanted {
-        let (_, some) = passing::receive(&channel, &mut [0; 16], RecvFlags::empty())?;
+        let (_, some) = fd_passing::receive(&channel, &mut [0; 16], RecvFlags::empty())?;
         if some.is_empty() {
             anyhow::bail!("the supervisor sent no directories");
         }

@@ -13,7 +13,8 @@
 
 use super::mount::{self, Attributes, Memory};
 use super::root::{BASE, RootError};
-use super::{JailError, close_user_namespaces, die_with_parent, filter, fork_here, limits, status, surrender};
+use super::syscalls::filter;
+use super::{JailError, close_user_namespaces, die_with_parent, fork_here, limits, privileges, status};
 use crate::namespace;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{Pid, chdir, getppid, setsid};
@@ -120,7 +121,7 @@ pub fn run(plan: &Plan, command: Command) -> Result<i32, JailError> {
     if let Some(init) = fork_here()? {
         drop(lives);
         let _ = rustix::thread::set_name(c"wasmrun-keeper");
-        let _ = surrender::everything();
+        let _ = privileges::everything();
         let code = status(init);
         drop(life);
         return Ok(code);
@@ -138,7 +139,7 @@ pub fn run(plan: &Plan, command: Command) -> Result<i32, JailError> {
     limits::tasks_of_root(TASKS);
     limits::end_sooner(limits::COMPILER);
     enter(plan)?;
-    surrender::everything()?;
+    privileges::everything()?;
     limits::tasks(TASKS)?;
     filter::install_for_builds()?;
     match fork_here()? {

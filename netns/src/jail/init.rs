@@ -1,10 +1,10 @@
 //! Init: the first process of a jail's pid namespace; with its end everything in there ends.
 
-use super::broker::Broker;
 use super::role::Role;
-use super::{JailError, exit_code_of, filter, status, surrender};
-use crate::factory::{FactoryServer, Turn};
-use crate::passing;
+use super::syscalls::{Broker, filter};
+use super::{JailError, exit_code_of, privileges, status};
+use crate::fd_passing;
+use crate::sockets::factory::{FactoryServer, Turn};
 use caps::Capability;
 use nix::unistd::Pid;
 use rustix::event::{PollFd, PollFlags};
@@ -41,7 +41,7 @@ fn set_up(factory: OwnedFd) -> Result<FactoryServer, JailError> {
     let server = FactoryServer::open(factory)?;
     server.links().loopback_up()?;
     server.links().loopback_acks_at_once()?;
-    surrender::all_but(Some(Capability::CAP_NET_ADMIN))?;
+    privileges::all_but(Some(Capability::CAP_NET_ADMIN))?;
     Ok(server)
 }
 
@@ -100,7 +100,7 @@ impl Calls {
         let Calls::Unknown(asked) = self else {
             return Calls::None;
         };
-        let listener = match passing::receive(&asked, &mut [0; 8], RecvFlags::empty()) {
+        let listener = match fd_passing::receive(&asked, &mut [0; 8], RecvFlags::empty()) {
             Ok((_, fds)) => fds.into_iter().next(),
             Err(_) => None,
         };

@@ -16,29 +16,26 @@
 //! the keeper (`PR_SET_PDEATHSIG`); everything in the pid namespace is killed with init, whatever it has done to its own
 //! settings. The kernel frees namespaces, mounts and sockets with the last process. Nothing has to be cleaned up.
 
-mod broker;
 pub mod build;
-mod filter;
 mod init;
 mod landlock;
 mod limits;
 mod mount;
-mod notify;
+mod privileges;
 mod role;
 mod root;
-mod surrender;
+mod syscalls;
 
-pub use broker::{Broker, can_be_brokered};
-pub use filter::{Files, FilterError, Powers, Sockets};
 pub use limits::{LimitError, TASKS};
 pub use mount::MountError;
+pub use privileges::SurrenderError;
 pub use root::{Bind, Fixed, RootError};
-pub use surrender::SurrenderError;
+pub use syscalls::{Broker, Files, FilterError, Powers, Sockets, can_be_brokered};
 
-use crate::link::LinkError;
-use crate::listener::{self, BindError};
+use crate::fd_passing;
+use crate::forward::listener::{self, BindError};
 use crate::namespace::{self, UnshareError};
-use crate::passing;
+use crate::netlink::LinkError;
 use crate::rule::Protocol;
 use nix::errno::Errno;
 use nix::sys::signal::Signal as NixSignal;
@@ -50,6 +47,7 @@ use std::io::{self, Read};
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::PathBuf;
+use syscalls::filter;
 
 /// What a jail is to contain.
 #[derive(Debug, Default)]
@@ -153,7 +151,7 @@ pub fn enter(plan: &Plan, factory: OwnedFd) -> Result<Vec<OwnedFd>, JailError> {
     limits::tasks_of_root(plan.tasks());
     let (ready, is_ready) = io::pipe().map_err(JailError::Process)?;
     let (asks, asked) = match plan.sockets {
-        Sockets::Brokered => passing::channel()
+        Sockets::Brokered => fd_passing::channel()
             .map(|(asks, asked)| (Some(asks), Some(asked)))
             .map_err(|errno| JailError::Process(errno.into()))?,
         Sockets::Own | Sockets::Given => (None, None),
@@ -188,7 +186,7 @@ fn keep(init: Pid, open: Vec<i32>) -> ! {
     let _ = rustix::thread::set_name(c"wasmrun-keeper");
     close(open, &[]);
     // What it keeps, where that fails, is of no use to anybody: nobody inside can see this process.
-    let _ = surrender::everything();
+    let _ = privileges::everything();
     let _ = filter::install_for(Role::Keeper);
     std::process::exit(status(init))
 }
@@ -209,7 +207,7 @@ fn become_guest(plan: &Plan, mut ready: io::PipeReader, asks: Option<OwnedFd>) -
     }
     landlock::leave(&root::places(&plan.binds)?);
     if let (Some(brokered), Some(asks)) = (limit_system_calls(plan.powers())?, asks) {
-        passing::send(&asks, b"calls", &[brokered.as_fd()]).map_err(|errno| JailError::Process(errno.into()))?;
+        fd_passing::send(&asks, b"calls", &[brokered.as_fd()]).map_err(|errno| JailError::Process(errno.into()))?;
     }
     Ok(listeners)
 }
@@ -221,7 +219,7 @@ fn become_guest(plan: &Plan, mut ready: io::PipeReader, asks: Option<OwnedFd>) -
 ///
 /// The kernel has no seccomp filters, or cannot have others answer.
 pub fn limit_system_calls(powers: Powers) -> Result<Option<OwnedFd>, JailError> {
-    surrender::everything()?;
+    privileges::everything()?;
     Ok(filter::install(powers)?)
 }
 
@@ -234,7 +232,7 @@ pub fn limit_system_calls(powers: Powers) -> Result<Option<OwnedFd>, JailError> 
 pub fn limit_compiler(memory: u64) -> Result<(), JailError> {
     limits::end_sooner(limits::COMPILER);
     limits::data(memory)?;
-    surrender::what_it_has()?;
+    privileges::what_it_has()?;
     landlock::leave_nothing();
     Ok(filter::install_for(Role::Compiler)?)
 }

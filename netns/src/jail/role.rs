@@ -1,6 +1,6 @@
 //! What the processes beside a guest's are left with of the kernel: each has a list of its own, as short as its work.
 
-use super::broker;
+use super::syscalls::broker;
 use nix::libc;
 
 /// A process that runs no guest code.

@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use std::io::ErrorKind;
 
 /// Bytes read at once while a flow copies: an HTTP head, a small body, a database row.
-pub(super) const SCRATCH: usize = 16 * 1024;
+pub(in crate::forward) const SCRATCH: usize = 16 * 1024;
 /// Full buffers in a row that make a flow a bulk stream.
 const BULK_AFTER: u8 = 2;
 /// Short fills in a row that make a bulk stream an ordinary one again.
@@ -34,7 +34,7 @@ enum Way {
 
 /// What a turn of a flow came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Progress {
+pub(in crate::forward) enum Progress {
     /// It waits for an edge.
     Waiting,
     /// It could go on, but others come first.
@@ -49,13 +49,13 @@ pub(super) enum Progress {
 
 /// Bytes that a turn moved, by way.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Moved {
-    pub(super) copied: u64,
-    pub(super) spliced: u64,
+pub(in crate::forward) struct Moved {
+    pub(in crate::forward) copied: u64,
+    pub(in crate::forward) spliced: u64,
 }
 
 impl Moved {
-    pub(super) fn total(self) -> u64 {
+    pub(in crate::forward) fn total(self) -> u64 {
         self.copied + self.spliced
     }
 }
@@ -68,7 +68,7 @@ enum Source {
 }
 
 /// One direction: its source, what is under way, and whether it is over.
-pub(super) struct Flow {
+pub(in crate::forward) struct Flow {
     held: Held,
     way: Way,
     source: Source,
@@ -78,7 +78,7 @@ pub(super) struct Flow {
 }
 
 impl Flow {
-    pub(super) fn new() -> Flow {
+    pub(in crate::forward) fn new() -> Flow {
         Flow {
             held: Held::Nothing,
             way: Way::Copy { full: 0 },
@@ -88,22 +88,22 @@ impl Flow {
         }
     }
 
-    pub(super) fn is_over(&self) -> bool {
+    pub(in crate::forward) fn is_over(&self) -> bool {
         self.over
     }
 
     /// It speaks HTTP/1, and everything that it has read has gone out.
-    pub(super) fn rests_between_requests(&self) -> bool {
+    pub(in crate::forward) fn rests_between_requests(&self) -> bool {
         self.began_with_request == Some(true) && self.is_at_rest()
     }
 
     /// Nothing is under way.
-    pub(super) fn is_at_rest(&self) -> bool {
+    pub(in crate::forward) fn is_at_rest(&self) -> bool {
         !self.over && self.source == Source::Open && matches!(self.held, Held::Nothing)
     }
 
     /// Moves what can be moved. `scratch` is the worker's buffer, empty between turns.
-    pub(super) fn turn(
+    pub(in crate::forward) fn turn(
         &mut self,
         from: &mut End,
         to: &mut End,
@@ -142,7 +142,7 @@ impl Flow {
     }
 
     /// Gives back what the flow holds.
-    pub(super) fn end(&mut self, pool: &mut Pool) {
+    pub(in crate::forward) fn end(&mut self, pool: &mut Pool) {
         self.over = true;
         if let Held::Piped(pipe) = std::mem::replace(&mut self.held, Held::Nothing) {
             pool.give(pipe);

@@ -1,4 +1,5 @@
-//! Moves bytes between the host's connections and the guest's.
+//! Forwards: what the host listens on, where it leads, and the threads that move bytes between the host's connections and
+//! the guest's.
 //!
 //! ```text
 //!   worker thread: one epoll(7) set, edge triggered, no locks while bytes move
@@ -12,18 +13,29 @@
 //! to splice while the stream keeps filling it. A connection ends when both flows have ended; end-of-file becomes
 //! shutdown(2), a reset becomes a reset.
 //!
-//! A connection whose target has a successor stays where it is until it ends, with one exception, [`request`]: a client
+//! A connection whose target has a successor stays where it is until it ends, with one exception, `tcp::request`: a client
 //! that begins another HTTP request moves with it.
 
-mod connection;
-mod datagram;
 mod deadlines;
-mod end;
-mod flow;
-mod pipe;
-mod request;
+#[allow(clippy::module_inception, reason = "the noun of the folder is the noun of the file")]
+mod forward;
+mod forwarder;
+mod holder;
+mod limits;
+pub(crate) mod listener;
+mod mailbox;
+mod notice;
+mod target;
+mod tcp;
+mod udp;
 mod worker;
 
-pub(crate) use connection::start as connect;
-pub(crate) use datagram::tell_local_address;
-pub(crate) use worker::{Command, Mailbox, Settings, spawn};
+pub use forward::{Counters, Forward};
+pub use forwarder::Forwarder;
+pub use holder::Holder;
+pub use limits::Limits;
+pub use listener::{BindError, Listeners, listen};
+pub use notice::{Notice, OnNotice};
+pub use target::Target;
+
+pub(crate) use limits::in_store;

@@ -4,11 +4,11 @@ use super::end::End;
 use super::flow::{Flow, Moved, Progress};
 use super::pipe::Pool;
 use super::request;
-use crate::address;
-use crate::factory::Family;
 use crate::forward::Forward;
+use crate::forward::target::Target;
 use crate::rule::Protocol;
-use crate::target::Target;
+use crate::sockets::address;
+use crate::sockets::factory::Family;
 use rustix::io::Errno;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -21,7 +21,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LAST_PAUSE: Duration = Duration::from_millis(50);
 
 /// How far a connection has come.
-pub(super) enum Phase {
+pub(in crate::forward) enum Phase {
     /// Nobody listens yet: try again at this time, or when the forward is woken.
     Waiting { again: Instant },
     /// connect(2) is under way to this guest, at the n-th of its addresses.
@@ -35,7 +35,7 @@ pub(super) enum Phase {
 }
 
 /// What an attempt to reach the guest came to.
-pub(super) enum Attempt {
+pub(in crate::forward) enum Attempt {
     /// Connected; bytes can flow.
     Connected,
     /// epoll will say.
@@ -49,7 +49,7 @@ pub(super) enum Attempt {
 }
 
 /// What a turn of a connection came to.
-pub(super) enum Turn {
+pub(in crate::forward) enum Turn {
     /// It waits for an edge.
     Waiting,
     /// There is more to do at once.
@@ -63,7 +63,7 @@ pub(super) enum Turn {
 
 /// Why a connection is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(in crate::forward) enum Ending {
     /// Both sides were closed in order.
     Closed,
     /// One side was reset, and so is the other.
@@ -71,22 +71,22 @@ pub(super) enum Ending {
 }
 
 /// The state of one connection.
-pub(super) struct Connection {
-    pub(super) forward: Arc<Forward>,
-    pub(super) serial: u64,
-    pub(super) phase: Phase,
-    pub(super) deadline: Instant,
-    pub(super) accepted: Instant,
-    pub(super) last_moved: Instant,
+pub(in crate::forward) struct Connection {
+    pub(in crate::forward) forward: Arc<Forward>,
+    pub(in crate::forward) serial: u64,
+    pub(in crate::forward) phase: Phase,
+    pub(in crate::forward) deadline: Instant,
+    pub(in crate::forward) accepted: Instant,
+    pub(in crate::forward) last_moved: Instant,
     /// When its ticket on the heap of deadlines is due; a ticket for another time is not its own any more.
-    pub(super) due: Option<Instant>,
+    pub(in crate::forward) due: Option<Instant>,
     /// It is on the worker's list of those with more to do.
-    pub(super) queued: bool,
+    pub(in crate::forward) queued: bool,
     /// It has ended in this turn; its slot is about to be freed.
-    pub(super) over: bool,
+    pub(in crate::forward) over: bool,
     /// Counts guest ends: an event of an end that is closed must not be taken for one of the next.
-    pub(super) round: u16,
-    pub(super) client: End,
+    pub(in crate::forward) round: u16,
+    pub(in crate::forward) client: End,
     peer: SocketAddr,
     to_guest: Flow,
     to_client: Flow,
@@ -104,7 +104,7 @@ pub(super) struct Connection {
 const AWAITED: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Connection {
-    pub(super) fn new(
+    pub(in crate::forward) fn new(
         forward: Arc<Forward>,
         serial: u64,
         socket: OwnedFd,
@@ -136,7 +136,7 @@ impl Connection {
     }
 
     /// The guest it belongs to, once it has one.
-    pub(super) fn target(&self) -> Option<&Arc<Target>> {
+    pub(in crate::forward) fn target(&self) -> Option<&Arc<Target>> {
         match &self.phase {
             Phase::Waiting { .. } => None,
             Phase::Connecting { target, .. } | Phase::Open { target, .. } => Some(target),
@@ -144,7 +144,7 @@ impl Connection {
     }
 
     /// Starts a connection to whoever the forward leads to, beginning with the guest's first address.
-    pub(super) fn attempt(&mut self, now: Instant) -> Attempt {
+    pub(in crate::forward) fn attempt(&mut self, now: Instant) -> Attempt {
         match self.forward.target() {
             Some(target) => {
                 if std::mem::take(&mut self.is_early) {
@@ -245,7 +245,7 @@ impl Connection {
     }
 
     /// Asks how a connect that was under way has ended.
-    pub(super) fn connected(&mut self, now: Instant) -> Attempt {
+    pub(in crate::forward) fn connected(&mut self, now: Instant) -> Attempt {
         let waiting = Phase::Waiting { again: now };
         match std::mem::replace(&mut self.phase, waiting) {
             Phase::Connecting {
@@ -274,7 +274,7 @@ impl Connection {
     }
 
     /// Moves bytes both ways.
-    pub(super) fn turn(&mut self, scratch: &mut [u8], pool: &mut Pool, now: Instant) -> Turn {
+    pub(in crate::forward) fn turn(&mut self, scratch: &mut [u8], pool: &mut Pool, now: Instant) -> Turn {
         if self.moves_on(scratch) {
             return Turn::Moving;
         }
@@ -337,12 +337,12 @@ impl Connection {
     }
 
     /// One side is closed, or broken with bytes still under way: it must not stay silent for ever.
-    pub(super) fn is_half_closed(&self) -> bool {
+    pub(in crate::forward) fn is_half_closed(&self) -> bool {
         self.to_guest.is_over() || self.to_client.is_over() || self.client.ending
     }
 
     /// Gives back pipes and the place at the guest, and makes the close a reset where it should be one.
-    pub(super) fn release(&mut self, how: Ending, pool: &mut Pool) {
+    pub(in crate::forward) fn release(&mut self, how: Ending, pool: &mut Pool) {
         self.to_guest.end(pool);
         self.to_client.end(pool);
         let counters = self.forward.counters();
@@ -386,7 +386,7 @@ fn connect(target: &Target, to: SocketAddr, peer: SocketAddr) -> rustix::io::Res
 /// Connects without waiting. On loopback the handshake is over when connect(2) returns, although it says
 /// "in progress"; the second call asks for the result and saves a turn through epoll. ECONNABORTED is a connection that was
 /// accepted and reset between the two calls: it is not to be tried again.
-pub(crate) fn start(socket: &OwnedFd, to: SocketAddr) -> rustix::io::Result<bool> {
+pub(in crate::forward) fn start(socket: &OwnedFd, to: SocketAddr) -> rustix::io::Result<bool> {
     match rustix::net::connect(socket, &to) {
         Ok(()) => return Ok(true),
         Err(Errno::INPROGRESS) => {}
@@ -401,7 +401,7 @@ pub(crate) fn start(socket: &OwnedFd, to: SocketAddr) -> rustix::io::Result<bool
 }
 
 /// Accepts one connection, already non-blocking, with the client's address.
-pub(super) fn accept(listener: &OwnedFd) -> rustix::io::Result<(OwnedFd, SocketAddr)> {
+pub(in crate::forward) fn accept(listener: &OwnedFd) -> rustix::io::Result<(OwnedFd, SocketAddr)> {
     use rustix::net::SocketFlags;
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let (socket, peer) = rustix::net::acceptfrom_with(listener, flags)?;

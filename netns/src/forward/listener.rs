@@ -1,8 +1,8 @@
 //! The host's side of a forward: listening sockets, bound before anything else starts.
 
-use crate::factory::DATAGRAM_BUFFER;
-use crate::holder::{Holder, holder_of};
+use crate::forward::holder::{Holder, holder_of};
 use crate::rule::{Bind, Mapping, Protocol};
+use crate::sockets::factory::DATAGRAM_BUFFER;
 use rustix::io::Errno;
 use rustix::net::sockopt;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
@@ -156,14 +156,14 @@ pub(crate) fn bind_one(address: SocketAddr, protocol: Protocol) -> Result<(Socke
             // For datagrams SO_REUSEADDR would let another process take them.
             Protocol::Udp => {
                 sockopt::set_socket_recv_buffer_size(&socket, DATAGRAM_BUFFER)?;
-                crate::relay::tell_local_address(&socket, address.ip())?;
+                super::udp::tell_local_address(&socket, address.ip())?;
             }
         }
         rustix::net::bind(&socket, &address)?;
         if protocol == Protocol::Tcp {
             rustix::net::listen(&socket, BACKLOG)?;
         }
-        let address = crate::address::local(&socket)?;
+        let address = crate::sockets::address::local(&socket)?;
         Ok((address, socket))
     };
     bound().map_err(|errno| BindError {

@@ -7,7 +7,7 @@ use httparse::{EMPTY_HEADER, Request, Status};
 const HEADERS: usize = 100;
 
 /// A request line of HTTP/1.0 or 1.1, with as much of the headers as has come.
-pub(super) fn begins(bytes: &[u8]) -> bool {
+pub(in crate::forward) fn begins(bytes: &[u8]) -> bool {
     let mut headers = [EMPTY_HEADER; HEADERS];
     let mut request = Request::new(&mut headers);
     request.parse(bytes).is_ok() && request.version.is_some()
@@ -15,7 +15,7 @@ pub(super) fn begins(bytes: &[u8]) -> bool {
 
 /// A whole head of HTTP/1.1, which has a `host` (RFC 9112, section 3.2): nothing that appears in the middle of another
 /// protocol, or of a body, by accident.
-pub(super) fn is_head(bytes: &[u8]) -> bool {
+pub(in crate::forward) fn is_head(bytes: &[u8]) -> bool {
     let mut headers = [EMPTY_HEADER; HEADERS];
     let mut request = Request::new(&mut headers);
     matches!(request.parse(bytes), Ok(Status::Complete(_)))

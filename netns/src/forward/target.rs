@@ -1,8 +1,8 @@
 //! Where a forward's connections go: one guest, in one namespace.
 
-use crate::factory::{Family, SocketFactory};
 use crate::forward::Notice;
 use crate::rule::Protocol;
+use crate::sockets::factory::{Family, SocketFactory};
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
@@ -94,7 +94,7 @@ impl Target {
         let mut last = rustix::io::Errno::CONNREFUSED;
         for ip in self.candidates(Protocol::Tcp, port).into_iter().flatten() {
             let socket = self.factory.socket(Family::of(ip), Protocol::Tcp)?;
-            match crate::relay::connect(&socket, (ip, port).into()) {
+            match super::tcp::connect(&socket, (ip, port).into()) {
                 Ok(true) => return Ok(socket.into()),
                 Ok(false) => last = rustix::io::Errno::AGAIN,
                 Err(errno) => last = errno,
@@ -168,7 +168,7 @@ impl Target {
     }
 
     /// The addresses to try for datagrams, one after the other when they are refused; wildcards are told apart, because
-    /// a guest that is bound to one answers from the address that its client has (see `relay::datagram`).
+    /// a guest that is bound to one answers from the address that its client has (see `udp`).
     pub(crate) fn datagram_candidates(&self, port: u16) -> Vec<IpAddr> {
         let listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
         match listening.get(&(Protocol::Udp, port)) {

@@ -1,25 +1,26 @@
 //! The worker thread: an epoll loop that accepts, connects, relays and gives up.
 
-use super::connection::{Attempt, Connection, Ending, Phase, Turn, accept};
-use super::datagram::{Datagrams, Watched};
 use super::deadlines::{Deadlines, Ticket};
-use super::end::End;
-use super::flow::SCRATCH;
-use super::pipe::Pool;
-use crate::forward::{Forward, Limits, Listener, Notice};
+use super::forward::Forward;
+use super::limits::Limits;
+use super::mailbox::{Command, Mailbox};
+use super::notice::{Notice, OnNotice};
+use super::tcp::connection::{Attempt, Connection, Ending, Phase, Turn, accept};
+use super::tcp::end::End;
+use super::tcp::flow::SCRATCH;
+use super::tcp::pipe::Pool;
+use super::udp::{Datagrams, Watched};
 use crate::rule::Protocol;
-use crate::target::Target;
+use rustix::event::Timespec;
 use rustix::event::epoll::{self, Event, EventData, EventFlags};
-use rustix::event::{EventfdFlags, Timespec, eventfd};
 use rustix::io::Errno;
 use slab::Slab;
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -31,61 +32,20 @@ const ACCEPTS: usize = 16;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// What a worker thread is given.
-pub(crate) struct Settings {
-    pub(crate) number: usize,
-    pub(crate) limits: Limits,
+pub(super) struct Settings {
+    pub(super) number: usize,
+    pub(super) limits: Limits,
     /// Open connections of all workers.
-    pub(crate) open: Arc<AtomicUsize>,
-    pub(crate) listener: Listener,
-}
-
-/// What a worker can be told. A `Sender` is dropped when the command is done.
-pub(crate) enum Command {
-    Add(Arc<Forward>),
-    Remove(u64, Sender<()>),
-    /// Accept, or leave that to who has been lent the listeners.
-    Accept(u64, bool, Sender<()>),
-    Wake(u64),
-    Limit(Limits),
-    Abort(Arc<Target>, Sender<()>),
-    Stop,
-}
-
-/// Where commands wait; posting wakes the worker.
-pub(crate) struct Mailbox {
-    commands: Mutex<Vec<Command>>,
-    bell: OwnedFd,
-}
-
-impl Mailbox {
-    pub(crate) fn post(&self, command: Command) {
-        let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
-        // A guest may listen and listen again: to be woken once is enough.
-        let waits = |other: &Command| matches!((other, &command), (Command::Wake(a), Command::Wake(b)) if a == b);
-        if commands.iter().any(waits) {
-            return;
-        }
-        commands.push(command);
-        drop(commands);
-        // A counter that is full has rung already.
-        let _ = rustix::io::write(&self.bell, &1u64.to_ne_bytes());
-    }
-
-    fn collect(&self) -> Vec<Command> {
-        let _ = rustix::io::read(&self.bell, &mut [0; 8]);
-        std::mem::take(&mut *self.commands.lock().unwrap_or_else(PoisonError::into_inner))
-    }
+    pub(super) open: Arc<AtomicUsize>,
+    pub(super) on_notice: OnNotice,
 }
 
 /// Starts a worker.
-pub(crate) fn spawn(settings: Settings) -> io::Result<(Arc<Mailbox>, JoinHandle<()>)> {
-    let mailbox = Arc::new(Mailbox {
-        commands: Mutex::new(Vec::new()),
-        bell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
-    });
+pub(super) fn spawn(settings: Settings) -> io::Result<(Arc<Mailbox>, JoinHandle<()>)> {
+    let mailbox = Arc::new(Mailbox::new()?);
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     let data = EventData::new_u64(Token::Mailbox.pack());
-    epoll::add(&epoll, &mailbox.bell, data, EventFlags::IN)?;
+    epoll::add(&epoll, mailbox.bell(), data, EventFlags::IN)?;
     let worker = Worker {
         epoll,
         mailbox: mailbox.clone(),
@@ -627,7 +587,7 @@ impl Worker {
     }
 
     fn tell(&self, notice: Notice) {
-        (self.settings.listener)(notice);
+        (self.settings.on_notice)(notice);
     }
 }
 

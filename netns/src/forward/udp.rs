@@ -9,10 +9,10 @@
 //! a time, when the forward has another target, or when the guest's side refuses. What cannot be sent at once is lost, as
 //! datagrams are.
 
-use crate::factory::Family;
 use crate::forward::Forward;
+use crate::forward::target::Target;
 use crate::rule::Protocol;
-use crate::target::Target;
+use crate::sockets::factory::Family;
 use nix::errno::Errno as NixErrno;
 use nix::libc;
 use nix::sys::socket::{

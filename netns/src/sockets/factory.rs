@@ -14,9 +14,9 @@
 //! The client's own address is put on the namespace's `lo`, so that the inner socket can be bound to it and the guest
 //! sees its true peer. Nothing inside can reach that address on the real network: `lo` is all there is.
 
+use crate::fd_passing;
 use crate::forward::in_store;
-use crate::link::{LinkError, Links};
-use crate::passing;
+use crate::netlink::{LinkError, Links};
 use crate::rule::Protocol;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
@@ -298,7 +298,7 @@ impl Remote {
         if self.dead {
             return Err(Errno::CONNRESET);
         }
-        passing::send(&self.channel, message, &[]).inspect_err(|_| self.dead = true)
+        fd_passing::send(&self.channel, message, &[]).inspect_err(|_| self.dead = true)
     }
 
     /// Takes one answer in: sockets go to the stock (`None`), the answer to an address request is returned, too.
@@ -335,7 +335,7 @@ impl Remote {
             return Err(Errno::TIMEDOUT);
         }
         let mut message = [0; MESSAGE];
-        let (length, fds) = match passing::receive(&self.channel, &mut message, RecvFlags::DONTWAIT) {
+        let (length, fds) = match fd_passing::receive(&self.channel, &mut message, RecvFlags::DONTWAIT) {
             // No descriptor is left here for what came; the next one orders again.
             Err(Errno::MSGSIZE) => {
                 self.ordered = Default::default();
@@ -407,7 +407,7 @@ impl FactoryServer {
     /// Waits for one request and answers it.
     pub(crate) fn turn(&self) -> Turn {
         let mut message = [0; MESSAGE];
-        match passing::receive(&self.channel, &mut message, RecvFlags::empty()) {
+        match fd_passing::receive(&self.channel, &mut message, RecvFlags::empty()) {
             Ok((MESSAGE, _)) => match self.serve(&message) {
                 Ok(()) => Turn::Served,
                 Err(_) => Turn::Over,
@@ -426,13 +426,13 @@ impl FactoryServer {
                 let made = (0..wanted).map_while(|_| make_socket(family, protocol).ok());
                 let sockets: Vec<OwnedFd> = made.collect();
                 let borrowed: Vec<BorrowedFd<'_>> = sockets.iter().map(AsFd::as_fd).collect();
-                passing::send(&self.channel, message, &borrowed)
+                fd_passing::send(&self.channel, message, &borrowed)
             }
             OP_LOCAL => {
                 let address = Ipv6Addr::from(address).to_canonical();
                 let refused = self.links.add_local_address(address).is_err();
                 let answer = encode(OP_LOCAL, refused.into(), Ipv6Addr::UNSPECIFIED);
-                passing::send(&self.channel, &answer, &[])
+                fd_passing::send(&self.channel, &answer, &[])
             }
             _ => Err(Errno::PROTO),
         }
@@ -447,7 +447,7 @@ impl FactoryServer {
 /// The namespace cannot be opened or entered (entering needs CAP_SYS_ADMIN, setns(2)).
 pub fn in_namespace(path: &std::path::Path) -> io::Result<SocketFactory> {
     let namespace = std::fs::File::open(path)?;
-    let (outer, inner) = passing::channel()?;
+    let (outer, inner) = fd_passing::channel()?;
     let (entered, result) = std::sync::mpsc::channel();
     std::thread::Builder::new()
         .name("netns-factory".to_owned())
@@ -476,27 +476,27 @@ mod tests {
     /// What the inner end does with one request, as init would.
     fn serve(inner: &OwnedFd) {
         let mut message = [0; MESSAGE];
-        let (length, _) = passing::receive(inner, &mut message, RecvFlags::DONTWAIT).unwrap();
+        let (length, _) = fd_passing::receive(inner, &mut message, RecvFlags::DONTWAIT).unwrap();
         assert_eq!(length, MESSAGE);
         match message[0] {
             OP_SOCKETS => {
                 let (family, protocol) = KINDS[usize::from(message[1])];
                 let sockets: Vec<OwnedFd> = (0..4).map(|_| make_socket(family, protocol).unwrap()).collect();
                 let borrowed: Vec<BorrowedFd<'_>> = sockets.iter().map(AsFd::as_fd).collect();
-                passing::send(inner, &message, &borrowed).unwrap();
+                fd_passing::send(inner, &message, &borrowed).unwrap();
             }
-            _ => passing::send(inner, &encode(OP_LOCAL, 0, Ipv6Addr::UNSPECIFIED), &[]).unwrap(),
+            _ => fd_passing::send(inner, &encode(OP_LOCAL, 0, Ipv6Addr::UNSPECIFIED), &[]).unwrap(),
         }
     }
 
     fn nothing_is_asked(inner: &OwnedFd) {
-        let received = passing::receive(inner, &mut [0; MESSAGE], RecvFlags::DONTWAIT);
+        let received = fd_passing::receive(inner, &mut [0; MESSAGE], RecvFlags::DONTWAIT);
         assert_eq!(received.unwrap_err(), Errno::AGAIN);
     }
 
     #[test]
     fn a_namespace_that_is_silent_holds_nobody_up_and_serves_when_it_answers_again() {
-        let (outer, inner) = passing::channel().unwrap();
+        let (outer, inner) = fd_passing::channel().unwrap();
         let factory = SocketFactory::remote(outer);
         let socket = || factory.socket(Family::V4, Protocol::Tcp);
         let stranger = IpAddr::from([10, 1, 2, 3]);
@@ -516,7 +516,7 @@ mod tests {
         nothing_is_asked(&inner);
         let asked = std::thread::scope(|scope| {
             let asked = scope.spawn(|| factory.source(other, Family::V4));
-            while passing::receive(&inner, &mut [0; MESSAGE], RecvFlags::PEEK | RecvFlags::DONTWAIT).is_err() {
+            while fd_passing::receive(&inner, &mut [0; MESSAGE], RecvFlags::PEEK | RecvFlags::DONTWAIT).is_err() {
                 std::thread::yield_now();
             }
             serve(&inner);
@@ -539,16 +539,16 @@ mod tests {
 
     #[test]
     fn a_namespace_that_is_gone_or_answers_what_was_not_asked_is_given_up() {
-        let (outer, inner) = passing::channel().unwrap();
+        let (outer, inner) = fd_passing::channel().unwrap();
         let factory = SocketFactory::remote(outer);
         drop(inner);
         let stranger = IpAddr::from([10, 1, 2, 3]);
         assert!(factory.socket(Family::V4, Protocol::Tcp).is_err());
         assert_eq!(factory.socket(Family::V4, Protocol::Tcp).unwrap_err(), Errno::CONNRESET);
         assert_eq!(factory.source(stranger, Family::V4).unwrap_err(), Errno::CONNRESET);
-        let (outer, inner) = passing::channel().unwrap();
+        let (outer, inner) = fd_passing::channel().unwrap();
         let factory = SocketFactory::remote(outer);
-        passing::send(&inner, &encode(OP_LOCAL, 0, Ipv6Addr::UNSPECIFIED), &[]).unwrap();
+        fd_passing::send(&inner, &encode(OP_LOCAL, 0, Ipv6Addr::UNSPECIFIED), &[]).unwrap();
         assert_eq!(factory.socket(Family::V4, Protocol::Tcp).unwrap_err(), Errno::PROTO);
         assert_eq!(factory.socket(Family::V4, Protocol::Tcp).unwrap_err(), Errno::CONNRESET);
     }

@@ -18,7 +18,7 @@ const MIN_CAPACITY: usize = 128 * 1024;
 const MAX_PIPES: usize = 16;
 
 /// An empty or filled pipe.
-pub(super) struct Pipe {
+pub(in crate::forward) struct Pipe {
     read: OwnedFd,
     write: OwnedFd,
     capacity: usize,
@@ -43,13 +43,13 @@ impl Pipe {
         })
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::forward) fn is_empty(&self) -> bool {
         self.filled == 0
     }
 
     /// Moves what `source` has into this empty pipe. Zero is the end of the stream; `AGAIN` can only mean that the
     /// socket is empty, because the pipe is.
-    pub(super) fn fill(&mut self, source: impl AsFd) -> rustix::io::Result<usize> {
+    pub(in crate::forward) fn fill(&mut self, source: impl AsFd) -> rustix::io::Result<usize> {
         debug_assert!(self.is_empty());
         // Never more than the pipe holds: the length is what a splice promises, not a wish.
         let moved = splice(source, &self.write, self.capacity)?;
@@ -58,7 +58,7 @@ impl Pipe {
     }
 
     /// Moves bytes out to `sink`; `AGAIN` means that the sink is full.
-    pub(super) fn drain(&mut self, sink: impl AsFd) -> rustix::io::Result<usize> {
+    pub(in crate::forward) fn drain(&mut self, sink: impl AsFd) -> rustix::io::Result<usize> {
         let moved = splice(&self.read, sink, self.filled)?;
         self.filled -= moved;
         Ok(moved)
@@ -76,14 +76,14 @@ fn splice(from: impl AsFd, to: impl AsFd, length: usize) -> rustix::io::Result<u
 }
 
 /// The pipes of one worker.
-pub(super) struct Pool {
+pub(in crate::forward) struct Pool {
     idle: Vec<Pipe>,
     made: usize,
     most: usize,
 }
 
 impl Pool {
-    pub(super) fn new() -> Pool {
+    pub(in crate::forward) fn new() -> Pool {
         Pool {
             idle: Vec::new(),
             made: 0,
@@ -92,7 +92,7 @@ impl Pool {
     }
 
     /// An empty pipe, or none when the limit is reached or the kernel has no more: the flow copies then.
-    pub(super) fn take(&mut self) -> Option<Pipe> {
+    pub(in crate::forward) fn take(&mut self) -> Option<Pipe> {
         if let Some(pipe) = self.idle.pop() {
             return Some(pipe);
         }
@@ -113,7 +113,7 @@ impl Pool {
     }
 
     /// Takes a pipe back. One that still holds bytes of a dead connection is closed.
-    pub(super) fn give(&mut self, pipe: Pipe) {
+    pub(in crate::forward) fn give(&mut self, pipe: Pipe) {
         if pipe.is_empty() {
             self.idle.push(pipe);
         } else {

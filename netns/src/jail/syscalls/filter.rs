@@ -5,8 +5,8 @@
 //! reach; what is not here is the rest of the kernel: new processes and programs, other processes, mounts, modules, bpf(2),
 //! io_uring, keys, performance counters, and sockets of the families that no network namespace confines (AF_VSOCK).
 
-use super::role::Role;
 use super::{broker, notify};
+use crate::jail::role::Role;
 use nix::libc;
 use rustix::io::Errno;
 use seccompiler::{
@@ -222,7 +222,7 @@ const OLD: &[libc::c_long] = &[];
 
 /// Limits the calling thread and those that it starts. They need `no_new_privs`. What is returned is where brokered calls
 /// come in, for init.
-pub(super) fn install(powers: Powers) -> Result<Option<OwnedFd>, FilterError> {
+pub(in crate::jail) fn install(powers: Powers) -> Result<Option<OwnedFd>, FilterError> {
     let brokered = match powers.sockets {
         Sockets::Brokered => Some(notify::install(&asking()?)?),
         Sockets::Own | Sockets::Given => None,
@@ -232,7 +232,7 @@ pub(super) fn install(powers: Powers) -> Result<Option<OwnedFd>, FilterError> {
 }
 
 /// The same for a process that runs no guest.
-pub(super) fn install_for(role: Role) -> Result<(), FilterError> {
+pub(in crate::jail) fn install_for(role: Role) -> Result<(), FilterError> {
     let mut rules: Rules = role.calls().into_iter().map(|call| (call, vec![])).collect();
     match role {
         Role::Keeper => {}
@@ -293,7 +293,7 @@ const NO_BUILDS: &[libc::c_long] = &[
 
 /// Leaves a build all calls but a few: it makes no file with a set-user-id or set-group-id bit, which would be the host's (as
 /// `RestrictSUIDSGID=`, systemd.exec(5)).
-pub(super) fn install_for_builds() -> Result<(), FilterError> {
+pub(in crate::jail) fn install_for_builds() -> Result<(), FilterError> {
     let bits = [libc::S_ISUID, libc::S_ISGID].map(u64::from);
     let mut modes = Rules::new();
     for (call, mode) in BUILD_MODES {
@@ -333,7 +333,7 @@ fn compiled(rules: Rules, others: SeccompAction, these: SeccompAction) -> Result
 }
 
 /// Has the calling thread's brokered calls wait, for nobody: whether that can be done at all.
-pub(super) fn try_asking() -> Result<(), FilterError> {
+pub(in crate::jail) fn try_asking() -> Result<(), FilterError> {
     notify::install(&asking()?).map(drop)
 }
 

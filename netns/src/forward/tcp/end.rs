@@ -8,22 +8,22 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 /// A non-blocking stream with its readiness, as edge-triggered epoll leaves it to us to remember.
-pub(super) struct End {
+pub(in crate::forward) struct End {
     stream: TcpStream,
     /// A read may find something. False only after a read has shown that nothing is there.
-    pub(super) readable: bool,
+    pub(in crate::forward) readable: bool,
     /// A write may find room. False only after a write has shown that there is none.
-    pub(super) writable: bool,
+    pub(in crate::forward) writable: bool,
     /// The peer has ended its side: no later edge will announce that, so a short read is not the last word.
-    pub(super) ending: bool,
+    pub(in crate::forward) ending: bool,
     /// Urgent data has come: a read stops at its mark (tcp(7)), so a short one does not mean that nothing is left.
-    pub(super) urgent: bool,
+    pub(in crate::forward) urgent: bool,
     /// The connection is broken (reset, timed out): nothing can be sent, and what can be read is here already.
-    pub(super) broken: bool,
+    pub(in crate::forward) broken: bool,
 }
 
 impl End {
-    pub(super) fn new(socket: OwnedFd) -> End {
+    pub(in crate::forward) fn new(socket: OwnedFd) -> End {
         End {
             stream: TcpStream::from(socket),
             readable: true,
@@ -35,7 +35,7 @@ impl End {
     }
 
     /// Takes an edge in.
-    pub(super) fn mark(&mut self, events: EventFlags) {
+    pub(in crate::forward) fn mark(&mut self, events: EventFlags) {
         let broken = EventFlags::ERR | EventFlags::HUP;
         self.readable |= events.intersects(EventFlags::IN | EventFlags::PRI | EventFlags::RDHUP | broken);
         self.writable |= events.intersects(EventFlags::OUT | broken);
@@ -45,11 +45,11 @@ impl End {
     }
 
     /// What could be read, left where it is.
-    pub(super) fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(in crate::forward) fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.stream.peek(buffer)
     }
 
-    pub(super) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(in crate::forward) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.stream.read(buffer);
         self.readable = match &read {
             // The socket held less than asked for, so the next byte raises a new edge.
@@ -59,7 +59,7 @@ impl End {
         read
     }
 
-    pub(super) fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    pub(in crate::forward) fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.stream.write(bytes);
         self.writable = match &written {
             Ok(length) => *length == bytes.len(),
@@ -70,12 +70,12 @@ impl End {
     }
 
     /// Sends end-of-file. A peer that is gone already needs none.
-    pub(super) fn finish(&self) {
+    pub(in crate::forward) fn finish(&self) {
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 
     /// Makes the coming close(2) a reset: SO_LINGER with zero time, socket(7).
-    pub(super) fn close_with_reset(&self) {
+    pub(in crate::forward) fn close_with_reset(&self) {
         let _ = sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO));
     }
 }

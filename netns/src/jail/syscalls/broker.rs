@@ -20,7 +20,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 
 /// Calls that are made here.
-pub(super) const CALLS: [libc::c_long; 4] = [
+pub(in crate::jail) const CALLS: [libc::c_long; 4] = [
     libc::SYS_bind,
     libc::SYS_connect,
     libc::SYS_listen,

@@ -19,19 +19,19 @@ struct Roomy<T> {
 }
 
 /// A call that waits.
-pub(super) struct Asked {
+pub(in crate::jail) struct Asked {
     id: u64,
     /// Its number, of the processor's own ABI: the filter ends who uses another.
-    pub(super) call: libc::c_long,
-    pub(super) arguments: [u64; 6],
+    pub(in crate::jail) call: libc::c_long,
+    pub(in crate::jail) arguments: [u64; 6],
 }
 
 /// Where calls come in.
-pub(super) struct Notifier(OwnedFd);
+pub(in crate::jail) struct Notifier(OwnedFd);
 
 /// Makes the calling thread, and those that it starts, wait for an answer at each call for which the program returns
 /// `SECCOMP_RET_USER_NOTIF`. The descriptor is a [`Notifier`], for another process.
-pub(super) fn install(program: &BpfProgram) -> Result<OwnedFd, FilterError> {
+pub(in crate::jail) fn install(program: &BpfProgram) -> Result<OwnedFd, FilterError> {
     let program = libc::sock_fprog {
         len: program.len().try_into().map_err(|_| Errno::INVAL)?,
         filter: program.as_ptr().cast::<libc::sock_filter>().cast_mut(),
@@ -54,12 +54,12 @@ pub(super) fn install(program: &BpfProgram) -> Result<OwnedFd, FilterError> {
 }
 
 impl Notifier {
-    pub(super) fn of(listener: OwnedFd) -> Notifier {
+    pub(in crate::jail) fn of(listener: OwnedFd) -> Notifier {
         Notifier(listener)
     }
 
     /// The next call. Waits where there is none.
-    pub(super) fn receive(&self) -> Result<Asked, Errno> {
+    pub(in crate::jail) fn receive(&self) -> Result<Asked, Errno> {
         #[expect(unsafe_code, reason = "every ioctl(2) is")]
         // SAFETY: plain integers, for which zero is a value; the kernel wants it zeroed.
         let mut notification: Roomy<libc::seccomp_notif> = unsafe { std::mem::zeroed() };
@@ -77,7 +77,7 @@ impl Notifier {
     }
 
     /// Ends the wait: the call returns zero, or fails so. A thread that has gone needs no answer.
-    pub(super) fn answer(&self, asked: &Asked, result: Result<(), Errno>) {
+    pub(in crate::jail) fn answer(&self, asked: &Asked, result: Result<(), Errno>) {
         let mut response = Roomy {
             known: libc::seccomp_notif_resp {
                 id: asked.id,

@@ -1,0 +1,153 @@
+//! The worker threads, and what they are told.
+//!
+//! A [`Forward`] outlives every guest: its listening sockets are bound once, and [`Forwarder::retarget`] points it at
+//! another guest. While it has none, connections are accepted and wait.
+
+use super::forward::{Counters, Forward};
+use super::limits::Limits;
+use super::listener::Listeners;
+use super::mailbox::{Command, Mailbox};
+use super::notice::OnNotice;
+use super::target::Target;
+use super::worker::{self, Settings};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+/// The worker threads and every forward they serve. Dropping it resets what is open and closes every listener.
+pub struct Forwarder {
+    workers: Vec<(Arc<Mailbox>, JoinHandle<()>)>,
+    next_id: AtomicU64,
+}
+
+impl Forwarder {
+    /// Starts the worker threads.
+    ///
+    /// # Errors
+    ///
+    /// No thread or descriptor is left.
+    pub fn start(limits: Limits, on_notice: OnNotice) -> io::Result<Forwarder> {
+        let open = Arc::new(AtomicUsize::new(0));
+        let workers = (0..limits.workers.max(1))
+            .map(|number| {
+                worker::spawn(Settings {
+                    number,
+                    limits,
+                    open: open.clone(),
+                    on_notice: on_notice.clone(),
+                })
+            })
+            .collect::<io::Result<_>>()?;
+        Ok(Forwarder {
+            workers,
+            next_id: AtomicU64::new(1),
+        })
+    }
+
+    /// Begins to accept on `listeners`. Connections wait until the forward has a target.
+    pub fn add(&self, listeners: Listeners) -> Arc<Forward> {
+        let forward = Arc::new(Forward {
+            id: self.next_id.fetch_add(1, Ordering::Relaxed),
+            addresses: listeners.addresses,
+            guest_port: listeners.guest_port,
+            protocol: listeners.protocol,
+            sockets: listeners.sockets,
+            target: Mutex::new(None),
+            hopeless: AtomicBool::new(false),
+            lent: AtomicBool::new(false),
+            counters: Counters::default(),
+        });
+        self.tell(|| Command::Add(forward.clone()));
+        forward
+    }
+
+    /// Stops accepting for `forward`: clients are refused from here on, open connections go on.
+    pub fn remove(&self, forward: &Forward) {
+        self.ask(|done| Command::Remove(forward.id, done));
+        // Nothing is there to be reclaimed.
+        forward.lent.store(false, Ordering::Release);
+        for socket in &forward.sockets {
+            // A listener that is shut down refuses at once, whoever still has it open (`inet_shutdown` in the kernel's
+            // net/ipv4/af_inet.c).
+            let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Read);
+        }
+    }
+
+    /// Stops accepting for a forward of connections and returns its listeners, for another process to accept from. What
+    /// was accepted before goes on here. The process must be unable to connect or bind them ([`crate::jail::Sockets`]).
+    pub fn lend<'a>(&self, forward: &'a Forward) -> &'a [OwnedFd] {
+        forward.lent.store(true, Ordering::Release);
+        self.ask(|done| Command::Accept(forward.id, false, done));
+        &forward.sockets
+    }
+
+    /// Accepts for a forward whose listeners were lent. Who has them must have stopped, or ended.
+    pub fn reclaim(&self, forward: &Forward) {
+        if !forward.is_lent() {
+            return;
+        }
+        for socket in 0..forward.sockets.len() {
+            // A socket's state is shared with who has it; what else is, the filter keeps as it was.
+            let _ = forward.listen_again(socket);
+        }
+        forward.lent.store(false, Ordering::Release);
+        self.ask(|done| Command::Accept(forward.id, true, done));
+    }
+
+    /// Sets other bounds from here on; who waits already does so as long as was said then. The number of workers stays.
+    pub fn limit(&self, limits: Limits) {
+        self.tell(|| Command::Limit(limits));
+    }
+
+    /// Sends new connections, and those that wait, to `target`. Connections already made stay where they are. Without a target
+    /// they wait for one as long as it takes: [`Limits::connect_timeout`] is for a guest that is there.
+    pub fn retarget(&self, forward: &Forward, target: Option<Arc<Target>>) {
+        forward.hopeless.store(false, Ordering::Release);
+        *forward.target.lock().unwrap_or_else(PoisonError::into_inner) = target;
+        self.wake(forward);
+    }
+
+    /// Resets new connections, and those that wait, until there is a target or hope of one ([`Forwarder::retarget`]).
+    pub fn give_up(&self, forward: &Forward) {
+        *forward.target.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        forward.hopeless.store(true, Ordering::Release);
+        self.wake(forward);
+    }
+
+    /// Tries waiting connections again at once, for example because the guest listens now.
+    pub fn wake(&self, forward: &Forward) {
+        self.tell(|| Command::Wake(forward.id));
+    }
+
+    /// Resets every connection to `target`.
+    pub fn abort(&self, target: &Arc<Target>) {
+        self.ask(|done| Command::Abort(target.clone(), done));
+    }
+
+    fn tell(&self, command: impl Fn() -> Command) {
+        for (mailbox, _) in &self.workers {
+            mailbox.post(command());
+        }
+    }
+
+    /// Tells every worker and waits until each has done it.
+    fn ask(&self, command: impl Fn(Sender<()>) -> Command) {
+        let (done, all_done) = channel();
+        self.tell(|| command(done.clone()));
+        drop(done);
+        // The channel closes when the last worker has dropped its sender.
+        while all_done.recv().is_ok() {}
+    }
+}
+
+impl Drop for Forwarder {
+    fn drop(&mut self) {
+        self.tell(|| Command::Stop);
+        for (_, thread) in self.workers.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}

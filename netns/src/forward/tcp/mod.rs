@@ -1,0 +1,9 @@
+//! One TCP connection: a client end, a guest end, and a flow each way.
+
+pub(super) mod connection;
+pub(super) mod end;
+pub(super) mod flow;
+pub(super) mod pipe;
+mod request;
+
+pub(super) use connection::start as connect;

@@ -1,6 +1,6 @@
 //! What a guest is given: plain data, no handles.
 
-use crate::engine::Tier;
+use crate::code::engine::Tier;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;

@@ -9,32 +9,19 @@
 #![warn(missing_docs, unreachable_pub)]
 
 mod adoption;
-mod binary;
-mod cache;
-mod command;
-mod compile;
-mod crowd;
-mod derivation;
-mod engine;
-mod epoch;
+mod code;
 mod event;
-mod files;
-mod functions;
 mod guest;
 mod host;
-mod http;
 mod kind;
-mod lifecycle;
-mod memory;
-mod preview1;
 mod run;
-mod sockets;
+mod wasi;
 
 pub use adoption::{Adoption, Counts};
-pub use binary::{BinaryError, Sockets, Source, Toolchain, Traits};
-pub use cache::{Cache, CacheError, ForNow, Found, Key};
-pub use compile::{CompileError, Compiler, binary_of_text};
-pub use engine::Tier;
+pub use code::{
+    BinaryError, Cache, CacheError, CompileError, Compiler, ForNow, Found, Key, Sockets, Source, Tier, Toolchain,
+};
+pub use code::{Traits, binary_of_text};
 pub use event::{Attempt, Event, Events};
 pub use guest::{Directory, Guest, HttpLimits, Listeners};
 pub use kind::Kind;

@@ -1,17 +1,17 @@
 //! Running a guest to its end.
 
 use crate::adoption::Adoption;
-use crate::command;
-use crate::engine::{Allocation, engine};
-use crate::epoch;
+use crate::code::engine::{Allocation, engine};
 use crate::event::{Event, Events};
 use crate::guest::Guest;
+use crate::host::epoch;
+use crate::host::memory::Budget;
 use crate::host::{Gate, Stores};
-use crate::http::{self, LoadMore};
 use crate::kind::Kind;
-use crate::memory::Budget;
-use crate::preview1;
-use crate::sockets::Network;
+use crate::wasi::command;
+use crate::wasi::http::{self, LoadMore};
+use crate::wasi::preview1;
+use crate::wasi::sockets::Network;
 use tokio::sync::watch;
 use wasmtime::component::Component;
 use wasmtime::{Engine, Module, Precompiled, Result, Trap};

@@ -1,7 +1,7 @@
 //! One connection of a guest.
 
+use super::trim::Member;
 use super::{Shared, Tally};
-use crate::crowd::Member;
 use crate::event::Event;
 use bytes::BufMut;
 use std::io;

@@ -10,11 +10,11 @@
 //! process accepts from any of them.
 
 mod accepted;
+mod trim;
 
 pub(crate) use accepted::Accepted;
 
 use self::accepted::Adopted;
-use crate::crowd::Crowd;
 use crate::event::{Event, Events};
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, ErrorKind};
@@ -25,6 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use trim::Crowd;
 
 const BACKLOG: u32 = 4096;
 /// That the limit is reached is said again after this: it may be so for each of thousands of short connections.

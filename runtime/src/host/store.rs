@@ -2,8 +2,8 @@
 
 use crate::event::{Attempt, Event, Events};
 use crate::guest::Guest;
-use crate::memory::{Budget, Share};
-use crate::sockets::{Network, View};
+use crate::host::memory::{Budget, Share};
+use crate::wasi::sockets::{Network, View};
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};

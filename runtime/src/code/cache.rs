@@ -4,7 +4,7 @@
 //! finished file appears under its name in one step (rename(2)), so any number of processes may use the folder at once.
 //! The code in it runs later, so nobody else may write there: the folder belongs to the user and is private.
 
-use crate::engine::{Allocation, Tier, engine, fingerprint};
+use crate::code::engine::{Allocation, Tier, engine, fingerprint};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};

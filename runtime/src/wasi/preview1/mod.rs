@@ -24,8 +24,8 @@ mod wasmedge;
 
 use crate::guest::{Guest, Listeners};
 use crate::host;
-use crate::memory::{Budget, Share};
-use crate::sockets::Network;
+use crate::host::memory::{Budget, Share};
+use crate::wasi::sockets::Network;
 use context::Context;
 use sockets::{FIRST_DESCRIPTOR, Sockets};
 use std::sync::Arc;

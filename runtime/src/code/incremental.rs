@@ -55,7 +55,7 @@ impl CacheStore for Functions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Tier;
+    use crate::code::engine::Tier;
 
     #[test]
     fn what_builds_have_not_had_for_long_is_forgotten() {
@@ -79,7 +79,7 @@ mod tests {
         let mut compiler = crate::Compiler::for_many_builds();
         compiler.compile(module(2).as_bytes(), Tier::Optimized).unwrap();
         let incremental = compiler.compile(module(3).as_bytes(), Tier::Optimized).unwrap();
-        let engine = crate::engine::engine(crate::engine::Allocation::OnDemand, Tier::Optimized).unwrap();
+        let engine = crate::code::engine::engine(crate::code::engine::Allocation::OnDemand, Tier::Optimized).unwrap();
         #[expect(unsafe_code, reason = "the code comes from the compiler above")]
         // SAFETY: it is the compiler's own output.
         let module = unsafe { wasmtime::Module::deserialize(&engine, incremental) }.unwrap();

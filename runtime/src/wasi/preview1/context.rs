@@ -26,7 +26,7 @@ pub(super) struct Context {
 pub(super) mod errno {
     use super::*;
 
-    pub(in crate::preview1) const SUCCESS: Errno = Errno::Success;
+    pub(in crate::wasi::preview1) const SUCCESS: Errno = Errno::Success;
 
     /// The wasip1 error of a socket call that failed.
     pub(super) fn of(error: &io::Error) -> Errno {

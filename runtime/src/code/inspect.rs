@@ -132,7 +132,7 @@ impl Traits {
                 Payload::CustomSection(section) if section.name() == "go:buildid" => traits.toolchain = Toolchain::Go,
                 Payload::ComponentSection { .. } | Payload::ModuleSection { .. } => depth += 1,
                 Payload::End(_) => depth -= 1,
-                // WasmEdge's way ([`crate::preview1`]).
+                // WasmEdge's way ([`crate::wasi::preview1`]).
                 Payload::ImportSection(imports) if depth == 0 => {
                     let mut imports = imports.into_imports().map_while(Result::ok);
                     makes_sockets |= imports.any(|import| import.name == "sock_open");

@@ -9,7 +9,7 @@ pub(super) use datagrams::Datagrams;
 use self::address::{INET4, INET6, LONGEST_NAME, Place, answer, look_up, say, write};
 use super::context::{Context, code, split};
 use super::sockets::{Kind, Socket};
-use crate::sockets::{ErrorCode, Family, Network, Tcp, reached};
+use crate::wasi::sockets::{ErrorCode, Family, Network, Tcp, reached};
 use std::future::poll_fn;
 use std::io::ErrorKind;
 use std::net::SocketAddr;

@@ -1,6 +1,6 @@
 //! The one configuration of wasmtime, in two tiers: code compiled under it runs under it.
 
-use crate::http::{LATE_PLACES, PLACES};
+use crate::wasi::http::{LATE_PLACES, PLACES};
 use serde::{Deserialize, Serialize};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result, Strategy};
 

@@ -4,7 +4,7 @@ use super::wasmedge::Datagrams;
 use crate::adoption::{Accepted, Acceptor, Adoption};
 use crate::guest::Listeners;
 use crate::host::Gate;
-use crate::sockets::Tcp;
+use crate::wasi::sockets::Tcp;
 use rustix::net::RecvFlags;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, ErrorKind};

@@ -1,8 +1,8 @@
 //! From `.wasm` or `.wat` to code.
 
-use crate::binary::{BinaryError, Source};
-use crate::engine::{Allocation, Tier, configuration, engine};
-use crate::functions::Functions;
+use super::incremental::Functions;
+use super::inspect::{BinaryError, Source};
+use crate::code::engine::{Allocation, Tier, configuration, engine};
 use std::borrow::Cow;
 use std::sync::Arc;
 use wasmtime::Engine;

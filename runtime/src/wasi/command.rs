@@ -1,10 +1,10 @@
 //! Components that export `wasi:cli/run`.
 
-use crate::derivation;
-use crate::files;
+use super::derivation;
+use super::files;
+use super::lifecycle;
 use crate::host::{Host, Stores};
-use crate::lifecycle;
-use crate::sockets;
+use crate::wasi::sockets;
 use wasmtime::Result;
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime_wasi::{p2, p3};

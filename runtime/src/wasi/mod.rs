@@ -1,0 +1,9 @@
+//! What a guest can call.
+
+pub(crate) mod command;
+mod derivation;
+pub(crate) mod files;
+pub(crate) mod http;
+mod lifecycle;
+pub(crate) mod preview1;
+pub(crate) mod sockets;

@@ -1,0 +1,113 @@
+//! The one place where sockets are allowed or refused, and where listens are seen.
+
+use crate::event::{Attempt, Event, Events};
+use crate::guest::Guest;
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use wasmtime_wasi::sockets::SocketAddrUse;
+
+/// Addresses that a denied guest is told about; a port scanner would flood the terminal.
+const DENIALS_TOLD: usize = 64;
+
+/// Senders of datagrams that are remembered; past this the oldest answers are over.
+const CORRESPONDENTS: usize = 8192;
+
+/// Decides on sockets and tells what it sees: the one place where reaching out is allowed or not.
+pub(crate) struct Gate {
+    loopback: bool,
+    denied: Mutex<HashSet<Attempt>>,
+    /// Told, as the next.
+    handles_end: AtomicBool,
+    is_full: AtomicBool,
+    /// Who has sent datagrams: they may be answered.
+    correspondents: Mutex<HashSet<SocketAddr>>,
+    events: Events,
+}
+
+impl Gate {
+    pub(crate) fn new(guest: &Guest, events: Events) -> Arc<Gate> {
+        Arc::new(Gate {
+            loopback: guest.loopback,
+            denied: Mutex::new(HashSet::new()),
+            handles_end: AtomicBool::new(false),
+            is_full: AtomicBool::new(false),
+            correspondents: Mutex::new(HashSet::new()),
+            events,
+        })
+    }
+
+    pub(crate) fn handles_end(&self) {
+        if !self.handles_end.swap(true, Ordering::Relaxed) {
+            (self.events)(Event::HandlesEnd);
+        }
+    }
+
+    /// Something that the guest wrote found no room.
+    pub(crate) fn full(&self) {
+        if !self.is_full.swap(true, Ordering::Relaxed) {
+            (self.events)(Event::NoSpace);
+        }
+    }
+
+    pub(crate) fn listening(&self, address: SocketAddr) {
+        (self.events)(Event::Listening(address));
+    }
+
+    /// Whether an address may be used for this; tells what others act on.
+    pub(crate) fn allows(&self, address: SocketAddr, reason: SocketAddrUse) -> bool {
+        match reason {
+            SocketAddrUse::TcpListen => {
+                self.listening(address);
+                true
+            }
+            SocketAddrUse::TcpConnect => self.outward(Attempt::Tcp(address), address),
+            SocketAddrUse::UdpSend if self.has_written(address) => true,
+            SocketAddrUse::UdpSend => self.outward(Attempt::Udp(address), address),
+            SocketAddrUse::UdpBind => {
+                if address.port() != 0 {
+                    (self.events)(Event::Bound(address));
+                }
+                true
+            }
+            SocketAddrUse::UdpReceive => {
+                self.remember(address);
+                true
+            }
+            SocketAddrUse::TcpBind | SocketAddrUse::TcpAccept => true,
+        }
+    }
+
+    fn remember(&self, address: SocketAddr) {
+        // Loopback is allowed anyway.
+        if address.ip().to_canonical().is_loopback() {
+            return;
+        }
+        let mut correspondents = self.correspondents.lock().unwrap_or_else(PoisonError::into_inner);
+        if correspondents.len() >= CORRESPONDENTS && !correspondents.contains(&address) {
+            correspondents.clear();
+        }
+        correspondents.insert(address);
+    }
+
+    fn has_written(&self, address: SocketAddr) -> bool {
+        let correspondents = self.correspondents.lock().unwrap_or_else(PoisonError::into_inner);
+        correspondents.contains(&address)
+    }
+
+    fn outward(&self, attempt: Attempt, address: SocketAddr) -> bool {
+        let allowed = self.loopback && address.ip().to_canonical().is_loopback();
+        if !allowed {
+            self.deny(attempt);
+        }
+        allowed
+    }
+
+    pub(crate) fn deny(&self, attempt: Attempt) {
+        let mut denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner);
+        if denied.len() < DENIALS_TOLD && denied.insert(attempt.clone()) {
+            (self.events)(Event::Denied(attempt));
+        }
+    }
+}

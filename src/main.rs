@@ -14,9 +14,9 @@ mod watch;
 mod control;
 mod origin;
 mod signals;
-// From a project to the guest's file.
-mod artifact;
-mod build;
+
+#[cfg(test)]
+mod another_language;
 
 use cli::Command;
 use report::{Result, panics, stderr};
@@ -29,7 +29,9 @@ fn main() -> ExitCode {
     match std::env::args_os().nth(1) {
         Some(first) if first == protocol::GUEST => return inside::guest().into(),
         Some(first) if first == protocol::COMPILE => return inside::compile().into(),
-        Some(first) if first == build::BUILD => return build::become_command(std::env::args_os().skip(2)).into(),
+        Some(first) if first == languages::BUILD => {
+            return languages::become_command(std::env::args_os().skip(2)).into();
+        }
         _ => {}
     }
     let cli = match cli::parse() {

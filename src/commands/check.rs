@@ -1,6 +1,5 @@
 //! `wasmrun check`: what a run would do, without doing it.
 
-use crate::artifact;
 use crate::settings::{
     self,
     file::{self, File},
@@ -9,6 +8,7 @@ use crate::settings::{
 use crate::trust;
 use anyhow::anyhow;
 use clap::{Args, ValueHint};
+use languages::artifact;
 use netns::Bind;
 use report::{Failure, Result};
 use std::io::Write;
@@ -35,7 +35,7 @@ pub fn run(check: &Arguments) -> Result<u8> {
     let artifact = match &settings.build {
         // What is built need not be there yet.
         Some(_) => None,
-        None => Some(artifact::find(&check.path, Some(&file))?),
+        None => Some(artifact::find(&check.path, file.named().as_ref())?),
     };
     let mut out = std::io::stdout().lock();
     writeln!(out, "file:      {}", file.path.display())?;

@@ -1,8 +1,7 @@
 //! From a project to code that can start: build, find, compile. One future, so that dropping it ends all of it.
 
-use crate::artifact;
-use crate::build::{Ahead, Built, Plan, Program, Snapshot};
-use crate::settings::file;
+use languages::artifact::{self, Named};
+use languages::{Ahead, Built, Plan, Program, Snapshot};
 use report::Result;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -25,9 +24,9 @@ pub struct Made {
     /// What the guest runs, where its file is an interpreter.
     pub program: Option<Program>,
     /// What was made ahead for this start.
-    pub snapshot: Option<Snapshot>,
+    pub snapshot: Option<Arc<dyn Snapshot>>,
     /// What is worth making for the next start.
-    pub ahead: Option<Ahead>,
+    pub ahead: Option<Arc<dyn Ahead>>,
     /// What of the cache it runs from.
     _held: Vec<Arc<File>>,
     /// How long the build took; none where nothing is built.
@@ -37,8 +36,8 @@ pub struct Made {
 /// Builds where there is a plan, else takes what is there, and compiles it.
 pub async fn make(
     path: &Path,
-    plan: Option<Plan>,
-    config: Option<&file::File>,
+    plan: Option<Arc<dyn Plan>>,
+    named: Option<&Named>,
     mut wish: Wish,
     compiler: &Compiler,
 ) -> Result<Made> {
@@ -49,21 +48,11 @@ pub async fn make(
             if plan.is_interpreted() {
                 wish.tiered = Tiered::Never;
             }
-            (plan.run().await?, Some(started.elapsed()))
+            (plan.build().await?, Some(started.elapsed()))
         }
         None => {
-            let artifact = artifact::find(path, config)?;
-            (
-                Built {
-                    artifact,
-                    digest: None,
-                    program: None,
-                    snapshot: None,
-                    ahead: None,
-                    held: Vec::new(),
-                },
-                None,
-            )
+            let artifact = artifact::find(path, named)?;
+            (Built::file(artifact), None)
         }
     };
     let code = code::prepare(&made.artifact, made.digest, wish, compiler).await?;
@@ -90,7 +79,7 @@ pub async fn optimize(made: Made, use_cache: bool, compiler: &Compiler) -> Resul
 
 /// Makes what lets the same project start sooner the next time. It begins when the start is over, and the compiler is one that
 /// lets others come first.
-pub async fn make_ahead(ahead: Ahead, compiler: &Compiler) -> Result<()> {
+pub async fn make_ahead(ahead: Arc<dyn Ahead>, compiler: &Compiler) -> Result<()> {
     let is_watched = compiler.is_for_many_builds();
     let rest = if is_watched && ahead.is_whole() {
         LONG_REST
@@ -100,7 +89,7 @@ pub async fn make_ahead(ahead: Ahead, compiler: &Compiler) -> Result<()> {
     tokio::time::sleep(rest).await;
     let started = Instant::now();
     let Some(next) = ahead.next().await? else { return Ok(()) };
-    if let (Some(digest), Some(component)) = (next.digest, next.component())
+    if let (Some(digest), Some(component)) = (next.digest(), next.component())
         && let Err(failure) = code::keep(&component, digest, compiler).await
     {
         next.give_up()?;

@@ -24,7 +24,6 @@ mod start;
 
 pub use ready::Ready;
 
-use crate::artifact;
 use crate::control::metrics::Metrics;
 use crate::control::{self, Ask, Claim, Server};
 use crate::settings::file::File;
@@ -40,6 +39,7 @@ use build::Made;
 use drain::{Drained, Draining, RELEASE};
 use forwards::Forwards;
 use generation::Generation;
+use languages::artifact;
 use netns::{Forwarder, Limits, Notice};
 use notices::plural;
 use report::{Failure, Result};
@@ -74,7 +74,7 @@ pub async fn run(os: &Os, ready: Option<Ready>) -> Result<u8> {
         tracing::debug!("config: {}", file.path.display());
     }
     if settings.build.is_none() {
-        artifact::find(&os.path, file.as_ref())?;
+        artifact::find(&os.path, file.as_ref().and_then(File::named).as_ref())?;
     }
     // From here on signals wait for us.
     let signals = Signals::new()?;

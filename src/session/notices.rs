@@ -1,9 +1,10 @@
 //! What a session says to the user.
 
 use super::Session;
+use languages::registry;
 use netns::{Notice, Protocol, Target};
 use report::line;
-use runtime::{Event, Kind, Toolchain};
+use runtime::{Event, Kind};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -80,7 +81,8 @@ impl Session {
             self.forwards.undetect(&live.listening);
         }
         let forwarded = self.forwards.guest_ports();
-        let is_go = live.kind == Some(Kind::Module) && live.made.code.traits.toolchain == Toolchain::Go;
+        let is_module = live.kind == Some(Kind::Module);
+        let hint = registry::hint_of_silence(registry::ALL, &live.made.code.traits).filter(|_| is_module);
         for forwarded_port in &forwarded {
             if live.listening.contains(forwarded_port) || !self.told.insert(*forwarded_port) {
                 continue;
@@ -98,12 +100,12 @@ impl Session {
                 _ if protocol == Protocol::Udp => {
                     tracing::warn!("port {port}/udp is forwarded, but the guest has not bound it yet");
                 }
-                // Go's `net` has a network in memory for wasip1: net.Listen succeeds and nobody can connect (net_fake.go).
-                _ if is_go => tracing::warn!(
-                    hint = "in Go a wasip1 listener is net.FileListener(os.NewFile(3, \"listener\")), not net.Listen",
-                    "port {port} is forwarded, but the guest does not accept on it"
-                ),
-                _ => tracing::warn!("port {port} is forwarded, but the guest does not listen on any port yet"),
+                _ => match hint {
+                    Some(hint) => {
+                        tracing::warn!(hint, "port {port} is forwarded, but the guest does not accept on it");
+                    }
+                    None => tracing::warn!("port {port} is forwarded, but the guest does not listen on any port yet"),
+                },
             }
         }
     }

@@ -5,10 +5,11 @@ use super::start::SETTLE;
 use crate::session::generation::Generation;
 use crate::settings::file::{self, File};
 use crate::settings::{self, Settings};
+use crate::trust;
 use crate::watch::livereload::Livereload;
 use crate::watch::{Change, Changes, Scope, Watch};
-use crate::{artifact, trust};
 use anyhow::{Context, anyhow};
+use languages::artifact;
 use report::Result;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -74,7 +75,8 @@ impl Session {
             None => {
                 // One that is named is waited for.
                 let named = self.settings.artifact.clone().filter(|_| self.os.path.is_dir());
-                let artifact = named.map_or_else(|| artifact::find(&self.os.path, self.file.as_deref()), Ok)?;
+                let by_file = self.file.as_ref().and_then(|file| file.named());
+                let artifact = named.map_or_else(|| artifact::find(&self.os.path, by_file.as_ref()), Ok)?;
                 scope.files.push(absolute(&artifact)?);
             }
         }

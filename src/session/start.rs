@@ -3,7 +3,6 @@
 use super::notices::say;
 use super::requests::SERVING;
 use super::{Candidate, Making, Session, Step};
-use crate::build::Snapshot;
 use crate::session::build::{self, Made};
 use crate::session::forwards::Port;
 use crate::session::generation::Generation;
@@ -40,7 +39,7 @@ impl Session {
     pub(super) fn make(&mut self, since: std::time::Instant, anyway: bool) {
         let path = self.os.path.clone();
         let plan = self.settings.build.clone();
-        let file = self.file.clone();
+        let file = self.file.as_ref().and_then(|file| file.named());
         let is_service = self.settings.auto_forward || !self.forwards.is_empty();
         let tiered = match self.settings.tiered {
             // A program that nobody connects to does its work once.
@@ -60,7 +59,7 @@ impl Session {
         self.making = Some(Making {
             since: dropped.as_ref().map_or(since, |making| making.since.min(since)),
             anyway: anyway || dropped.is_some_and(|making| making.anyway),
-            made: Box::pin(async move { build::make(&path, plan, file.as_deref(), wish, &compiler).await }),
+            made: Box::pin(async move { build::make(&path, plan, file.as_ref(), wish, &compiler).await }),
         });
     }
 
@@ -118,7 +117,7 @@ impl Session {
     /// Starts what ran last, and makes it anew where its code is gone.
     pub(super) fn start_again(&mut self) -> Result<()> {
         let now = std::time::Instant::now();
-        let fits = |made: &Made| made.snapshot.as_ref().is_none_or(Snapshot::holds);
+        let fits = |made: &Made| made.snapshot.as_ref().is_none_or(|snapshot| snapshot.holds());
         match self.last_made.clone().filter(fits) {
             Some(made) => self.start(made, now)?,
             None => self.make(now, true),

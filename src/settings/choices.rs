@@ -11,47 +11,6 @@ pub enum Listeners {
     BeforeDirectories,
 }
 
-/// What a project is built with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[value(rename_all = "kebab-case")]
-pub enum Language {
-    /// cargo
-    Rust,
-    /// go
-    Go,
-    /// asc
-    #[value(name = "assemblyscript")]
-    #[serde(rename = "assemblyscript")]
-    AssemblyScript,
-    /// zig build
-    Zig,
-    /// componentize-py: unmodified Flask, Bottle, http.server, asyncio and others
-    Python,
-    /// QuickJS with Node's modules: unmodified Express, Fastify, Koa, Hono and others
-    Nodejs,
-    /// make
-    Make,
-    /// zig cc or clang
-    C,
-}
-
-impl Language {
-    /// As it is called among languages.
-    pub fn name(self) -> &'static str {
-        match self {
-            Language::Rust => "Rust",
-            Language::Go => "Go",
-            Language::AssemblyScript => "AssemblyScript",
-            Language::Zig => "Zig",
-            Language::Python => "Python",
-            Language::Nodejs => "Node.js",
-            Language::Make => "make",
-            Language::C => "C",
-        }
-    }
-}
-
 /// How connections get from the host's ports to the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -1,28 +1,32 @@
 //! `.wasmrun.toml` as it is written. Meaning is given in `settings`.
 
-use super::choices::{ForwardPath, Language, Listeners, Restart, Tiered};
+use super::choices::{ForwardPath, Listeners, Restart, Tiered};
 use anyhow::{Context, anyhow};
 use files::regular;
+use languages::artifact::Named;
+use languages::config::{Build, Written};
+use languages::{Language, registry};
 use report::{Failure, Result};
 use serde::Deserialize;
+use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 
-pub const NAME: &str = ".wasmrun.toml";
+pub use languages::config::NAME;
+
 /// Longest file, in bytes.
 const LONGEST: u64 = 1 << 20;
 
-/// Every key that the file may have.
+/// Every section that the file may have, but those of languages, which read their own.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[serde(rename_all = "kebab-case", default)]
 pub struct Config {
     pub guest: Guest,
     pub network: Network,
     pub http: Http,
     pub build: Build,
-    pub python: Python,
-    pub nodejs: Nodejs,
     pub watch: Watch,
     pub env: BTreeMap<String, String>,
 }
@@ -67,35 +71,6 @@ pub struct Http {
     pub idle_timeout: Option<Spanned<String>>,
     pub max_requests: Option<Spanned<usize>>,
     pub max_streams: Option<Spanned<u32>>,
-}
-
-/// What makes the guest's file.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct Build {
-    pub command: Option<String>,
-    pub output: Option<PathBuf>,
-    pub dir: Option<PathBuf>,
-    pub language: Option<Language>,
-    pub jail: Option<bool>,
-}
-
-/// What of a Python project is run; one of these.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct Python {
-    pub script: Option<PathBuf>,
-    pub module: Option<String>,
-    pub wsgi: Option<String>,
-    pub asgi: Option<String>,
-    pub build_packages: bool,
-}
-
-/// What of a Node project is run.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct Nodejs {
-    pub script: Option<PathBuf>,
 }
 
 /// What makes it anew.
@@ -188,6 +163,24 @@ impl File {
         named.map(|artifact| self.folder().join(artifact))
     }
 
+    /// The same, with this file as the one that names it.
+    pub fn named(&self) -> Option<Named> {
+        self.artifact().map(|artifact| Named {
+            artifact,
+            by: self.path.clone(),
+        })
+    }
+
+    /// What languages read of it.
+    pub fn written(&self) -> Written<'_> {
+        Written {
+            folder: self.folder(),
+            text: &self.text,
+            build: &self.config.build,
+            artifact: self.artifact(),
+        }
+    }
+
     /// `FILE:LINE:COLUMN` of a value.
     pub fn place<T>(&self, value: &Spanned<T>) -> String {
         let before = &self.text[..value.span().start];
@@ -197,8 +190,65 @@ impl File {
     }
 }
 
+/// Reads a file's text.
+///
+/// # Errors
+///
+/// It is no TOML, a key is unknown, or a value has another form: with line and column.
 pub fn parse(text: &str) -> Result<Config, toml::de::Error> {
+    parse_with(text, registry::ALL)
+}
+
+/// The same with other languages.
+pub fn parse_with(text: &str, languages: &[&'static dyn Language]) -> Result<Config, toml::de::Error> {
+    check_names(text, languages)?;
+    registry::check_sections(languages, text)?;
     toml::from_str(text)
+}
+
+/// The sections that are not a language's.
+const SECTIONS: [&str; 6] = ["guest", "network", "http", "build", "watch", "env"];
+
+/// Refuses a section that nobody reads. The error is that of a key that serde does not know, and has its place.
+fn check_names(text: &str, languages: &[&'static dyn Language]) -> Result<(), toml::de::Error> {
+    struct Names<'a>(Vec<&'a str>);
+
+    impl<'de> Visitor<'de> for &Names<'_> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a table")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+            while map.next_key_seed(self)?.is_some() {
+                map.next_value::<IgnoredAny>()?;
+            }
+            Ok(())
+        }
+
+        fn visit_str<E: de::Error>(self, name: &str) -> Result<(), E> {
+            if self.0.contains(&name) {
+                return Ok(());
+            }
+            let known: Vec<String> = self.0.iter().map(|name| format!("`{name}`")).collect();
+            Err(E::custom(format!(
+                "unknown field `{name}`, expected one of {}",
+                known.join(", ")
+            )))
+        }
+    }
+
+    impl<'de> DeserializeSeed<'de> for &Names<'_> {
+        type Value = ();
+
+        fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+            deserializer.deserialize_str(self)
+        }
+    }
+
+    let names = Names(SECTIONS.into_iter().chain(registry::sections(languages)).collect());
+    toml::Deserializer::parse(text)?.deserialize_map(&names)
 }
 
 #[cfg(test)]
@@ -222,10 +272,12 @@ mod tests {
         assert!(config.guest.restart.is_some());
         let build = &config.build;
         assert!(build.command.is_some() && build.output.is_some() && build.dir.is_some() && build.jail.is_some());
-        let python = &config.python;
-        assert!(build.language.is_some() && python.script.is_some() && python.module.is_some());
-        assert!(python.wsgi.is_some() && python.asgi.is_some());
-        assert!(config.nodejs.script.is_some());
+        assert!(build.language.is_some());
+        let mut sections = registry::sections(registry::ALL);
+        assert!(
+            sections.all(|name| set.contains(&format!("[{name}]"))),
+            "the example has every language's section"
+        );
         let watch = &config.watch;
         assert!(!watch.paths.is_empty() && !watch.ignore.is_empty());
         assert!(watch.debounce.is_some() && watch.health.is_some());

@@ -14,12 +14,13 @@ pub mod units;
 pub use provenance::{explain, variable_behind};
 pub use resolve::{resolve, with_env_files};
 
-use crate::build::Plan;
 use choices::{ForwardPath, Listeners, Restart, Tiered};
 use files::Directory;
+use languages::Plan;
 use netns::Mapping;
 use runtime::HttpLimits;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use supervisor::code::Precompiled;
 use supervisor::compiler::Limits as CompileLimits;
@@ -57,7 +58,7 @@ pub struct Settings {
     pub isolation: bool,
     pub precompiled: Precompiled,
     pub compile: CompileLimits,
-    pub build: Option<Plan>,
+    pub build: Option<Arc<dyn Plan>>,
     pub watch: Option<Watch>,
 }
 

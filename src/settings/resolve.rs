@@ -5,10 +5,10 @@ use super::file::{self, Config, File, Livereload};
 use super::typed::Os;
 use super::units::{size, time};
 use super::{Settings, Watch, env_file, provenance};
-use crate::build::{Confinement, Plan, Policy};
 use anyhow::{Context, anyhow};
 use files::Directory;
 use files::directory::{self, Asked};
+use languages::{Confinement, Plan, Policy};
 use netns::{Limits, Mapping, Rule};
 use report::{Failure, Result};
 use runtime::HttpLimits;
@@ -67,10 +67,10 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
     }
     let (directories, build) = (
         directories(&os.dirs, file)?,
-        Plan::find(&os.path, file, os.language, policy(os, file))?,
+        languages::find(&os.path, file.map(File::written), os.language, policy(os, file))?,
     );
     if let Some(plan) = &build {
-        refuse_own_build(plan, &directories)?;
+        refuse_own_build(plan.as_ref(), &directories)?;
     }
     Ok(Settings {
         artifact: file.and_then(File::artifact),
@@ -169,12 +169,16 @@ fn compile_limits() -> Result<CompileLimits> {
 }
 
 /// A guest that may write what is built would have its code run on this machine, where no jail is around the build.
-fn refuse_own_build(plan: &Plan, directories: &[Directory]) -> Result<()> {
+fn refuse_own_build(plan: &dyn Plan, directories: &[Directory]) -> Result<()> {
     let is_written = |directory: &&Directory| {
         let (built, given) = (plan.folder(), &directory.host);
         !directory.read_only && (built.starts_with(given) || given.starts_with(built))
     };
-    match directories.iter().find(is_written).filter(|_| !plan.is_jailed()) {
+    match directories
+        .iter()
+        .find(is_written)
+        .filter(|_| plan.policy().confinement == Confinement::Open)
+    {
         Some(directory) => {
             let message = anyhow!(
                 "the guest may write {}, of which a build outside of the jail runs what is there",

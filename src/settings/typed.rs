@@ -1,9 +1,10 @@
 //! `wasmrun os` as it is typed. Meaning is given by `resolve`. The comments are the text of `--help`.
 #![allow(rustdoc::broken_intra_doc_links, reason = "brackets in usage texts are no links")]
 
-use super::choices::{ForwardPath, Language, Listeners, Restart, Tiered};
-use clap::builder::FalseyValueParser;
+use super::choices::{ForwardPath, Listeners, Restart, Tiered};
+use clap::builder::{FalseyValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, ValueHint};
+use languages::{Language, Named, registry};
 use std::path::PathBuf;
 
 const OS_HELP: &str = "\
@@ -91,8 +92,8 @@ pub struct Os {
     #[arg(long, value_name = "TIME", env = "WASMRUN_GRACE")]
     pub grace: Option<String>,
     /// What the project is built with; without it, what its files say
-    #[arg(long, value_enum, value_name = "LANGUAGE", env = "WASMRUN_LANGUAGE")]
-    pub language: Option<Language>,
+    #[arg(long, value_name = "LANGUAGE", env = "WASMRUN_LANGUAGE", value_parser = language(registry::ALL))]
+    pub language: Option<Named>,
     /// Fetch no toolchain and no package: use what is there
     #[arg(long, env = "WASMRUN_OFFLINE", value_parser = FalseyValueParser::new())]
     pub offline: bool,
@@ -149,6 +150,14 @@ impl Os {
         os.path = path.to_owned();
         Ok(os)
     }
+}
+
+/// The languages that there are, by what they are called.
+pub fn language(languages: &'static [&'static dyn Language]) -> impl TypedValueParser<Value = Named> {
+    let values = languages
+        .iter()
+        .map(|language| PossibleValue::new(language.id()).help(language.builder()));
+    PossibleValuesParser::new(values).try_map(move |id| Named::among(languages, &id).ok_or("no such language"))
 }
 
 /// An address, or a port of 127.0.0.1.

@@ -14,6 +14,8 @@ mod tree;
 mod way;
 
 pub use repeats::Repeats;
+#[cfg(test)]
+pub use tree::never_sources;
 pub use tree::{Change, Scope};
 
 use anyhow::{Context, anyhow};

@@ -6,6 +6,7 @@
 use files::regular;
 use ignore::WalkBuilder;
 use ignore::overrides::{Override, OverrideBuilder};
+use languages::{Language, registry};
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, Metadata};
 use std::io::{self, Read};
@@ -15,26 +16,13 @@ use std::time::{Duration, SystemTime};
 
 /// A file of its own beside .gitignore, with the same rules.
 const IGNORE_FILE: &str = ".wasmrunignore";
-/// What is never a source, whatever the ignore files say: version control, dependencies, what compilers write, and what
-/// editors leave beside a file while they save it.
-const NEVER: [&str; 33] = [
+/// What is never a source, whatever the ignore files say: version control, and what editors leave beside a file while they
+/// save it. What the tools of languages leave is theirs to say.
+const NEVER: [&str; 20] = [
     ".git",
     ".hg",
     ".svn",
     ".jj",
-    "node_modules",
-    "target",
-    "zig-out",
-    ".zig-cache",
-    "zig-cache",
-    "__pycache__",
-    ".venv",
-    "venv",
-    ".tox",
-    ".pytest_cache",
-    ".mypy_cache",
-    ".ruff_cache",
-    "*.pyc",
     "*.swp",
     "*.swx",
     "*.swo",
@@ -53,6 +41,11 @@ const NEVER: [&str; 33] = [
     "*___jb_tmp___",
     "*___jb_old___",
 ];
+/// The same, with what the tools of these languages leave.
+pub fn never_sources(languages: &[&'static dyn Language]) -> impl Iterator<Item = &'static str> {
+    NEVER.into_iter().chain(registry::ignores(languages))
+}
+
 /// Longer files are compared by length and time: nobody edits them by hand.
 const HASHED: u64 = 64 << 20;
 /// A file that was written this recently may be written again within the same tick of the file system's clock.
@@ -128,7 +121,9 @@ impl Tree {
     /// A pattern of `[watch] ignore` is none.
     pub fn read(scope: Scope) -> Result<Tree, ignore::Error> {
         let mut never = OverrideBuilder::new("/");
-        for pattern in NEVER.iter().copied().chain(scope.ignore.iter().map(String::as_str)) {
+        // The user's own come last, and win.
+        let always = never_sources(registry::ALL);
+        for pattern in always.map(str::to_owned).chain(scope.ignore.clone()) {
             // In overrides the meaning of `!` is the other way round.
             match pattern.strip_prefix('!') {
                 Some(pattern) => never.add(pattern)?,

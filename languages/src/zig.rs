@@ -1,0 +1,53 @@
+//! Zig, built with its own build system.
+
+use crate::command::{Command, Output, Tool, with};
+use crate::language::{Fit, Language};
+use crate::plan::Plan;
+use crate::project::Project;
+use report::Result;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Zig.
+pub struct Zig;
+
+impl Language for Zig {
+    fn id(&self) -> &'static str {
+        "zig"
+    }
+
+    fn name(&self) -> &'static str {
+        "Zig"
+    }
+
+    fn builder(&self) -> &'static str {
+        "zig build"
+    }
+
+    fn markers(&self) -> &'static [&'static str] {
+        &["build.zig"]
+    }
+
+    fn fit(&self, folder: &Path) -> Fit {
+        match folder.join("build.zig").is_file() {
+            true => Fit::BuildFile,
+            false => Fit::None,
+        }
+    }
+
+    fn plan(&self, project: &Project<'_>) -> Result<Arc<dyn Plan>> {
+        let out = project.out()?;
+        let command = with(&["zig", "build", "-Dtarget=wasm32-wasi", "--prefix"], &[&out]);
+        let output = Output::OnlyOneIn(out.join("bin"));
+        Ok(Arc::new(Command::new(project, ZIG, command, output)?))
+    }
+
+    fn ignores(&self) -> &'static [&'static str] {
+        &["zig-out", ".zig-cache", "zig-cache"]
+    }
+}
+
+pub const ZIG: Tool = Tool {
+    program: "zig",
+    install: "install Zig: `pip install ziglang` and put its folder on PATH, or https://ziglang.org/download",
+};

@@ -39,7 +39,15 @@ pub enum Format {
 }
 
 /// Our own crates: what libraries trace is not written for users.
-const CRATES: [&str; 6] = ["wasmrun", "languages", "netns", "report", "runtime", "supervisor"];
+const CRATES: [&str; 7] = [
+    "wasmrun",
+    "files",
+    "languages",
+    "netns",
+    "report",
+    "runtime",
+    "supervisor",
+];
 
 /// Installs the subscriber of all events, once, before anything else.
 pub fn start(verbosity: Verbosity, format: Format) {
@@ -202,6 +210,15 @@ impl Visit for Parts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_crate_of_the_workspace_is_heard() {
+        let manifest = include_str!("../../Cargo.toml");
+        let members = manifest.split_once("members = [").unwrap().1.split(']').next().unwrap();
+        let members: Vec<&str> = members.split(',').map(|name| name.trim().trim_matches('"')).collect();
+        assert!(members.len() > 3);
+        assert!(members.iter().all(|name| CRATES.contains(name)), "{members:?}");
+    }
 
     #[test]
     fn what_is_not_ours_begins_no_line() {

@@ -1,5 +1,10 @@
 //! A panic is a failure of wasmrun's own: exit code 125, and not 134, which says that a guest has trapped.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a panic ends the process, and no `main` is left to return to"
+)]
+
 use crate::{FAILED, Failure};
 use std::io::Write;
 use std::panic::PanicHookInfo;

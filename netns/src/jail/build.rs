@@ -11,6 +11,11 @@
 //! Death goes downwards as in a guest's jail (`PR_SET_PDEATHSIG`): with the supervisor everything of a build is gone,
 //! whatever sessions and process groups it has made.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the processes of a jail end as their child did"
+)]
+
 use super::mount::{self, Attributes, Memory};
 use super::root::{BASE, RootError};
 use super::syscalls::filter;

@@ -1,5 +1,10 @@
 //! Init: the first process of a jail's pid namespace; with its end everything in there ends.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the processes of a jail end as their child did"
+)]
+
 use super::role::Role;
 use super::syscalls::{Broker, filter};
 use super::{JailError, exit_code_of, privileges, status};

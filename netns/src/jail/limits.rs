@@ -1,5 +1,7 @@
 //! The only setrlimit(2): what a process may use of the machine at most, and in which order they end where its memory does.
 
+#![expect(clippy::disallowed_methods, reason = "the one door of setrlimit(2)")]
+
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io;
 

@@ -16,7 +16,13 @@
 //! the keeper (`PR_SET_PDEATHSIG`); everything in the pid namespace is killed with init, whatever it has done to its own
 //! settings. The kernel frees namespaces, mounts and sockets with the last process. Nothing has to be cleaned up.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the one door of fork(2), and the keeper ends as its child did"
+)]
+
 pub mod build;
+mod descriptors;
 mod init;
 mod landlock;
 mod limits;
@@ -45,7 +51,7 @@ use role::Role;
 use rustix::process::{Signal, set_parent_process_death_signal};
 use std::io::{self, Read};
 use std::net::Ipv4Addr;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use syscalls::filter;
 
@@ -141,10 +147,8 @@ pub fn enter(plan: &Plan, factory: OwnedFd) -> Result<Vec<OwnedFd>, JailError> {
     }
     open_low_ports();
     close_user_namespaces();
-    // Listed before the guest hides /proc.
-    let open = open_descriptors().map_err(JailError::Process)?;
     if let Some(init) = fork_here()? {
-        keep(init, open);
+        keep(init);
     }
     // A keeper that died before this line is noticed by the end of the factory's channel.
     die_with_parent()?;
@@ -159,7 +163,12 @@ pub fn enter(plan: &Plan, factory: OwnedFd) -> Result<Vec<OwnedFd>, JailError> {
     match fork_here()? {
         Some(guest) => {
             drop((ready, asks));
-            close(open, &[factory.as_raw_fd()]);
+            let kept = [
+                Some(factory.as_fd()),
+                Some(is_ready.as_fd()),
+                asked.as_ref().map(AsFd::as_fd),
+            ];
+            descriptors::close_all_but(&kept.into_iter().flatten().collect::<Vec<_>>());
             init::run(guest, factory, is_ready, asked)
         }
         None => {
@@ -182,9 +191,9 @@ fn fork_here() -> Result<Option<Pid>, JailError> {
 
 /// The process between the supervisor and init: it stands outside the pid namespace, so that init can be its first
 /// process, and has nothing to do but to pass the exit code on.
-fn keep(init: Pid, open: Vec<i32>) -> ! {
+fn keep(init: Pid) -> ! {
     let _ = rustix::thread::set_name(c"wasmrun-keeper");
-    close(open, &[]);
+    descriptors::close_all_but(&[]);
     // What it keeps, where that fails, is of no use to anybody: nobody inside can see this process.
     let _ = privileges::everything();
     let _ = filter::install_for(Role::Keeper);
@@ -253,25 +262,9 @@ fn status(child: Pid) -> i32 {
 ///
 /// # Errors
 ///
-/// `/proc/self/fd` cannot be read.
+/// As of close_range(2).
 pub fn close_inherited() -> io::Result<()> {
-    close(open_descriptors()?, &[0, 1, 2]);
-    Ok(())
-}
-
-fn open_descriptors() -> io::Result<Vec<i32>> {
-    // The listing has a descriptor of its own, which is closed when the iterator ends.
-    let entries = std::fs::read_dir("/proc/self/fd")?;
-    Ok(entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .collect())
-}
-
-fn close(descriptors: Vec<i32>, kept: &[i32]) {
-    for descriptor in descriptors.into_iter().filter(|one| !kept.contains(one)) {
-        // One that is not open any more is closed.
-        let _ = nix::unistd::close(descriptor);
-    }
+    descriptors::close_inherited()
 }
 
 fn die_with_parent() -> Result<(), JailError> {

@@ -3,6 +3,8 @@
 //! What is shown is a file or directory that is open already, never a path: between a look at a path and its mount the path
 //! may have come to lead elsewhere. Its flags are set before it is attached anywhere, for all that is mounted below it.
 
+#![expect(clippy::disallowed_methods, reason = "the one door of mount(2)")]
+
 use nix::NixPath;
 use nix::errno::Errno;
 use nix::libc;

@@ -5,6 +5,8 @@
 //! reach; what is not here is the rest of the kernel: new processes and programs, other processes, mounts, modules, bpf(2),
 //! io_uring, keys, performance counters, and sockets of the families that no network namespace confines (AF_VSOCK).
 
+#![expect(clippy::disallowed_methods, reason = "the one door of filters")]
+
 use super::{broker, notify};
 use crate::jail::role::Role;
 use nix::libc;

@@ -1,6 +1,6 @@
 # Each lane is one recipe, for people and for CI.
 
-.PHONY: fmt clippy doc test bench-smoke fuzz
+.PHONY: fmt clippy doc test deny bench-smoke fuzz
 
 fmt:
 	cargo fmt --all --check
@@ -13,6 +13,10 @@ doc:
 
 test:
 	cargo test --workspace
+
+# Licences, advisories, sources and duplicates (needs `cargo install --locked cargo-deny`, and the database of advisories).
+deny:
+	cargo deny check
 
 # One round: that the bench runs, not what it measures.
 bench-smoke:

@@ -1,5 +1,10 @@
 //! The commands that talk to a run from another terminal.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "it takes descriptors away from its own process"
+)]
+
 mod support;
 
 use std::io::{Read, Write};

@@ -1,5 +1,7 @@
 //! `--watch`: edit, save, live, and not one request that fails.
 
+#![expect(clippy::disallowed_methods, reason = "the test ends with its runtime")]
+
 mod support;
 
 use nix::sys::signal::{Signal, kill};

@@ -2,6 +2,8 @@
 //!
 //! Channels are `SOCK_SEQPACKET` pairs, so one send is one message and the other end's death is a zero-length read.
 
+#![expect(clippy::disallowed_methods, reason = "the one door of sendmsg(2) and recvmsg(2)")]
+
 use rustix::io::{Errno, Result};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,

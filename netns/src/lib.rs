@@ -29,3 +29,6 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("wasmrun runs on Linux: on macOS use a Linux virtual machine, on Windows WSL2 (docs/platforms.md)");

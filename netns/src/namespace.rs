@@ -1,5 +1,7 @@
 //! Entering and leaving namespaces: the only file that says unshare(2) or setns(2).
 
+#![expect(clippy::disallowed_methods, reason = "the one door of setns(2) and unshare(2)")]
+
 use nix::errno::Errno;
 use nix::libc;
 use nix::sched::{CloneFlags, setns, unshare};

@@ -1,3 +1,5 @@
+//! Tests of [`super::Rule`].
+
 use super::*;
 use proptest::prelude::*;
 

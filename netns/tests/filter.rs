@@ -1,5 +1,7 @@
 //! What is left of the kernel to a guest's process.
 
+#![expect(clippy::disallowed_methods, reason = "it tries what a filter refuses")]
+
 mod support;
 
 use netns::jail::{Broker, Files, Powers, Sockets};

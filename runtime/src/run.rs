@@ -196,8 +196,8 @@ fn load(engine: &Engine, guest: &Guest) -> Result<Code> {
         // in a folder that only this user can write, or what the user named as compiled code to run. wasmtime checks
         // version and settings. The file stays as it is: the cache replaces files whole, never writes into them.
         Some(Precompiled::Module) => unsafe { Module::deserialize_file(engine, &guest.code) }.map(Code::Module),
-        // SAFETY: as above.
         Some(Precompiled::Component) => {
+            // SAFETY: as above.
             let component = unsafe { Component::deserialize_file(engine, &guest.code) }?;
             let kind = Kind::of_component(engine, &component).map_err(not_runnable)?;
             Ok(Code::Component(component, kind))

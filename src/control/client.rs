@@ -1,5 +1,7 @@
 //! The other end: what `ps`, `logs`, `stop` and the others ask.
 
+#![expect(clippy::disallowed_methods, reason = "the stream aborts it")]
+
 use super::address;
 use super::message::Complaint;
 use anyhow::{Context, anyhow};

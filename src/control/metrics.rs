@@ -1,6 +1,8 @@
 //! Counters in Prometheus' text format, version 0.0.4
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 
+#![expect(clippy::disallowed_methods, reason = "held by an AbortOnDropHandle")]
+
 use crate::control::{self, Answer, Asks, ForwardState, Request, State};
 use crate::origin::is_local_host;
 use anyhow::anyhow;

@@ -1,5 +1,7 @@
 //! The supervisor's end of the control socket.
 
+#![expect(clippy::disallowed_methods, reason = "held by an AbortOnDropHandle")]
+
 use super::message::Complaint;
 use super::request::{self, Meaning, Request};
 use bytes::Bytes;

@@ -8,6 +8,11 @@
 //!
 //! Everything that can happen is one `Happening`; the loop takes them one by one, so no two steps of a swap overlap.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the supervisor raises its own number of descriptors"
+)]
+
 mod backoff;
 mod build;
 mod candidate;

@@ -1,5 +1,7 @@
 //! Telling pages to refresh: server-sent events on a port of its own. Nothing is put into anybody's responses.
 
+#![expect(clippy::disallowed_methods, reason = "held by an AbortOnDropHandle")]
+
 use crate::origin::{is_local_host, is_local_origin};
 use anyhow::anyhow;
 use bytes::Bytes;

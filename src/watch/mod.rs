@@ -7,6 +7,8 @@
 //! Folders are watched, one by one and without those that are ignored, so that every way of saving is seen and a big
 //! folder of dependencies costs nothing. See `tree` for what counts as a change.
 
+#![expect(clippy::disallowed_methods, reason = "held by an AbortOnDropHandle")]
+
 mod debounce;
 pub mod livereload;
 mod repeats;

@@ -9,6 +9,8 @@
 //! a time, when the forward has another target, or when the guest's side refuses. What cannot be sent at once is lost, as
 //! datagrams are.
 
+#![expect(clippy::disallowed_methods, reason = "the one door of recvmmsg(2) and sendmmsg(2)")]
+
 use crate::forward::Forward;
 use crate::forward::target::Target;
 use crate::rule::Protocol;

@@ -1,4 +1,5 @@
 //! Tests that own their network; a second network namespace inside is "the guest's".
+#![expect(clippy::disallowed_methods, reason = "a test makes and enters namespaces of its own")]
 #![allow(dead_code, unused_imports, reason = "each test file uses its own part")]
 
 use netns::{Forward, Forwarder, Limits, Notice, Rule, SocketFactory, Target};

@@ -413,6 +413,7 @@ impl AsFd for Acceptor {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the test ends with its runtime")]
 mod tests {
     use super::*;
     use futures::task::{ArcWake, waker};

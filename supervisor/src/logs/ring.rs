@@ -1,6 +1,8 @@
 //! The last megabytes of a run's output, in two files without a name: the older one is dropped when the newer is full.
 //! Lines are put together when they are read.
 
+#![expect(clippy::disallowed_methods, reason = "it ends with its reader or its writer")]
+
 use super::StreamName;
 use super::follower::{Line, PIECE, Tail, follower};
 use bytes::Bytes;

@@ -3,6 +3,8 @@
 //! A pipe is taken from the pool when bytes go into it and given back when it is empty again, so idle connections
 //! hold none, and a few pipes serve thousands of connections.
 
+#![expect(clippy::disallowed_methods, reason = "the one door of splice(2)")]
+
 use crate::forward::in_store;
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, SpliceFlags};

@@ -1,5 +1,10 @@
 //! The streams of one HTTP/2 connection, each a task that can be ended by itself.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "hyper's executor: each stream ends with its connection"
+)]
+
 use super::exchange::Exchange;
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -64,12 +64,12 @@ impl Forward {
         &self.counters
     }
 
-    /// Its number, which no other forward of the same [`Forwarder`] has.
+    /// Its number, which no other forward of the same [`super::Forwarder`] has.
     pub fn id(&self) -> u64 {
         self.id
     }
 
-    /// Whether somebody else accepts from its listeners ([`Forwarder::lend`]).
+    /// Whether somebody else accepts from its listeners ([`super::Forwarder::lend`]).
     pub fn is_lent(&self) -> bool {
         self.lent.load(Ordering::Acquire)
     }

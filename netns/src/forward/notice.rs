@@ -20,7 +20,7 @@ pub enum Notice {
     },
     /// The process that makes the guest's sockets does not answer, and connections wait for it.
     DoesNotAnswer {
-        /// How long it has not: two seconds, then [`Target::SILENT`].
+        /// How long it has not: two seconds, then [`super::Target::SILENT`].
         waited: Duration,
     },
     /// It answers again.

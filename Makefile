@@ -20,7 +20,7 @@ deny:
 
 # One round: that the bench runs, not what it measures.
 bench-smoke:
-	cargo build --release --workspace --examples --bins
+	cargo build --profile dist --workspace --examples --bins
 	bench/forward-peers.sh 1
 	bench/cold-start.py 5
 

@@ -3,7 +3,7 @@
 own namespace, and in the host's without one), and beside wasmtime's own server, which does not isolate. All paths in turn
 in each round.
 
-    bench/adoption.py [ROUNDS]        after `cargo build --release` and bench/peers.sh (wrk, wasmtime)
+    bench/adoption.py [ROUNDS]        after `cargo build --profile dist` and bench/peers.sh (wrk, wasmtime)
 """
 import atexit
 import os
@@ -18,7 +18,7 @@ import threading
 import time
 
 os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-WASMRUN = os.path.abspath("target/release/wasmrun")
+WASMRUN = os.path.abspath("target/dist/wasmrun")
 HELLO = "examples/hello/hello.wasm"
 ECHO = "tests/guests/p1_echo.wat"
 OWN = "examples/echo/echo.wasm"

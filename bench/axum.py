@@ -2,7 +2,7 @@
 """The service of examples/axum natively, and the same source as a guest behind a forward: by the default path and by the
 relay. wrk on kept connections; all sides in turn in each round.
 
-    bench/axum.py [ROUNDS]        after `cargo build --release`; needs wrk, and Rust's wasm32-wasip2
+    bench/axum.py [ROUNDS]        after `cargo build --profile dist`; needs wrk, and Rust's wasm32-wasip2
 
 WASMRUN_TEST_RUSTC names another compiler for the guest (.ci/guest-toolchains). The native build lies in bench/.native, which
 this makes.
@@ -17,7 +17,7 @@ import sys
 import time
 
 os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-BINARY = os.path.abspath(os.environ.get("TEST_BINARY", "target/release/wasmrun"))
+BINARY = os.path.abspath(os.environ.get("TEST_BINARY", "target/dist/wasmrun"))
 FOLDER = os.path.abspath("examples/axum")
 NATIVE = os.path.abspath("bench/.native/axum")
 CONNECTIONS = (1, 8, 64)

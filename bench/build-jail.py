@@ -2,7 +2,7 @@
 """What the jail costs a build: `wasmrun os` of a Makefile that does nothing, with its jail and with `--no-build-jail`, in turn;
 median milliseconds from start to end, and the difference.
 
-    bench/build-jail.py [ROUNDS]        after `cargo build --release`; WASMRUN names another binary
+    bench/build-jail.py [ROUNDS]        after `cargo build --profile dist`; WASMRUN names another binary
 """
 import os
 import pathlib
@@ -14,7 +14,7 @@ import time
 
 rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 40
 root = pathlib.Path(__file__).resolve().parent.parent
-binary = os.environ.get("WASMRUN", root / "target/release/wasmrun")
+binary = os.environ.get("WASMRUN", root / "target/dist/wasmrun")
 
 with tempfile.TemporaryDirectory() as folder:
     project = pathlib.Path(folder, "project")

@@ -31,7 +31,7 @@ start ip netns exec "$ns" bash -c "servers $work/direct"
 
 peer veth 10.77.7.2 3000
 peer wasmrun 127.0.0.1 6100
-start target/release/examples/forward "/run/netns/$ns" 127.0.0.1:6100:3000 127.0.0.1:6102:3002
+start target/dist/examples/forward "/run/netns/$ns" 127.0.0.1:6100:3000 127.0.0.1:6102:3002
 if [[ -x ${DOCKER_PROXY:-bench/.peers/docker-proxy} ]]; then peer docker-proxy 127.0.0.1 6400
   for k in 0 2; do start bash -c 'exec 3>/dev/null; exec "$@"' _ "${DOCKER_PROXY:-bench/.peers/docker-proxy}" -proto tcp -host-ip 127.0.0.1 -host-port $((6400+k)) -container-ip 10.77.7.2 -container-port $((3000+k)); done; fi
 if have haproxy; then peer haproxy 127.0.0.1 6500

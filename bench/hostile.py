@@ -3,7 +3,7 @@
 share of what wrk does at the same time with a second run of the same guest that has none (the two change places after each
 round); memory of the guest's process; and how many of them are left when every time-out is over.
 
-    bench/hostile.py [ROUNDS [BINARY [KIND]]]        after `cargo build --release`, bench/peers.sh (wrk), and `cargo test --test http`, which
+    bench/hostile.py [ROUNDS [BINARY [KIND]]]        after `cargo build --profile dist`, bench/peers.sh (wrk), and `cargo test --test http`, which
                                               makes the guest (tests/guests/clients.wat); WASMRUN names another binary.
                                               With a KIND only the rows that have it in their names, and no second table
 """
@@ -23,7 +23,7 @@ import time
 
 os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-WASMRUN = sys.argv[2] if len(sys.argv) > 2 else os.environ.get("WASMRUN", "target/release/wasmrun")
+WASMRUN = sys.argv[2] if len(sys.argv) > 2 else os.environ.get("WASMRUN", "target/dist/wasmrun")
 GUEST = glob.glob("target/tmp/guests-*/clients.wasm")[0]
 _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

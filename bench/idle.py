@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Memory of idle connections: 10,000 clients of one guest, each answered once and kept alive, on both paths.
 
-    bench/idle.py [CONNECTIONS]        after `cargo build --release`; needs `ulimit -Hn` of two and a half times as many
+    bench/idle.py [CONNECTIONS]        after `cargo build --profile dist`; needs `ulimit -Hn` of two and a half times as many
 """
 import atexit
 import json
@@ -13,7 +13,7 @@ import sys
 import time
 
 os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-WASMRUN = "target/release/wasmrun"
+WASMRUN = "target/dist/wasmrun"
 count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
 _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -2,7 +2,7 @@
 """Programs in languages with an interpreter, in a guest and natively, one after the other in each round: exec to the first
 answer with warm caches, requests a second, memory, and the time from an edit to the first answer that has it.
 
-    bench/languages.py [ROUNDS] [NAME...]        after `cargo build --release`; needs wrk, and python3 (node, npm) with the packages
+    bench/languages.py [ROUNDS] [NAME...]        after `cargo build --profile dist`; needs wrk, and python3 (node, npm) with the packages
 
 The native side runs in bench/.native, which this makes.
 """
@@ -141,7 +141,7 @@ names = sys.argv[2:] or list(PROGRAMS)
 for name in names:
     folder, port, path, file, word, native = PROGRAMS[name]
     prepare(name, folder)
-    ours = [os.path.abspath("target/release/wasmrun"), "os", os.path.abspath(folder), "--forward", f"{OURS}:{port}"]
+    ours = [os.path.abspath("target/dist/wasmrun"), "os", os.path.abspath(folder), "--forward", f"{OURS}:{port}"]
     sides = {"in a guest": (ours, OURS), "native": (native, port)}
     places = {"in a guest": folder, "native": native_folder(name, folder)}
     warm(ours, folder)

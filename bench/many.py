@@ -2,14 +2,14 @@
 """Many guests at once, each with its own supervisor and a forward: all answer, what each costs, and whether the last
 one starts as fast as the first.
 
-    bench/many.py [COUNT] [GUEST]        needs `cargo build --release`
+    bench/many.py [COUNT] [GUEST]        needs `cargo build --profile dist`
 """
 import os, re, socket, statistics, subprocess, sys, tempfile, time
 
 count = int(sys.argv[1]) if len(sys.argv) > 1 else 100
 guest = sys.argv[2] if len(sys.argv) > 2 else "examples/hello"
 os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-binary = os.environ.get("TEST_BINARY", "target/release/wasmrun")
+binary = os.environ.get("TEST_BINARY", "target/dist/wasmrun")
 folder = tempfile.TemporaryDirectory()
 environment = dict(os.environ, XDG_RUNTIME_DIR=folder.name, NO_COLOR="1")
 

@@ -5,7 +5,7 @@
 #   bench/reload.sh [ROUNDS]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-cargo build --release
-export TEST_BINARY=$PWD/target/release/wasmrun TEST_ROUNDS=${1:-100}
+cargo build --profile dist
+export TEST_BINARY=$PWD/target/dist/wasmrun TEST_ROUNDS=${1:-100}
 # One after the other, so that the figures are theirs alone.
 cargo test --test watch -- --nocapture --test-threads=1

@@ -2,7 +2,7 @@
 """A large component that is not compiled yet: from exec to the first byte of its answer, with the baseline code first and
 with the optimised code only, in turn; and when the optimised one has taken over, with a client asking all the while.
 
-    bench/tiered.py FILE.wasm... [--rounds N]     after `cargo build --release`
+    bench/tiered.py FILE.wasm... [--rounds N]     after `cargo build --profile dist`
 
 FILE is a component that serves on 8080, or a core module: that is put into the hello example, where it is compiled and
 never used.
@@ -10,7 +10,7 @@ never used.
 import argparse, os, re, signal, socket, statistics, subprocess, tempfile, threading, time
 
 os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-BINARY = os.environ.get("TEST_BINARY", "target/release/wasmrun")
+BINARY = os.environ.get("TEST_BINARY", "target/dist/wasmrun")
 
 
 def leb(number):

@@ -35,7 +35,7 @@ start ip netns exec "$ns" bash -c "servers $work"
 peer veth 10.77.8.2 3000
 peer wasmrun 127.0.0.1 7100
 # iperf3 talks over TCP first.
-start target/release/examples/forward "/run/netns/$ns" 127.0.0.1:7100:3000 127.0.0.1:7100:3000/udp 127.0.0.1:7102:3002/udp
+start target/dist/examples/forward "/run/netns/$ns" 127.0.0.1:7100:3000 127.0.0.1:7100:3000/udp 127.0.0.1:7102:3002/udp
 proxy=${DOCKER_PROXY:-bench/.peers/docker-proxy}
 if [[ -x $proxy ]]; then peer docker-proxy 127.0.0.1 7200
   for x in tcp:0 udp:0 udp:2; do start bash -c 'exec 3>/dev/null; exec "$@"' _ "$proxy" -proto "${x%:*}" -host-ip 127.0.0.1 -host-port $((7200+${x#*:})) -container-ip 10.77.8.2 -container-port $((3000+${x#*:})); done; fi

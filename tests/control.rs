@@ -87,7 +87,7 @@ fn what_runs_is_listed_and_stopped() {
     );
     let mut one = terminal.start(&["os", &echo(), "-f", "0:3000"]);
     let address = one.ready(3000);
-    let mut two = terminal.start(&["os", &hello(), "--name", "web", "-f", "0:80"]);
+    let mut two = terminal.start(&["os", &hello(), "--name", "web", "--restart", "on-failure", "-f", "0:80"]);
     two.ready(80);
     let client = TcpStream::connect(address).unwrap();
     eventually("the connection is counted", || {
@@ -110,6 +110,13 @@ fn what_runs_is_listed_and_stopped() {
     assert_eq!(inspected["name"], "echo");
     let settings = inspected["settings"].to_string();
     assert!(settings.contains("[\"grace\",\"10s\",\"default\"]"), "{settings}");
+    // As it was typed, and can be typed again.
+    let web: serde_json::Value = serde_json::from_str(&terminal.says(&["inspect", "web"])).unwrap();
+    let settings = web["settings"].to_string();
+    assert!(
+        settings.contains("[\"restart\",\"on-failure\",\"--restart\"]"),
+        "{settings}"
+    );
     // One, then all that are left.
     terminal.says(&["stop", "echo"]);
     assert_eq!(one.ended().code(), Some(143));

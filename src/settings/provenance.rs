@@ -3,34 +3,83 @@
 use super::Settings;
 use super::file::{Config, File};
 use super::typed::Os;
+use clap::ValueEnum;
+use languages::Confinement;
 use std::ffi::OsString;
 use std::time::Duration;
+use supervisor::code::Precompiled;
 
-/// What holds, for `inspect`: each setting's name, its value, and where it came from.
+/// What a guest has where nothing says otherwise, in bytes.
+const MEMORY: u64 = 4 << 30;
+
+/// What holds, for `inspect`: the name of each setting, its value as it can be typed, and where it was given.
 pub fn explain(os: &Os, file: Option<&File>, settings: &Settings) -> Vec<(String, String, String)> {
     let defaults = Config::default();
     let config = file.map_or(&defaults, |file| &file.config);
-    let place = |typed: bool, written: bool| match (typed, written, file) {
-        (true, ..) => "command line or environment".to_owned(),
-        (false, true, Some(file)) => file.path.display().to_string(),
-        _ => "default".to_owned(),
-    };
+    let (guest, network, http, build) = (&config.guest, &config.network, &config.http, &config.build);
     let time = |time: Duration| humantime::format_duration(time).to_string();
-    let (guest, network, http) = (&config.guest, &config.network, &settings.http);
-    let most = settings
-        .max_connections
-        .map_or("what `ulimit -n` allows".to_owned(), |most| most.to_string());
-    let memory = settings
-        .memory
-        .map_or("4 GiB".to_owned(), |size| bytesize::ByteSize::b(size).to_string());
-    let cpus = settings.cpus.map_or("all".to_owned(), |cpus| cpus.to_string());
-    let pids = settings.pids.unwrap_or(netns::jail::TASKS).to_string();
-    let tmp_size = bytesize::ByteSize::b(settings.tmp_size).to_string();
-    let rows = [
-        ("memory", memory, os.memory.is_some(), guest.memory.is_some()),
-        ("cpus", cpus, os.cpus.is_some(), guest.cpus.is_some()),
-        ("pids", pids, os.pids.is_some(), guest.pids.is_some()),
-        ("tmp-size", tmp_size, os.tmp_size.is_some(), guest.tmp_size.is_some()),
+    let size = |size: u64| bytesize::ByteSize::b(size).to_string();
+    let or = |value: Option<String>, otherwise: &str| value.unwrap_or_else(|| otherwise.to_owned());
+    let policy = settings.build.as_ref().map(|plan| plan.policy()).unwrap_or_default();
+    let is_jailed = policy.confinement == Confinement::Jailed;
+    // Name (an option is `--` and it), value, whether it was typed, whether it was written.
+    let mut rows: Vec<(&str, String, bool, bool)> = vec![
+        (
+            "memory",
+            size(settings.memory.unwrap_or(MEMORY)),
+            os.memory.is_some(),
+            guest.memory.is_some(),
+        ),
+        (
+            "cpus",
+            or(settings.cpus.map(|cpus| cpus.to_string()), "all"),
+            os.cpus.is_some(),
+            guest.cpus.is_some(),
+        ),
+        (
+            "pids",
+            settings.pids.unwrap_or(netns::jail::TASKS).to_string(),
+            os.pids.is_some(),
+            guest.pids.is_some(),
+        ),
+        (
+            "tmp-size",
+            size(settings.tmp_size),
+            os.tmp_size.is_some(),
+            guest.tmp_size.is_some(),
+        ),
+        ("stdin", settings.stdin.to_string(), os.stdin, guest.stdin.is_some()),
+        ("grace", time(settings.grace), os.grace.is_some(), guest.grace.is_some()),
+        (
+            "restart",
+            spelled(&settings.restart),
+            os.restart.is_some(),
+            guest.restart.is_some(),
+        ),
+        (
+            "tiered",
+            spelled(&settings.tiered),
+            os.tiered.is_some(),
+            guest.tiered.is_some(),
+        ),
+        (
+            "listeners",
+            or(settings.listeners.as_ref().map(spelled), "by toolchain"),
+            os.listeners.is_some(),
+            guest.listeners.is_some(),
+        ),
+        (
+            "auto-forward",
+            settings.auto_forward.to_string(),
+            os.auto_forward,
+            network.auto_forward.is_some(),
+        ),
+        (
+            "forward-path",
+            spelled(&settings.path),
+            os.forward_path.is_some(),
+            network.path.is_some(),
+        ),
         (
             "connect-timeout",
             time(settings.connect_timeout),
@@ -45,70 +94,109 @@ pub fn explain(os: &Os, file: Option<&File>, settings: &Settings) -> Vec<(String
         ),
         (
             "max-connections",
-            most,
+            or(
+                settings.max_connections.map(|most| most.to_string()),
+                "what `ulimit -n` allows",
+            ),
             os.max_connections.is_some(),
             network.max_connections.is_some(),
         ),
         (
             "header-timeout",
-            time(http.header_timeout),
+            time(settings.http.header_timeout),
             false,
-            config.http.header_timeout.is_some(),
+            http.header_timeout.is_some(),
         ),
         (
             "body-timeout",
-            time(http.body_timeout),
+            time(settings.http.body_timeout),
             false,
-            config.http.body_timeout.is_some(),
+            http.body_timeout.is_some(),
         ),
         (
             "send-timeout",
-            time(http.send_timeout),
+            time(settings.http.send_timeout),
             false,
-            config.http.send_timeout.is_some(),
+            http.send_timeout.is_some(),
         ),
         (
             "idle-timeout",
-            time(http.idle_timeout),
+            time(settings.http.idle_timeout),
             false,
-            config.http.idle_timeout.is_some(),
+            http.idle_timeout.is_some(),
         ),
         (
             "max-requests",
-            http.max_requests.to_string(),
+            settings.http.max_requests.to_string(),
             false,
-            config.http.max_requests.is_some(),
+            http.max_requests.is_some(),
         ),
         (
             "max-streams",
-            http.max_streams.to_string(),
+            settings.http.max_streams.to_string(),
             false,
-            config.http.max_streams.is_some(),
-        ),
-        ("grace", time(settings.grace), os.grace.is_some(), guest.grace.is_some()),
-        (
-            "restart",
-            format!("{:?}", settings.restart).to_lowercase(),
-            os.restart.is_some(),
-            guest.restart.is_some(),
+            http.max_streams.is_some(),
         ),
         (
-            "tiered",
-            format!("{:?}", settings.tiered).to_lowercase(),
-            os.tiered.is_some(),
-            guest.tiered.is_some(),
+            "language",
+            or(
+                os.language.or(build.language).map(|named| format!("{named:?}")),
+                "by files",
+            ),
+            os.language.is_some(),
+            build.language.is_some(),
         ),
+        ("offline", policy.offline.to_string(), os.offline, false),
         (
-            "forward-path",
-            format!("{:?}", settings.path).to_lowercase(),
-            os.forward_path.is_some(),
-            network.path.is_some(),
+            "no-build-jail",
+            (!is_jailed).to_string(),
+            os.no_build_jail,
+            build.jail.is_some(),
         ),
-        ("stdin", settings.stdin.to_string(), os.stdin, guest.stdin.is_some()),
+        ("watch", settings.watch.is_some().to_string(), os.watch, false),
+        (
+            "no-isolation",
+            (!settings.isolation).to_string(),
+            os.no_isolation,
+            false,
+        ),
+        ("no-cache", (!settings.cache).to_string(), os.no_cache, false),
+        (
+            "allow-precompiled",
+            (settings.precompiled == Precompiled::Allowed).to_string(),
+            os.allow_precompiled,
+            false,
+        ),
     ];
-    let row =
-        |(name, value, typed, written): (&str, String, bool, bool)| (name.to_owned(), value, place(typed, written));
-    rows.into_iter().map(row).collect()
+    if let Some(watch) = &settings.watch {
+        let written = &config.watch;
+        rows.push(("debounce", time(watch.debounce), false, written.debounce.is_some()));
+        rows.push((
+            "health",
+            or(watch.health.clone(), "none"),
+            false,
+            written.health.is_some(),
+        ));
+    }
+    let place_of = |name: &str, typed: bool, written: bool| match (typed, written, file) {
+        (true, ..) => place(&format!("--{name}"), &["-w"]),
+        (false, true, Some(file)) => file.path.display().to_string(),
+        _ => "default".to_owned(),
+    };
+    rows.into_iter()
+        .map(|(name, value, typed, written)| {
+            let place = place_of(name, typed, written);
+            (name.to_owned(), value, place)
+        })
+        .collect()
+}
+
+/// A value as it is typed.
+fn spelled(value: &impl ValueEnum) -> String {
+    value
+        .to_possible_value()
+        .map(|value| value.get_name().to_owned())
+        .unwrap_or_default()
 }
 
 /// Where the value of an option was given: by the option, or by its variable. It may be typed under other names, too, after

@@ -1,6 +1,6 @@
 # Each lane is one recipe, for people and for CI.
 
-.PHONY: fmt clippy doc test deny bench-smoke fuzz
+.PHONY: fmt clippy doc units test deny bench-smoke fuzz
 
 fmt:
 	cargo fmt --all --check
@@ -10,6 +10,10 @@ clippy:
 
 doc:
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+
+# That no command compiles what another has compiled.
+units:
+	.ci/units
 
 test:
 	cargo test --workspace

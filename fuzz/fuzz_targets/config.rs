@@ -2,17 +2,13 @@
 #![no_main]
 #![allow(dead_code, reason = "parts of the binary's modules")]
 
-#[path = "../../src/cli.rs"]
-mod cli;
-#[path = "../../src/config.rs"]
-mod config;
-#[path = "../../src/failure.rs"]
-mod failure;
-#[path = "../../src/regular.rs"]
-mod regular;
+#[path = "../../src/settings/choices.rs"]
+mod choices;
+#[path = "../../src/settings/file.rs"]
+mod file;
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
-    if let Err(error) = config::parse(text) {
+    if let Err(error) = file::parse(text) {
         assert!(!error.to_string().is_empty());
     }
 });

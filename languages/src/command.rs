@@ -33,8 +33,8 @@ pub struct Command {
     /// What the build may write besides: a folder outside the project, and what its configuration names.
     pub writes: Vec<PathBuf>,
     pub policy: Policy,
-    /// The folder of packages that are built together with these.
-    pub workspace: Option<PathBuf>,
+    /// Finds the folder of packages that are built together with these: when it is built, because one may come to be there.
+    pub workspace: fn(&Path) -> Option<PathBuf>,
     /// Looks for the reason when the command has failed.
     pub hint: Option<Hint>,
 }
@@ -70,7 +70,7 @@ impl Command {
             output,
             writes: vec![project.out()?],
             policy: project.policy,
-            workspace: project.workspace.clone(),
+            workspace: project.workspace,
             hint: None,
         })
     }
@@ -112,7 +112,7 @@ impl Command {
             folder: project.folder.clone(),
             output,
             policy: project.policy,
-            workspace: project.workspace.clone(),
+            workspace: project.workspace,
             hint: None,
         })
     }
@@ -136,7 +136,10 @@ impl Command {
             .map(|(name, value)| (*name, OsStr::new(value)))
             .collect();
         let room = match self.policy.confinement {
-            Confinement::Jailed => Some(Room::of_project(&self.folder, self.workspace.as_deref(), &self.writes)?),
+            Confinement::Jailed => {
+                let workspace = (self.workspace)(&self.folder);
+                Some(Room::of_project(&self.folder, workspace.as_deref(), &self.writes)?)
+            }
             Confinement::Open => None,
         };
         let step = Step {

@@ -28,7 +28,7 @@ pub fn find(
         script,
         file,
         policy,
-        workspace: registry::workspace(ALL, folder),
+        workspace: |folder| registry::workspace(ALL, folder),
         offline: if policy.offline {
             registry::offline(ALL)
         } else {

@@ -19,8 +19,8 @@ pub struct Project<'a> {
     pub file: Option<Written<'a>>,
     /// What its build may do.
     pub policy: Policy,
-    /// The folder of the packages that are built together with it.
-    pub workspace: Option<PathBuf>,
+    /// Finds the folder of the packages that are built together with it.
+    pub workspace: fn(&Path) -> Option<PathBuf>,
     /// What tells tools to fetch nothing, where nothing is to be fetched.
     pub offline: Vec<(&'static str, &'static str)>,
 }

@@ -1,7 +1,7 @@
 //! AssemblyScript, built with the project's own asc.
 
 use crate::command::{Command, Hint, Output, Tool, with};
-use crate::language::{Fit, Language};
+use crate::language::Language;
 use crate::plan::Plan;
 use crate::project::Project;
 use report::Result;
@@ -26,13 +26,6 @@ impl Language for AssemblyScript {
 
     fn markers(&self) -> &'static [&'static str] {
         &["asconfig.json"]
-    }
-
-    fn fit(&self, folder: &Path) -> Fit {
-        match folder.join("asconfig.json").is_file() {
-            true => Fit::BuildFile,
-            false => Fit::None,
-        }
     }
 
     fn plan(&self, project: &Project<'_>) -> Result<Arc<dyn Plan>> {

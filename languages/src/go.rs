@@ -1,7 +1,7 @@
 //! Go, built with its own compiler for wasip1.
 
 use crate::command::{Command, Hint, Output, Tool, with};
-use crate::language::{Fit, Language};
+use crate::language::Language;
 use crate::plan::Plan;
 use crate::project::Project;
 use files::owner::refuse_others;
@@ -29,13 +29,6 @@ impl Language for Go {
 
     fn markers(&self) -> &'static [&'static str] {
         &["go.mod"]
-    }
-
-    fn fit(&self, folder: &Path) -> Fit {
-        match folder.join("go.mod").is_file() {
-            true => Fit::BuildFile,
-            false => Fit::None,
-        }
     }
 
     fn plan(&self, project: &Project<'_>) -> Result<Arc<dyn Plan>> {

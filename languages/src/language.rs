@@ -37,8 +37,14 @@ pub trait Language: Sync {
     /// The files that tell it, as documentation lists them.
     fn markers(&self) -> &'static [&'static str];
 
-    /// Whether a folder is such a project.
-    fn fit(&self, folder: &Path) -> Fit;
+    /// Whether a folder is such a project; without another answer, whether one of the markers is there, which then are files of
+    /// its own build tool.
+    fn fit(&self, folder: &Path) -> Fit {
+        match self.markers().iter().any(|marker| folder.join(marker).is_file()) {
+            true => Fit::BuildFile,
+            false => Fit::None,
+        }
+    }
 
     /// How to build one.
     ///

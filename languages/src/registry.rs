@@ -67,14 +67,18 @@ impl<'de> Deserialize<'de> for Named {
 /// The lists of packages of two are there. Many a service in Python has a package.json for its pages, and the other way
 /// round.
 pub fn detect(languages: &[&'static dyn Language], folder: &Path) -> Result<Option<&'static dyn Language>> {
-    let fits: Vec<(Fit, &dyn Language)> = languages
-        .iter()
-        .map(|language| (language.fit(folder), *language))
-        .collect();
-    let best = fits.iter().map(|(fit, _)| *fit).max().unwrap_or(Fit::None);
-    if best == Fit::None {
-        return Ok(None);
+    let mut fits = Vec::new();
+    for language in languages {
+        match language.fit(folder) {
+            // No other says it better.
+            Fit::BuildFile => return Ok(Some(*language)),
+            Fit::None => {}
+            fit => fits.push((fit, *language)),
+        }
     }
+    let Some(best) = fits.iter().map(|(fit, _)| *fit).max() else {
+        return Ok(None);
+    };
     let mut found = fits
         .iter()
         .filter(|(fit, _)| *fit == best)

@@ -1,7 +1,7 @@
 //! Rust, built with cargo.
 
 use crate::command::{Command, Hint, Output, Tool, words};
-use crate::language::{Fit, Language};
+use crate::language::Language;
 use crate::plan::Plan;
 use crate::project::Project;
 use files::owner::refuse_others;
@@ -29,13 +29,6 @@ impl Language for Rust {
 
     fn markers(&self) -> &'static [&'static str] {
         &["Cargo.toml"]
-    }
-
-    fn fit(&self, folder: &Path) -> Fit {
-        match folder.join("Cargo.toml").is_file() {
-            true => Fit::BuildFile,
-            false => Fit::None,
-        }
     }
 
     fn plan(&self, project: &Project<'_>) -> Result<Arc<dyn Plan>> {

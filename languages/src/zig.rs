@@ -1,11 +1,10 @@
 //! Zig, built with its own build system.
 
 use crate::command::{Command, Output, Tool, with};
-use crate::language::{Fit, Language};
+use crate::language::Language;
 use crate::plan::Plan;
 use crate::project::Project;
 use report::Result;
-use std::path::Path;
 use std::sync::Arc;
 
 /// Zig.
@@ -26,13 +25,6 @@ impl Language for Zig {
 
     fn markers(&self) -> &'static [&'static str] {
         &["build.zig"]
-    }
-
-    fn fit(&self, folder: &Path) -> Fit {
-        match folder.join("build.zig").is_file() {
-            true => Fit::BuildFile,
-            false => Fit::None,
-        }
     }
 
     fn plan(&self, project: &Project<'_>) -> Result<Arc<dyn Plan>> {

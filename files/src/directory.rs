@@ -73,13 +73,10 @@ pub struct Asked<'a> {
 }
 
 /// One that was read.
-struct Named {
-    place: String,
-    is_typed: bool,
-    /// What it is relative to.
-    base: PathBuf,
-    text: String,
-    guest: String,
+struct Named<'a> {
+    asked: Asked<'a>,
+    host: &'a str,
+    guest: &'a str,
     read_only: bool,
 }
 
@@ -127,16 +124,11 @@ pub fn find_all(asked: Vec<Asked<'_>>) -> Result<Vec<Directory>> {
     Ok(found.into_iter().map(|(directory, _)| directory).collect())
 }
 
-fn parse(asked: Asked<'_>) -> Result<Named> {
-    let Asked {
-        place,
-        is_typed,
-        base,
-        text,
-    } = asked;
+fn parse(asked: Asked<'_>) -> Result<Named<'_>> {
+    let Asked { place, text, .. } = &asked;
     let (path, read_only) = match text.strip_suffix(":ro") {
         Some(path) => (path, true),
-        None => (text, false),
+        None => (*text, false),
     };
     let (host, guest) = path.split_once("::").unwrap_or((path, path));
     if host.is_empty() || guest.is_empty() {
@@ -144,19 +136,17 @@ fn parse(asked: Asked<'_>) -> Result<Named> {
         return Err(Failure::usage(message).hint("write HOST, HOST::GUEST or HOST::GUEST:ro"));
     }
     Ok(Named {
-        place,
-        is_typed,
-        base: base.to_owned(),
-        text: host.to_owned(),
-        guest: guest.to_owned(),
+        asked,
+        host,
+        guest,
         read_only,
     })
 }
 
-fn find(named: &Named) -> Result<(Directory, Vec<Link>)> {
-    let Named { place, text, .. } = named;
+fn find(named: &Named<'_>) -> Result<(Directory, Vec<Link>)> {
+    let (Asked { place, base, .. }, text) = (&named.asked, named.host);
     let cannot = || format!("{place}: cannot use the directory {text}");
-    let base = named.base.canonicalize().with_context(cannot).map_err(Failure::usage)?;
+    let base = base.canonicalize().with_context(cannot).map_err(Failure::usage)?;
     let (host, links) = follow(base, Path::new(text)).with_context(cannot).map_err(|error| {
         let failure = Failure::usage(error);
         // As docker has it.
@@ -176,7 +166,7 @@ fn find(named: &Named) -> Result<(Directory, Vec<Link>)> {
     let held = Held::open(&host).with_context(cannot).map_err(Failure::usage)?;
     let directory = Directory {
         host,
-        guest: named.guest.clone(),
+        guest: named.guest.to_owned(),
         read_only: named.read_only,
         held: Some(held),
     };
@@ -230,8 +220,8 @@ fn pieces(path: &Path) -> VecDeque<OsString> {
 ///
 /// It lies in what the guest may write. Or the file names a path on which a link leads out of its folder: an earlier guest
 /// may have made it, and nobody has looked at it since. What was typed is followed, and said.
-fn judge(named: &Named, link: &Link, writable: &[&Path]) -> Result<()> {
-    let Named { place, text, .. } = named;
+fn judge(named: &Named<'_>, link: &Link, writable: &[&Path]) -> Result<()> {
+    let (Asked { place, is_typed, .. }, text) = (&named.asked, named.host);
     let (shown, target) = (link.path.display(), link.target.display());
     if let Some(writable) = link.lies_in(writable) {
         let message = anyhow!(
@@ -246,7 +236,7 @@ fn judge(named: &Named, link: &Link, writable: &[&Path]) -> Result<()> {
     if link.target.starts_with(link.folder()) || !may_be_a_guests {
         return Ok(());
     }
-    if named.is_typed {
+    if *is_typed {
         tracing::warn!("{place}: {shown} is a symbolic link: the guest gets {target}");
         return Ok(());
     }

@@ -87,7 +87,19 @@ fn what_runs_is_listed_and_stopped() {
     );
     let mut one = terminal.start(&["os", &echo(), "-f", "0:3000"]);
     let address = one.ready(3000);
-    let mut two = terminal.start(&["os", &hello(), "--name", "web", "--restart", "on-failure", "-f", "0:80"]);
+    let mut command = terminal.command(&[
+        "os",
+        &hello(),
+        "--name",
+        "web",
+        "--restart",
+        "on-failure",
+        "-f",
+        "0:80",
+        "-w",
+    ]);
+    command.env("WASMRUN_GRACE", "7s");
+    let mut two = Run::of(command);
     two.ready(80);
     let client = TcpStream::connect(address).unwrap();
     eventually("the connection is counted", || {

@@ -34,6 +34,12 @@ pub struct Guest {
     pub loopback: bool,
 }
 
+impl Guest {
+    /// Bytes without a limit of the user's: as much as one 32-bit memory can be, for all memories and tables together. A
+    /// table, or many memories, would otherwise take what the machine has.
+    pub const MEMORY: u64 = 4 << 30;
+}
+
 /// How long the HTTP server waits for clients, and how much it does at once. The times are nginx's, but for heads, where
 /// they are hyper's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

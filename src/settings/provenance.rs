@@ -9,9 +9,6 @@ use std::ffi::OsString;
 use std::time::Duration;
 use supervisor::code::Precompiled;
 
-/// What a guest has where nothing says otherwise, in bytes.
-const MEMORY: u64 = 4 << 30;
-
 /// What holds, for `inspect`: the name of each setting, its value as it can be typed, and where it was given.
 pub fn explain(os: &Os, file: Option<&File>, settings: &Settings) -> Vec<(String, String, String)> {
     let defaults = Config::default();
@@ -26,7 +23,7 @@ pub fn explain(os: &Os, file: Option<&File>, settings: &Settings) -> Vec<(String
     let mut rows: Vec<(&str, String, bool, bool)> = vec![
         (
             "memory",
-            size(settings.memory.unwrap_or(MEMORY)),
+            size(settings.memory.unwrap_or(runtime::Guest::MEMORY)),
             os.memory.is_some(),
             guest.memory.is_some(),
         ),
@@ -179,7 +176,9 @@ pub fn explain(os: &Os, file: Option<&File>, settings: &Settings) -> Vec<(String
         ));
     }
     let place_of = |name: &str, typed: bool, written: bool| match (typed, written, file) {
-        (true, ..) => place(&format!("--{name}"), &["-w"]),
+        // The one of them that has a letter of its own.
+        (true, ..) if name == "watch" => place("--watch", &["-w"]),
+        (true, ..) => place(&format!("--{name}"), &[]),
         (false, true, Some(file)) => file.path.display().to_string(),
         _ => "default".to_owned(),
     };

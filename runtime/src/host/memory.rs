@@ -1,13 +1,10 @@
 //! The memory limit: one budget for all instances of a guest.
 
 use crate::event::{Event, Events};
+use crate::guest::Guest;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use wasmtime::{ResourceLimiter, Result};
-
-/// Without a limit of the user's: as much as one 32-bit memory can be, for all memories and tables together. A table, or many
-/// memories, would otherwise take what the machine has.
-const MOST: u64 = 4 << 30;
 
 /// Bytes that a guest may have, and has.
 pub(crate) struct Budget {
@@ -20,7 +17,7 @@ pub(crate) struct Budget {
 impl Budget {
     pub(crate) fn new(limit: Option<u64>, events: Events) -> Arc<Budget> {
         Arc::new(Budget {
-            limit: limit.unwrap_or(MOST),
+            limit: limit.unwrap_or(Guest::MEMORY),
             used: AtomicU64::new(0),
             told: AtomicBool::new(false),
             events,
@@ -101,11 +98,11 @@ mod tests {
             }),
         );
         let mut shares = [Share::new(budget.clone()), Share::new(budget)];
-        let elements = (MOST / 2) as usize / TABLE_ELEMENT;
-        assert!(shares[0].memory_growing(0, (MOST / 2) as usize, None).unwrap());
+        let elements = (Guest::MEMORY / 2) as usize / TABLE_ELEMENT;
+        assert!(shares[0].memory_growing(0, (Guest::MEMORY / 2) as usize, None).unwrap());
         assert!(shares[1].table_growing(0, elements, None).unwrap());
         assert!(!shares[1].table_growing(elements, elements + 1, None).unwrap());
-        assert_eq!(told.load(Ordering::Relaxed), MOST);
+        assert_eq!(told.load(Ordering::Relaxed), Guest::MEMORY);
         let [first, mut second] = shares;
         drop(first);
         assert!(second.table_growing(elements, elements + 1, None).unwrap());

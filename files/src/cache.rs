@@ -15,8 +15,8 @@ use std::time::{Duration, SystemTime};
 pub const CAPACITY: u64 = 20 << 30;
 /// What was not used for this long goes.
 pub const LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
-/// What is older than this and unfinished is somebody's who is gone: `build::making` takes it away.
-const UNFINISHED: &str = ".making-";
+/// How the names of folders begin that are not finished.
+pub const UNFINISHED: &str = ".making-";
 
 /// What a folder of the cache has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

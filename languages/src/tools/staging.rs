@@ -1,14 +1,12 @@
 //! A folder of the cache in the making.
 
 use anyhow::Context;
+use files::cache::UNFINISHED;
 use report::Result;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
-
-/// What folders are called that are not finished.
-const UNFINISHED: &str = ".making-";
 
 /// Longer than it takes to lock a folder.
 const MOMENT: Duration = Duration::from_secs(60);

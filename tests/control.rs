@@ -412,6 +412,43 @@ fn connections_past_the_grace_are_ended_and_counted() {
 }
 
 #[test]
+fn a_run_that_stops_still_answers() {
+    let terminal = Terminal::new();
+    let mut main = terminal.start(&["os", &echo(), "-f", "0:3000", "--grace", "60s"]);
+    let mut client = connect(main.ready(3000));
+    client.write_all(b"x").unwrap();
+    client.read_exact(&mut [0]).unwrap();
+    let mut stop = terminal.command(&["stop", "echo"]).spawn().unwrap();
+    eventually("it stops", || terminal.says(&["ps"]).contains("stopping"));
+    for arguments in [["restart", "echo"].as_slice(), &["forward", "echo", "0:4000"]] {
+        let refused = terminal.run(arguments);
+        refused.says(2, "error: the run is being stopped");
+    }
+    // Open connections go on, until somebody has less time.
+    client.write_all(b"y").unwrap();
+    client.read_exact(&mut [0]).unwrap();
+    terminal.says(&["stop", "echo", "--grace", "0s"]);
+    assert_eq!(main.ended().code(), Some(143));
+    assert!(stop.wait().unwrap().success());
+    assert!(support::is_cut(&mut client));
+}
+
+#[test]
+fn a_run_in_which_nothing_serves_is_stopped_with_an_answer() {
+    let terminal = Terminal::new();
+    let folder = support::folder();
+    let file = folder.path().join("ends.wasm");
+    std::fs::copy(support::guests::guest("exit7"), &file).unwrap();
+    for _ in 0..5 {
+        let mut main = terminal.start(&["os", &file.display().to_string(), "-w", "--name", "ends"]);
+        main.wait_for("; waiting for a change");
+        let stopped = terminal.run(&["stop", "ends"]);
+        stopped.says(0, "stopped: ends");
+        assert_eq!(main.ended().code(), Some(143));
+    }
+}
+
+#[test]
 fn a_restart_is_a_new_generation() {
     let terminal = Terminal::new();
     let mut main = terminal.start(&["os", &echo(), "-f", "0:3000"]);

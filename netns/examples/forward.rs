@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let forwarder = Forwarder::start(limits, Arc::new(|notice| eprintln!("{notice:?}")))?;
     for mapping in rules.iter().flat_map(Rule::mappings) {
         let forward = forwarder.add(netns::listen(&mapping)?);
-        forwarder.retarget(&forward, Some(target.clone()));
+        forwarder.retarget(&forward, target.clone());
         for address in forward.addresses() {
             println!("ready: {address} -> {namespace}:{}/{}", mapping.guest, mapping.protocol);
         }

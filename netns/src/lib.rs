@@ -19,7 +19,9 @@ mod netlink;
 pub mod rule;
 mod sockets;
 
-pub use forward::{BindError, Forward, Forwarder, Holder, Limits, Listeners, Notice, OnNotice, Target, listen};
+pub use forward::{
+    BindError, Forward, Forwarder, Holder, Limits, Listeners, Notice, OnNotice, Target, Upstream, listen,
+};
 pub use namespace::enter_network_of;
 pub use rule::{Bind, Mapping, Protocol, Rule, RuleError};
 pub use sockets::factory::{self, SocketFactory};

@@ -161,7 +161,7 @@ fn the_same_client_goes_on_with_the_next_guest() {
         let next = support::Inside::new();
         let socket = next.spawn(|| UdpSocket::bind("0.0.0.0:5300").unwrap()).join().unwrap();
         answer(socket, "new ");
-        setup.forwarder.retarget(&setup.forward, Some(next.target()));
+        setup.forwarder.retarget(&setup.forward, next.target());
         assert_eq!(ask(&client, b"2"), b"new 2");
     });
 }
@@ -171,7 +171,7 @@ fn datagrams_wait_for_the_guest_to_bind() {
     namespaced("datagrams_wait_for_the_guest_to_bind", || {
         let setup = Setup::new("0:5300/udp");
         let target = netns::Target::announced(setup.inside.factory());
-        setup.forwarder.retarget(&setup.forward, Some(target.clone()));
+        setup.forwarder.retarget(&setup.forward, target.clone());
         let client = client(setup.v4());
         client.send(b"early").unwrap();
         thread::sleep(Duration::from_millis(100));

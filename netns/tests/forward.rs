@@ -439,7 +439,7 @@ fn nothing_is_tried_until_an_announced_guest_listens() {
     namespaced("nothing_is_tried_until_an_announced_guest_listens", || {
         let setup = Setup::new("0:3000");
         let target = netns::Target::announced(setup.inside.factory());
-        setup.forwarder.retarget(&setup.forward, Some(target.clone()));
+        setup.forwarder.retarget(&setup.forward, target.clone());
         let listener = setup.inside.listen("127.0.0.1:3000");
         listener.set_nonblocking(true).unwrap();
         let mut client = TcpStream::connect(setup.v4()).unwrap();
@@ -537,11 +537,11 @@ fn connections_go_to_the_new_target_and_old_ones_stay() {
         let mut old = TcpStream::connect(setup.v4()).unwrap();
         assert_eq!(ask(&mut old), b'1');
         // None for a moment: who connects meanwhile waits for the next.
-        setup.forwarder.retarget(&setup.forward, None);
+        setup.forwarder.retarget(&setup.forward, netns::Upstream::Awaited);
         let mut waiting = TcpStream::connect(setup.v4()).unwrap();
         waiting.write_all(b"?").unwrap();
         thread::sleep(Duration::from_millis(50));
-        setup.forwarder.retarget(&setup.forward, Some(other.target()));
+        setup.forwarder.retarget(&setup.forward, other.target());
         let mut answer = [0];
         waiting.read_exact(&mut answer).unwrap();
         assert_eq!(&answer, b"2");
@@ -631,7 +631,7 @@ fn a_port_range_of_a_thousand_comes_up_at_once() {
         assert!(took < Duration::from_secs(1), "{took:?}");
         assert!(cost < 32 * 1024, "{cost} bytes for each forward");
         serve(setup.inside.listen("127.0.0.1:20999"), echo);
-        setup.forwarder.retarget(&forwards[999], Some(setup.target.clone()));
+        setup.forwarder.retarget(&forwards[999], setup.target.clone());
         let mut client = TcpStream::connect("127.0.0.1:20999").unwrap();
         client.write_all(b"x").unwrap();
         client.read_exact(&mut [0]).unwrap();

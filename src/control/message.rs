@@ -17,7 +17,7 @@ pub struct State {
     /// What was typed.
     pub path: String,
     pub config: Option<String>,
-    /// `making`, `starting`, `serving`, `waiting` (for a restart or a change).
+    /// `making`, `starting`, `serving`, `waiting` (for a restart or a change), `stopping`.
     pub state: String,
     pub generation: u64,
     /// Seconds since the run began, and since its generation did.

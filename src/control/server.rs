@@ -15,9 +15,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use report::Failure;
 use std::convert::Infallible;
 use std::os::unix::net::UnixListener as StdListener;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -71,7 +72,8 @@ pub async fn ask(asks: &Asks, request: Request) -> Option<Answer> {
 
 /// The server; dropping it ends it and every request.
 pub struct Server {
-    _task: AbortOnDropHandle<()>,
+    task: AbortOnDropHandle<()>,
+    finishes: Arc<Notify>,
 }
 
 impl Server {
@@ -79,13 +81,22 @@ impl Server {
     pub fn start(listener: StdListener, asks: Asks) -> std::io::Result<Server> {
         listener.set_nonblocking(true)?;
         let listener = UnixListener::from_std(listener)?;
+        let finishes = Arc::new(Notify::new());
+        let task = tokio::spawn(serve(listener, asks, finishes.clone()));
         Ok(Server {
-            _task: AbortOnDropHandle::new(tokio::spawn(serve(listener, asks))),
+            task: AbortOnDropHandle::new(task),
+            finishes,
         })
+    }
+
+    /// Takes no more requests, and gives those that are there `limit` to be answered.
+    pub async fn finish(self, limit: Duration) {
+        self.finishes.notify_one();
+        let _ = tokio::time::timeout(limit, self.task).await;
     }
 }
 
-async fn serve(listener: UnixListener, asks: mpsc::Sender<Ask>) {
+async fn serve(listener: UnixListener, asks: mpsc::Sender<Ask>, finishes: Arc<Notify>) {
     let mut clients = JoinSet::new();
     loop {
         tokio::select! {
@@ -98,8 +109,10 @@ async fn serve(listener: UnixListener, asks: mpsc::Sender<Ask>) {
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             },
             Some(_) = clients.join_next() => {}
+            () = finishes.notified() => break,
         }
     }
+    while clients.join_next().await.is_some() {}
 }
 
 fn is_ours(stream: &UnixStream) -> bool {

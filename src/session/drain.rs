@@ -70,10 +70,6 @@ impl Draining {
         }
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.tasks.is_empty()
-    }
-
     /// Connections that are open to them.
     pub fn live(&self) -> usize {
         self.leaving.iter().map(|leaving| leaving.target.live()).sum()

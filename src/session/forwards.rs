@@ -1,10 +1,12 @@
-//! The forwards of a session: bound once, pointed at one guest after another, changed while the others go on.
+//! The forwards of a session: bound once, pointed at one guest after another, changed while the others go on. Where each leads,
+//! and who accepts from its listeners, is decided by [`super::state`].
 
 use crate::control::{ForwardState, Source};
 use crate::session::generation::Generation;
 use crate::session::ledger::{self, Ledger};
+use crate::session::state::{ForwardId, Port};
 use anyhow::anyhow;
-use netns::{Bind, Forward, Forwarder, Mapping, Protocol, Target};
+use netns::{Bind, Forward, Forwarder, Mapping, Protocol, Upstream};
 use report::{Failure, Result};
 use runtime::Counts;
 use std::collections::BTreeSet;
@@ -14,21 +16,14 @@ use std::sync::atomic::Ordering::Relaxed;
 
 /// A free port is looked for among so many above the one that is wanted.
 const NEARBY: usize = 20;
-/// Forwards of ports that a guest has chosen.
-const MOST: usize = 64;
 /// Ports below are those of services that everybody knows (ip(7)); root could bind them.
 const UNPRIVILEGED: u16 = 1024;
-
-/// A port of the guest.
-pub type Port = (Protocol, u16);
 
 /// One mapping that listens.
 struct Bound {
     mapping: Mapping,
     source: Source,
     forward: Arc<Forward>,
-    /// Its ready line was printed.
-    said: bool,
     /// What generations that are gone have accepted themselves.
     adopted: Counts,
 }
@@ -50,19 +45,14 @@ impl Bound {
 pub struct Forwards {
     forwarder: Arc<Forwarder>,
     bound: Vec<Bound>,
-    target: Option<Arc<Target>>,
-    /// Without a target: nobody is to come, either.
-    hopeless: bool,
     /// Of generations that accept themselves, and are not forgotten yet.
     ledgers: Vec<Arc<Ledger>>,
-    /// That no more are forwarded by themselves.
-    said_most: bool,
 }
 
 /// Forwards that were added.
 #[derive(Default)]
 pub struct New {
-    pub ids: Vec<u64>,
+    pub forwards: Vec<(ForwardId, Port)>,
     /// Each bound address with the guest's port.
     pub addresses: Vec<(SocketAddr, Port)>,
 }
@@ -85,10 +75,7 @@ impl Forwards {
         let mut forwards = Forwards {
             forwarder,
             bound: Vec::new(),
-            target: None,
-            hopeless: false,
             ledgers: Vec::new(),
-            said_most: false,
         };
         for (mapping, listeners) in listeners {
             forwards.add(mapping, listeners, Source::Settings);
@@ -105,23 +92,14 @@ impl Forwards {
             let addresses = listeners.addresses.iter();
             new.addresses
                 .extend(addresses.map(|address| (*address, (mapping.protocol, mapping.guest))));
-            new.ids.push(self.add(mapping, listeners, source));
+            let id = self.add(mapping, listeners, source);
+            new.forwards.push((id, (mapping.protocol, mapping.guest)));
         }
         Ok(new)
     }
 
     /// Forwards a port that the guest listens on from the same port of this machine, or from the next that is free.
-    pub fn detect(&mut self, (protocol, guest): Port) -> Result<()> {
-        let detected = self.bound.iter().filter(|bound| bound.source == Source::Detected);
-        match detected.count() {
-            MOST => {
-                if !std::mem::replace(&mut self.said_most, true) {
-                    tracing::warn!("--auto-forward: {MOST} ports are forwarded, and no more are by themselves");
-                }
-                return Ok(());
-            }
-            _ => self.said_most = false,
-        }
+    pub fn detect(&mut self, (protocol, guest): Port) -> Result<ForwardId> {
         let loopback = |host| Mapping {
             bind: Bind::Loopback,
             host,
@@ -139,51 +117,34 @@ impl Forwards {
         if taken != guest {
             tracing::info!("port {guest} of this machine is not free: the guest's is forwarded from {taken}");
         }
-        self.add(loopback(host), listeners, Source::Detected);
-        Ok(())
+        Ok(self.add(loopback(host), listeners, Source::Detected))
     }
 
-    /// Closes those that were detected and on whose ports the guest does not listen any more.
-    pub fn undetect(&mut self, listening: &BTreeSet<Port>) {
-        self.keep(|bound| bound.source != Source::Detected || listening.contains(&bound.port()));
-    }
-
-    fn add(&mut self, mapping: Mapping, listeners: netns::Listeners, source: Source) -> u64 {
+    fn add(&mut self, mapping: Mapping, listeners: netns::Listeners, source: Source) -> ForwardId {
         let forward = self.forwarder.add(listeners);
         let id = forward.id();
-        if self.hopeless {
-            self.forwarder.give_up(&forward);
-        } else {
-            self.forwarder.retarget(&forward, self.target.clone());
-        }
         self.bound.push(Bound {
             mapping,
             source,
             forward,
-            said: false,
             adopted: Counts::default(),
         });
         id
     }
 
+    /// Their numbers, with the guest's port.
+    pub fn ids(&self) -> Vec<(ForwardId, Port)> {
+        self.bound
+            .iter()
+            .map(|bound| (bound.forward.id(), bound.port()))
+            .collect()
+    }
+
     /// Closes those with these numbers.
-    pub fn remove(&mut self, ids: &[u64]) {
-        self.keep(|bound| !ids.contains(&bound.forward.id()));
-    }
-
-    /// Closes the one on this host port that was not in the settings. False when there is none.
-    pub fn remove_added(&mut self, host_port: u16) -> bool {
-        let before = self.bound.len();
-        self.keep(|bound| bound.source == Source::Settings || !bound.is_on(host_port));
-        self.bound.len() < before
-    }
-
-    pub fn has_host_port(&self, host_port: u16) -> bool {
-        self.bound.iter().any(|bound| bound.is_on(host_port))
-    }
-
-    fn keep(&mut self, wanted: impl Fn(&Bound) -> bool) {
-        let (kept, gone): (Vec<Bound>, Vec<Bound>) = std::mem::take(&mut self.bound).into_iter().partition(wanted);
+    pub fn remove(&mut self, ids: &[ForwardId]) {
+        let (gone, kept): (Vec<Bound>, Vec<Bound>) = std::mem::take(&mut self.bound)
+            .into_iter()
+            .partition(|bound| ids.contains(&bound.forward.id()));
         self.bound = kept;
         for bound in gone {
             self.forwarder.remove(&bound.forward);
@@ -194,6 +155,12 @@ impl Forwards {
                 bound.mapping.protocol
             );
         }
+    }
+
+    /// Those on a host port, each with where it comes from.
+    pub fn on_host_port(&self, host_port: u16) -> Vec<(ForwardId, Source)> {
+        let bound = self.bound.iter().filter(|bound| bound.is_on(host_port));
+        bound.map(|bound| (bound.forward.id(), bound.source)).collect()
     }
 
     /// Each as `ps` shows it.
@@ -244,74 +211,63 @@ impl Forwards {
         all.filter(|port| seen.insert(*port)).collect()
     }
 
+    /// The host port of the first forward to a guest port.
     pub fn is_empty(&self) -> bool {
         self.bound.is_empty()
     }
 
-    /// The guest's ports.
-    pub fn guest_ports(&self) -> BTreeSet<Port> {
-        self.bound.iter().map(Bound::port).collect()
-    }
-
-    /// The host port of the first forward to a guest port.
     pub fn host_port(&self, port: Port) -> Option<u16> {
         let mut bound = self.bound.iter();
         let bound = bound.find(|bound| bound.port() == port)?;
         bound.forward.addresses().first().map(SocketAddr::port)
     }
 
-    /// Sends new connections to another guest, or lets them wait. Whoever accepted them itself has stopped, or is gone.
-    pub fn retarget(&mut self, target: Option<Arc<Target>>) {
-        self.target.clone_from(&target);
-        self.hopeless = false;
-        for bound in &self.bound {
-            self.forwarder.retarget(&bound.forward, target.clone());
+    fn get(&self, id: ForwardId) -> Option<&Bound> {
+        self.bound.iter().find(|bound| bound.forward.id() == id)
+    }
+
+    /// Sends a forward's new connections elsewhere.
+    pub fn retarget(&self, id: ForwardId, upstream: Upstream) {
+        if let Some(bound) = self.get(id) {
+            self.forwarder.retarget(&bound.forward, upstream);
+        }
+    }
+
+    /// Tries waiting connections again.
+    pub fn wake(&self, id: ForwardId) {
+        if let Some(bound) = self.get(id) {
+            self.forwarder.wake(&bound.forward);
+        }
+    }
+
+    /// Accepts what comes to a forward here. Whoever accepted it has stopped, or is gone.
+    pub fn reclaim(&self, id: ForwardId) {
+        if let Some(bound) = self.get(id) {
             self.forwarder.reclaim(&bound.forward);
         }
     }
 
-    /// Nobody serves and nobody is to come: connections are reset.
-    pub fn give_up(&mut self) {
-        self.target = None;
-        self.hopeless = true;
-        for bound in &self.bound {
-            self.forwarder.give_up(&bound.forward);
+    /// Leaves a forward's listeners to a generation. False when it does not take them, and they are ours.
+    pub fn lend(&mut self, id: ForwardId, port: u16, guest: &mut Generation) -> bool {
+        let Some(bound) = self.get(id) else { return false };
+        let listeners = self.forwarder.lend(&bound.forward);
+        let taken = guest.adopt(id, port, listeners);
+        if !taken {
+            self.forwarder.reclaim(&bound.forward);
         }
-    }
-
-    /// There is somebody to wait for again.
-    pub fn hope(&mut self) {
-        if self.hopeless {
-            self.retarget(None);
-        }
-    }
-
-    /// The serving guest listens on a port: who waits goes on, and the ready lines are printed once. False when no forward
-    /// leads there. A guest that accepts from the host's listeners gets them.
-    pub fn listening(&mut self, port: Port, guest: &mut Generation) -> bool {
-        let (mut found, mut lends) = (false, false);
-        let adopts = guest.adopts() && port.0 == Protocol::Tcp;
-        for bound in self.bound.iter_mut().filter(|bound| bound.port() == port) {
-            found = true;
-            self.forwarder.wake(&bound.forward);
-            if adopts && !bound.forward.is_lent() {
-                let listeners = self.forwarder.lend(&bound.forward);
-                if !guest.adopt(bound.forward.id(), port.1, listeners) {
-                    self.forwarder.reclaim(&bound.forward);
-                }
-                lends = true;
-            }
-            if !std::mem::replace(&mut bound.said, true) {
-                for host in bound.forward.addresses() {
-                    report::ready(*host, port.1, port.0);
-                }
-            }
-        }
-        if lends && !self.ledgers.iter().any(|known| Arc::ptr_eq(known, &guest.ledger)) {
+        if !self.ledgers.iter().any(|known| Arc::ptr_eq(known, &guest.ledger)) {
             self.close_ledgers();
             self.ledgers.push(guest.ledger.clone());
         }
-        found
+        taken
+    }
+
+    /// Prints the ready line of each of a forward's addresses.
+    pub fn announce(&self, id: ForwardId) {
+        let Some(bound) = self.get(id) else { return };
+        for host in bound.forward.addresses() {
+            report::ready(*host, bound.mapping.guest, bound.mapping.protocol);
+        }
     }
 
     /// The ready line of each address.
@@ -326,34 +282,37 @@ impl Forwards {
         lines
     }
 
-    /// The guest accepts no more on a port: connections wait for it, as long as the limit says.
-    pub fn closed(&self, port: u16) {
-        for bound in self.bound.iter().filter(|bound| bound.port() == (Protocol::Tcp, port)) {
-            self.forwarder.reclaim(&bound.forward);
-        }
+    /// Those of the settings that are not wanted any more.
+    pub fn unwanted(&self, wanted: &[Mapping]) -> Vec<ForwardId> {
+        let is_gone = |bound: &&Bound| bound.source == Source::Settings && !wanted.contains(&bound.mapping);
+        self.bound
+            .iter()
+            .filter(is_gone)
+            .map(|bound| bound.forward.id())
+            .collect()
     }
 
-    /// Closes what is not wanted any more and binds what is new; the rest is not touched. One that cannot be bound is
-    /// said, and the others still are.
-    pub fn change(&mut self, wanted: &[Mapping]) {
-        self.keep(|bound| bound.source != Source::Settings || wanted.contains(&bound.mapping));
+    /// Binds what is wanted and new. One that cannot be bound is said, and the others still are.
+    pub fn add_wanted(&mut self, wanted: &[Mapping]) -> Vec<(ForwardId, Port)> {
+        let mut added = Vec::new();
         for mapping in wanted {
             if self.bound.iter().any(|bound| bound.mapping == *mapping) {
                 continue;
             }
-            match bind(mapping) {
-                Ok(listeners) => drop(self.add(*mapping, listeners, Source::Settings)),
+            match self.add_all(&[*mapping], Source::Settings) {
+                Ok(new) => added.extend(new.forwards),
                 Err(failure) => report::failure(&failure),
             }
         }
+        added
     }
 
     /// Refuses new connections; those that are open go on.
     pub fn close(&mut self) {
         for bound in &self.bound {
             self.forwarder.remove(&bound.forward);
+            self.forwarder.retarget(&bound.forward, Upstream::Awaited);
         }
-        self.retarget(None);
     }
 }
 

@@ -1,14 +1,13 @@
 //! A generation with what is known of it.
 
 use crate::session::build::Made;
-use crate::session::forwards::Port;
 use crate::session::ledger::Ledger;
+use crate::session::state::End;
 use anyhow::{Context, anyhow};
 use netns::Protocol;
 use report::{Failure, Result};
 use runtime::{Event, Kind, Outcome};
-use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,6 +32,35 @@ enum Listeners {
     Asked,
 }
 
+/// A process that closed its channel, or said what makes no sense, ends within this, or is ended.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Something that a generation said.
+pub enum Word {
+    Event(Event),
+    /// It has given back the listeners that it was asked for.
+    Released,
+    /// It has said what it counts.
+    Counted,
+}
+
+/// What comes next of a generation.
+pub enum Next {
+    Message(Message),
+    /// Its process has ended, with this exit code.
+    Ended(u8),
+}
+
+/// How far the end of a process has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    Runs,
+    /// It says nothing more, and is killed then.
+    Lingers(tokio::time::Instant),
+    Killed,
+    Over,
+}
+
 /// One process, from its start to its end.
 pub struct Generation {
     /// Counts the session's generations, from 1.
@@ -44,8 +72,6 @@ pub struct Generation {
     pub started: Instant,
     /// Known when the code is loaded.
     pub kind: Option<Kind>,
-    /// Ports that it listens on, or has bound for datagrams.
-    pub listening: BTreeSet<Port>,
     /// What it says of connections that it accepts itself.
     pub ledger: Arc<Ledger>,
     /// It does something of its own at its end.
@@ -54,7 +80,8 @@ pub struct Generation {
     /// How often it was asked for them.
     releases: u64,
     /// How it ended, when it has said so.
-    pub outcome: Option<Outcome>,
+    outcome: Option<Outcome>,
+    ending: Ending,
 }
 
 impl Generation {
@@ -72,32 +99,58 @@ impl Generation {
             given: start,
             started: Instant::now(),
             kind: None,
-            listening: BTreeSet::new(),
             ledger,
             handles_end: false,
             listeners: Listeners::Ours,
             releases: 0,
             outcome: None,
+            ending: Ending::Runs,
         })
     }
 
-    /// Takes a message in; an event is for others to be told.
+    /// The next message, or the end of its process, once. Cancel-safe.
+    pub async fn next(&mut self) -> Next {
+        if self.ending == Ending::Runs {
+            if let Some(message) = self.process.message().await {
+                return Next::Message(message);
+            }
+            self.ledger.close();
+            self.ending = Ending::Lingers(tokio::time::Instant::now() + LINGER);
+        }
+        if let Ending::Lingers(until) = self.ending
+            && tokio::time::timeout_at(until, self.process.ended()).await.is_err()
+        {
+            self.process.kill();
+            self.ending = Ending::Killed;
+        }
+        if self.ending == Ending::Over {
+            std::future::pending::<()>().await;
+        }
+        let ended = self.process.ended().await;
+        self.ending = Ending::Over;
+        Next::Ended(ended.unwrap_or_else(|failure| {
+            report::failure(&failure);
+            report::FAILED
+        }))
+    }
+
+    /// Takes a message in; a word is for others to be told.
     ///
     /// # Errors
     ///
     /// The jail could not be built.
-    pub fn take(&mut self, message: Message) -> Result<Option<Event>> {
+    pub fn take(&mut self, message: Message) -> Result<Option<Word>> {
         Ok(match message {
             Message::Event(event) => {
                 match &event {
                     Event::Loaded(kind) => self.kind = Some(*kind),
-                    Event::Listening(address) => self.hears(Protocol::Tcp, *address),
-                    Event::Bound(address) => self.hears(Protocol::Udp, *address),
+                    Event::Listening(address) => self.process.target.listens(Protocol::Tcp, *address),
+                    Event::Bound(address) => self.process.target.listens(Protocol::Udp, *address),
                     Event::HandlesEnd => self.handles_end = true,
                     Event::Adopted(counts) => self.ledger.enter(&[*counts]),
                     _ => {}
                 }
-                Some(event)
+                Some(Word::Event(event))
             }
             Message::Adopted(counts) => {
                 self.ledger.enter(&counts);
@@ -106,6 +159,7 @@ impl Generation {
             Message::Released(number) => {
                 if self.listeners == Listeners::Asked && number == self.releases {
                     self.listeners = Listeners::Ours;
+                    return Ok(Some(Word::Released));
                 }
                 None
             }
@@ -115,18 +169,14 @@ impl Generation {
             }
             // Once its code is loaded the jail stands: what it says then is not to be believed.
             Message::Jail { error, errno } if self.kind.is_none() => return Err(refusal::explain(&error, errno)),
-            Message::Jail { .. } | Message::Inside(_) | Message::Counted => None,
+            Message::Counted => Some(Word::Counted),
+            Message::Jail { .. } | Message::Inside(_) => None,
         })
     }
 
-    fn hears(&mut self, protocol: Protocol, address: SocketAddr) {
-        self.process.target.listens(protocol, address);
-        self.listening.insert((protocol, address.port()));
-    }
-
-    /// Whether listeners of the host can be left to it: not while it is asked for those that it has.
+    /// Whether it takes listeners of the host.
     pub fn adopts(&self) -> bool {
-        self.given.adopts.is_some() && self.listeners != Listeners::Asked
+        self.given.adopts.is_some()
     }
 
     /// Whether it has listeners of the host, as far as is known.
@@ -168,52 +218,32 @@ impl Generation {
         let _ = tokio::time::timeout(limit, told).await;
     }
 
-    /// Its ports of one protocol.
-    pub fn ports(&self, protocol: Protocol) -> Vec<u16> {
-        let ports = self.listening.iter().filter(|port| port.0 == protocol);
-        ports.map(|port| port.1).collect()
-    }
-
-    /// Whether it can take over: loaded, and listening on each of these ports.
-    pub fn listens_on(&self, ports: &BTreeSet<Port>) -> bool {
-        self.kind.is_some() && self.listening.is_superset(ports)
-    }
-
-    /// Whether a change of the forwarded ports needs a new start: listeners of these kinds are opened before the guest
-    /// runs.
-    pub fn is_given_listeners(&self) -> bool {
-        self.kind.is_none_or(|kind| kind == Kind::Module || kind.is_http())
-    }
-
-    /// How it ended, in words, and what there is to say at length; the exit code is its process's.
-    pub fn epitaph(&self, code: u8) -> (String, Option<&str>) {
-        match &self.outcome {
-            Some(Outcome::Exited(_)) => (format!("ended with exit code {code}"), None),
-            Some(Outcome::Trapped(text)) => ("trapped".to_owned(), Some(text)),
-            Some(Outcome::Failed(text)) => ("cannot run".to_owned(), Some(text)),
-            None => (
-                format!("was killed (exit code {code}){}", self.end_of_memory(code)),
-                None,
-            ),
-        }
-    }
-
-    /// The error that it is to the user when nothing follows it.
-    pub fn failure(&self, code: u8) -> Option<Failure> {
-        match &self.outcome {
-            Some(Outcome::Failed(text)) => Some(Failure {
-                hint: supervisor::foreign_hint(text).map(str::to_owned),
-                ..anyhow!("the guest cannot run: {text}").into()
-            }),
-            None => Some(Failure {
-                code,
-                ..anyhow!(
-                    "the guest's process was killed (exit code {code}){}",
-                    self.end_of_memory(code)
-                )
-                .into()
-            }),
-            Some(_) => None,
+    /// How it ended, with the exit code of its process.
+    pub fn end(&self, code: u8) -> End {
+        let killed = self.end_of_memory(code);
+        let (short, long, failure): (_, _, Option<Failure>) = match &self.outcome {
+            Some(Outcome::Exited(_)) => (format!("ended with exit code {code}"), None, None),
+            Some(Outcome::Trapped(text)) => ("trapped".to_owned(), Some(text.clone()), None),
+            Some(Outcome::Failed(text)) => {
+                let failure = Failure {
+                    hint: supervisor::foreign_hint(text).map(str::to_owned),
+                    ..anyhow!("the guest cannot run: {text}").into()
+                };
+                ("cannot run".to_owned(), Some(text.clone()), Some(failure))
+            }
+            None => {
+                let failure = anyhow!("the guest's process was killed (exit code {code}){killed}");
+                let failure = Failure { code, ..failure.into() };
+                (format!("was killed (exit code {code}){killed}"), None, Some(failure))
+            }
+        };
+        End {
+            code,
+            is_well: matches!(self.outcome, Some(Outcome::Exited(_))) && code == 0,
+            has_trapped: matches!(self.outcome, Some(Outcome::Trapped(_))),
+            short,
+            long,
+            failure,
         }
     }
 
@@ -234,5 +264,17 @@ impl Generation {
             _ => Duration::ZERO,
         };
         self.process.finish(patience).await;
+    }
+}
+
+/// What comes next of any generation.
+pub async fn next_of(generations: &mut BTreeMap<u64, Generation>) -> (u64, Next) {
+    let nexts = generations
+        .iter_mut()
+        .map(|(number, live)| Box::pin(async { (*number, live.next().await) }));
+    let nexts: Vec<_> = nexts.collect();
+    match nexts.is_empty() {
+        true => std::future::pending().await,
+        false => futures::future::select_all(nexts).await.0,
     }
 }

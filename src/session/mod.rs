@@ -1,66 +1,57 @@
 //! `wasmrun os`: binds, makes, starts, forwards, swaps, and ends in order.
 //!
 //! ```text
-//!   watch --changes--> make (build, compile) --Made--> candidate --listens on every port--> serving --> draining
-//!                        | failed                        | ended, or never listens
-//!                        +--- the serving one stays -----+
+//!   files, guests, forwards, signals, requests --> driver --Event--> state (decides) --Effect--> driver (does)
 //! ```
 //!
-//! Everything that can happen is one `Happening`; the loop takes them one by one, so no two steps of a swap overlap.
+//! What follows from what is in `state`, without I/O; `driver` waits and does; the rest is what it does it with: `builds`,
+//! `launch`, `generation`, `drain`, `forwards`, `project` (watch and settings), `answers` and `notices`.
 
 #![expect(
     clippy::disallowed_methods,
     reason = "the supervisor raises its own number of descriptors"
 )]
 
+mod answers;
 mod backoff;
 mod build;
-mod candidate;
+mod builds;
 mod drain;
+mod driver;
 mod forwards;
 mod generation;
 mod health;
+mod launch;
 mod ledger;
 mod notices;
+mod project;
 mod ready;
-mod reload;
-mod requests;
-mod start;
+mod state;
 
 pub use ready::Ready;
 
 use crate::control::metrics::Metrics;
-use crate::control::{self, Ask, Claim, Server};
+use crate::control::{self, Claim, Server};
 use crate::settings::file::File;
 use crate::settings::typed::Os;
 use crate::settings::{self, Settings};
 use crate::signals::Signals;
 use crate::trust;
-use crate::watch::livereload::Livereload;
-use crate::watch::{Changes, Repeats, Watch};
 use anyhow::{Context, anyhow};
-use backoff::Backoff;
-use build::Made;
-use drain::{Drained, Draining, RELEASE};
+use builds::Builds;
+use driver::{Session, Work};
 use forwards::Forwards;
-use generation::Generation;
 use languages::artifact;
-use netns::{Forwarder, Limits, Notice};
-use notices::plural;
+use netns::{Forwarder, Limits};
+use project::Project;
 use report::{Failure, Result};
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::path::PathBuf;
-use std::pin::Pin;
+use state::State;
+use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 use supervisor::logs::Ring;
-use supervisor::protocol::Message;
-use supervisor::{Compiler, refusal};
-use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::time::Instant;
-
-/// Connections that nobody uses are closed within this; who still has some then is told.
-const UNSAID: Duration = Duration::from_millis(200);
+use supervisor::refusal;
+use tokio::sync::mpsc::unbounded_channel;
 
 /// Runs the command and returns wasmrun's exit code.
 pub async fn run(os: &Os, ready: Option<Ready>) -> Result<u8> {
@@ -107,59 +98,37 @@ pub async fn run(os: &Os, ready: Option<Ready>) -> Result<u8> {
         Some(address) => Some(Metrics::start(address, asker).await?),
         None => None,
     };
-    let compiler = || match settings.watch {
-        Some(_) => Compiler::for_many_builds(settings.compile),
-        None => Compiler::for_one_build(settings.compile),
-    };
-    let mut session = Session {
+    let forwards = Forwards::new(forwarder.clone(), listeners);
+    let state = State::new(project::rules(&settings), forwards.ids(), Instant::now());
+    let builds = Builds::new(settings.compile, settings.watch.is_some());
+    let mut project = Project::new(os.clone(), file, settings);
+    if project.settings.watch.is_some() {
+        let mut signals = Signals::new()?;
+        tokio::select! {
+            watched = project.watch() => watched?,
+            number = signals.next() => return Ok(128 + number),
+        }
+    }
+    let session = Session {
+        state,
+        project,
+        builds,
+        forwards,
+        forwarder,
+        connections: limits.connections,
         claim,
-        _servers: (control, metrics),
+        control,
+        _metrics: metrics,
         asks,
         ring: Ring::new(),
         detached: unbounded_channel(),
         began: Instant::now(),
-        traps: 0,
-        reloads: 0,
-        os: os.clone(),
         ready,
-        forwards: Forwards::new(forwarder.clone(), listeners),
-        connections: limits.connections,
-        forwarder,
         notices: notice_receiver,
         signals,
-        watch: None,
-        livereload: None,
-        compiler: Arc::new(compiler()),
-        optimizer: Arc::new(compiler().in_background()),
-        making: None,
-        optimizing: None,
-        candidate: None,
-        serving: None,
-        draining: Draining::default(),
-        unsaid: None,
-        restart: None,
-        backoff: Backoff::default(),
-        last_made: None,
-        started: 0,
-        look: None,
-        told: BTreeSet::new(),
-        waited: HashMap::new(),
-        cause: None,
-        repeats: Repeats::default(),
-        products: HashSet::new(),
-        build_ended: None,
-        settings,
-        file: file.map(Arc::new),
+        work: Work::default(),
     };
-    if session.settings.watch.is_some() {
-        let mut signals = Signals::new()?;
-        tokio::select! {
-            watched = session.watch() => watched?,
-            number = signals.next() => return Ok(128 + number),
-        }
-    }
-    session.make(std::time::Instant::now(), false);
-    session.serve().await
+    session.run().await
 }
 
 /// The name that this run is known by. Where control sockets cannot be made the run goes on without.
@@ -216,242 +185,9 @@ fn raise_descriptor_limit() -> Result<()> {
     }
 }
 
-type Later<T> = Pin<Box<dyn Future<Output = T>>>;
-
-struct Session {
-    claim: Option<Claim>,
-    /// They end with the session.
-    _servers: (Option<Server>, Option<Metrics>),
-    asks: Receiver<Ask>,
-    ring: Arc<Ring>,
-    /// Numbers of forwards whose asker is gone.
-    detached: (UnboundedSender<Vec<u64>>, UnboundedReceiver<Vec<u64>>),
-    began: Instant,
-    traps: u64,
-    reloads: u64,
-    os: Os,
-    /// Who wants to know that it serves.
-    ready: Option<Ready>,
-    file: Option<Arc<File>>,
-    settings: Settings,
-    forwarder: Arc<Forwarder>,
-    forwards: Forwards,
-    /// Most connections at once.
-    connections: usize,
-    notices: UnboundedReceiver<Notice>,
-    signals: Signals,
-    watch: Option<Watch>,
-    livereload: Option<Livereload>,
-    compiler: Arc<Compiler>,
-    /// Makes better code of what is started already.
-    optimizer: Arc<Compiler>,
-    making: Option<Making>,
-    optimizing: Option<Later<Result<Option<Made>>>>,
-    candidate: Option<Candidate>,
-    serving: Option<Generation>,
-    draining: Draining,
-    /// Why there is no successor, and when that is said unless there is one by then.
-    unsaid: Option<(Instant, Failure)>,
-    /// When the guest that has ended is started again.
-    restart: Option<Instant>,
-    backoff: Backoff,
-    /// What the last generation that was started runs.
-    last_made: Option<Made>,
-    /// Generations started so far.
-    started: u64,
-    /// When to look whether the guest listens where it should.
-    look: Option<Instant>,
-    /// Forwarded ports of which it was said that nobody listens.
-    told: BTreeSet<forwards::Port>,
-    /// When it was last said of a port that a connection had waited in vain.
-    waited: HashMap<u16, Instant>,
-    /// Files that builds write into the project.
-    /// What the next reload is for.
-    cause: Option<String>,
-    repeats: Repeats,
-    products: HashSet<PathBuf>,
-    build_ended: Option<std::time::Instant>,
-}
-
-/// A build and compilation under way.
-struct Making {
-    since: std::time::Instant,
-    /// It is started even if it is what serves already.
-    anyway: bool,
-    made: Later<Result<Made>>,
-}
-
-/// A generation that is to take over.
-struct Candidate {
-    live: Generation,
-    /// The change that it is the answer to.
-    since: std::time::Instant,
-    /// It is what serves already, with better code.
-    is_upgrade: bool,
-    /// It listens everywhere and is asked whether it is well.
-    health: Option<Later<anyhow::Result<()>>>,
-    /// It is ready, and the serving one was asked for the host's listeners.
-    takes_over: bool,
-    /// It has to be ready by then, or to have them.
-    due: Instant,
-}
-
-/// Everything that can happen to a session.
-enum Happening {
-    /// From the serving guest; none at its end.
-    Serving(Option<Message>),
-    /// From the next one.
-    Candidate(Option<Message>),
-    Health(anyhow::Result<()>),
-    CandidateOverdue,
-    Made(Result<Made>),
-    Optimized(Result<Option<Made>>),
-    /// Nothing has come of what could not be used.
-    Unsaid,
-    Changed(Changes),
-    Drained(Drained),
-    Restart,
-    Look,
-    Notice(Notice),
-    Asked(Ask),
-    Detached(Vec<u64>),
-    Signal(u8),
-}
-
-/// What comes of it for the session.
-enum Step {
-    GoOn,
-    End(u8),
-}
-
 async fn or_never<F: Future>(future: Option<F>) -> F::Output {
     match future {
         Some(future) => future.await,
         None => std::future::pending().await,
-    }
-}
-
-impl Session {
-    async fn serve(&mut self) -> Result<u8> {
-        loop {
-            let happening = self.next().await;
-            if let Step::End(code) = self.take(happening).await? {
-                return Ok(code);
-            }
-        }
-    }
-
-    /// Waits for the next thing to happen. Each branch can be dropped without a loss.
-    async fn next(&mut self) -> Happening {
-        // One takeover at a time.
-        let optimizing = self.optimizing.as_mut().filter(|_| self.candidate.is_none());
-        let (candidate, health, due) = match &mut self.candidate {
-            Some(candidate) => (
-                Some(candidate.live.process.message()),
-                candidate.health.as_mut(),
-                Some(tokio::time::sleep_until(candidate.due)),
-            ),
-            None => (None, None, None),
-        };
-        tokio::select! {
-            message = or_never(self.serving.as_mut().map(|live| live.process.message())) => Happening::Serving(message),
-            message = or_never(candidate) => Happening::Candidate(message),
-            healthy = or_never(health) => Happening::Health(healthy),
-            () = or_never(due) => Happening::CandidateOverdue,
-            made = or_never(self.making.as_mut().map(|making| making.made.as_mut())) => Happening::Made(made),
-            made = or_never(optimizing.map(|optimizing| optimizing.as_mut())) => Happening::Optimized(made),
-            changes = or_never(self.watch.as_mut().map(Watch::next)) => Happening::Changed(changes),
-            drained = self.draining.next() => Happening::Drained(drained),
-            () = or_never(self.unsaid.as_ref().map(|unsaid| tokio::time::sleep_until(unsaid.0))) => Happening::Unsaid,
-            () = or_never(self.restart.map(tokio::time::sleep_until)) => Happening::Restart,
-            () = or_never(self.look.map(tokio::time::sleep_until)) => Happening::Look,
-            Some(notice) = self.notices.recv() => Happening::Notice(notice),
-            Some(ask) = self.asks.recv() => Happening::Asked(ask),
-            Some(ids) = self.detached.1.recv() => Happening::Detached(ids),
-            number = self.signals.next() => Happening::Signal(number),
-        }
-    }
-
-    async fn take(&mut self, happening: Happening) -> Result<Step> {
-        match happening {
-            Happening::Serving(Some(message)) => self.serving_says(message)?,
-            Happening::Serving(None) => return self.serving_ended().await,
-            Happening::Candidate(Some(message)) => self.candidate_says(message)?,
-            Happening::Candidate(None) => self.candidate_ended().await,
-            Happening::Health(Ok(())) => self.take_over(),
-            Happening::Health(Err(error)) => self.candidate_failed(&format!("{error:#}")),
-            Happening::CandidateOverdue => self.candidate_overdue(),
-            Happening::Made(made) => return self.made(made),
-            Happening::Optimized(made) => self.optimized(made),
-            Happening::Changed(changes) => self.changed(changes).await,
-            Happening::Drained(drained) => self.drained(&drained),
-            Happening::Unsaid => {
-                if let Some((_, failure)) = self.unsaid.take() {
-                    self.say_failure(&failure);
-                }
-            }
-            Happening::Restart => {
-                self.restart = None;
-                self.start_again()?;
-            }
-            Happening::Look => {
-                self.look = None;
-                self.look_for_listeners();
-            }
-            Happening::Notice(notice) => self.notice(notice),
-            Happening::Detached(ids) => self.forwards.remove(&ids),
-            Happening::Asked(ask) => return self.asked(ask).await,
-            Happening::Signal(number) => {
-                self.stop().await;
-                return Ok(Step::End(128 + number));
-            }
-        }
-        Ok(Step::GoOn)
-    }
-
-    /// Takes no new connection and gives those that are open time to end; a second signal ends them.
-    async fn stop(&mut self) {
-        self.making = None;
-        self.unsaid = None;
-        self.optimizing = None;
-        self.candidate = None;
-        self.watch = None;
-        self.forwards.close();
-        if let Some(mut live) = self.serving.take() {
-            live.give_back(RELEASE).await;
-            self.draining.add(live, self.forwarder.clone(), self.settings.grace);
-        }
-        self.draining.stop();
-        let shown = humantime::format_duration(self.settings.grace);
-        let said_at = Instant::now() + UNSAID;
-        let (mut is_said, mut is_over) = (false, false);
-        let mut cut = 0;
-        // Those that drain end by themselves with the grace, but for what an upgrade has left.
-        let end = Instant::now() + self.settings.grace + start::LINGER;
-        while !self.draining.is_empty() {
-            tokio::select! {
-                drained = self.draining.next() => cut += drained.cut,
-                // Most are gone before.
-                () = tokio::time::sleep_until(said_at), if !is_said => {
-                    is_said = true;
-                    let waits_for = match self.draining.live() {
-                        0 => "the guest's own end".to_owned(),
-                        live => plural(live, "open connection"),
-                    };
-                    tracing::info!("stopping: {waits_for}, up to {shown}; Ctrl-C again to end now");
-                }
-                () = tokio::time::sleep_until(end), if !is_over => {
-                    is_over = true;
-                    cut += self.draining.abort(&self.forwarder);
-                }
-                _ = self.signals.next() => {
-                    cut += self.draining.abort(&self.forwarder);
-                    break;
-                }
-            }
-        }
-        if cut > 0 {
-            tracing::warn!("ended {}", plural(cut, "open connection"));
-        }
     }
 }

@@ -1,113 +1,250 @@
 //! What a session says to the user.
 
-use super::Session;
-use languages::registry;
+use super::state::{End, Next, Port, Say, Swap, Why};
 use netns::{Notice, Protocol, Target};
 use report::line;
-use runtime::{Event, Kind};
+use runtime::Event;
 use std::time::Duration;
-use tokio::time::Instant;
 
-/// The same complaint is made again after this: a load balancer's health check is no reason for a line a second.
-const REPEAT: Duration = Duration::from_secs(30);
+/// What is looked up for a sentence.
+pub struct Facts<'a> {
+    pub grace: Duration,
+    /// Connections to generations that have a successor.
+    pub draining: usize,
+    /// The host's port that leads to one of the guest's.
+    pub host_port: &'a dyn Fn(Port) -> Option<u16>,
+    /// What the guest's language has to say where nobody listens.
+    pub hint_of_silence: Option<&'static str>,
+}
 
-impl Session {
-    /// Says what an event means to the user.
-    pub(super) fn report(&self, event: &Event) {
-        match event {
-            Event::Loaded(kind) => tracing::debug!("guest: {kind}"),
-            Event::Listening(address) => tracing::debug!("guest: listens on {address}"),
-            Event::Bound(address) => tracing::debug!("guest: binds {address}/udp"),
-            Event::Denied(attempt) => tracing::warn!(
-                "the guest tried to reach {} and was refused: a guest has no way out of its namespace",
-                line(&attempt.to_string())
-            ),
-            Event::Adopted(_) => {}
-            Event::NoSpace => tracing::warn!(
-                hint =
-                    "its /tmp holds what --tmp-size says; a directory that it was given, as much as there is room for",
-                "the guest writes to a file system that is full"
-            ),
-            Event::HandlesEnd => tracing::debug!("guest: handles its end"),
-            Event::Closed(port) => tracing::debug!("guest: accepts no more on {port}"),
-            Event::AtLimit(connections) => at_limit(*connections),
-            Event::MemoryLimit(limit) => {
-                let limit = bytesize::ByteSize::b(*limit);
-                tracing::warn!(
-                    hint = "give it more with --memory",
-                    "the guest asked for more than its {limit} of memory and was refused"
-                );
-            }
-            Event::InstanceTrapped(text) => tracing::error!("a request failed in the guest: {text}"),
-            Event::InstanceTrappedAgain(cause, times) => {
-                tracing::error!("the same failure {}: {cause}", plural(*times as usize, "more time"));
-            }
+/// Says it.
+pub fn say(what: Say, facts: &Facts<'_>) {
+    match what {
+        Say::Failure(failure) => report::failure(&failure),
+        Say::NotOptimized(failure) => tracing::warn!("the guest cannot be optimized: {failure}"),
+        Say::TriesAgain(pause) => tracing::info!("trying again in {}, connections wait", shown(pause)),
+        Say::ServesOn(number) => tracing::info!("#{number} serves on"),
+        Say::NobodyServes => tracing::info!("nothing serves: waiting for a change"),
+        Say::Unchanged(number) => tracing::info!("nothing changed in the guest: #{number} serves on"),
+        Say::DidNotTakeOver { number, why } => tracing::error!("#{number} did not take over: {}", reason(why)),
+        Say::Ended { number, end, next } => ended(number, end, next),
+        Say::Reloaded(swap) => {
+            let (number, total) = (swap.number, swap.took.as_millis());
+            let cause = swap
+                .cause
+                .as_ref()
+                .map(|cause| format!("; {cause}"))
+                .unwrap_or_default();
+            tracing::info!(
+                event = "reloaded",
+                generation = number,
+                milliseconds = total as u64,
+                "reloaded #{number} in {total} ms ({}){}{cause}",
+                steps(&swap),
+                draining(facts.draining),
+            );
+        }
+        Say::Optimized(swap) => {
+            let number = swap.number;
+            tracing::info!(
+                event = "optimized",
+                generation = number,
+                "optimized as #{number} ({}){}",
+                steps(&swap),
+                draining(facts.draining),
+            );
+        }
+        Say::Drained { number, cut: 0 } => tracing::debug!("#{number}: gone"),
+        Say::Drained { number, cut } => {
+            let cut = plural(cut, "connection");
+            tracing::warn!("#{number}: ended {cut} that still went on after {}", shown(facts.grace));
+        }
+        Say::NoForward => tracing::warn!(
+            hint = "add --forward 8080:8080",
+            "the guest answers HTTP requests, but no port is forwarded to it"
+        ),
+        Say::NotForwarded((protocol, port)) => {
+            let end = match protocol {
+                Protocol::Tcp => "",
+                Protocol::Udp => "/udp",
+            };
+            tracing::info!("guest listens on {port}{end}: add --forward {port}:{port}{end}, or --auto-forward");
+        }
+        Say::NotListening { port, elsewhere } => not_listening(port, elsewhere, facts),
+        Say::WaitedInVain { port, waited } => {
+            let waited = shown(Duration::from_secs(waited.as_secs().max(1)));
+            tracing::warn!("a connection waited {waited} for guest:{port} and was closed: nothing listens there");
+        }
+        Say::MostDetected(most) => {
+            tracing::warn!("--auto-forward: {most} ports are forwarded, and no more are by themselves");
+        }
+        Say::Silent { number, ends: true } => tracing::error!(
+            "#{number}: the guest's init has not answered for {}: it is ended",
+            shown(Target::SILENT)
+        ),
+        Say::Silent { ends: false, .. } => tracing::error!(
+            hint = "with `--restart on-failure` the guest is started again",
+            "the guest's init has not answered for {}: new connections fail",
+            shown(Target::SILENT)
+        ),
+        Say::StoppedByUser => tracing::info!("stopped by `wasmrun stop`"),
+        Say::Stopping => {
+            let waits_for = match facts.draining {
+                0 => "the guest's own end".to_owned(),
+                live => plural(live, "open connection"),
+            };
+            let grace = shown(facts.grace);
+            tracing::info!("stopping: {waits_for}, up to {grace}; Ctrl-C again to end now");
+        }
+        Say::Cut(cut) => tracing::warn!("ended {}", plural(cut, "open connection")),
+    }
+}
+
+fn shown(time: Duration) -> String {
+    humantime::format_duration(time).to_string()
+}
+
+fn reason(why: Why) -> String {
+    match why {
+        Why::Ended(End {
+            short,
+            long: Some(long),
+            ..
+        }) => format!("it {short}: {long}"),
+        Why::Ended(End { short, .. }) => format!("it {short}"),
+        Why::Refused(failure) => failure.to_string(),
+        Why::Unwell(text) => text,
+        Why::Overdue(waited) => format!("it was not well within {}", shown(waited)),
+        Why::NotListening(ports, waited) => {
+            let ports: Vec<String> = ports
+                .iter()
+                .map(|(protocol, port)| format!("{port}/{protocol}"))
+                .collect();
+            format!(
+                "it does not listen on port {} after {}",
+                ports.join(", "),
+                shown(waited)
+            )
         }
     }
+}
 
-    pub(super) fn notice(&mut self, notice: Notice) {
-        match notice {
-            Notice::NotListening { guest_port, waited } => {
-                let now = Instant::now();
-                if self.waited.get(&guest_port).is_some_and(|said| now - *said < REPEAT) {
-                    return;
-                }
-                self.waited.insert(guest_port, now);
-                let waited = humantime::format_duration(Duration::from_secs(waited.as_secs().max(1)));
-                tracing::warn!(
-                    "a connection waited {waited} for guest:{guest_port} and was closed: nothing listens there"
-                );
-                self.look_for_listeners();
-            }
-            Notice::AtLimit { connections } => at_limit(connections),
-            Notice::DoesNotAnswer { waited } if waited < Target::SILENT => tracing::warn!(
-                hint = "it may be stopped: by SIGSTOP, a debugger, a freezer, or a machine that is very busy",
-                "the guest's init has not answered for {}: new connections wait",
-                humantime::format_duration(waited)
-            ),
-            Notice::DoesNotAnswer { .. } => self.end_silent(),
-            Notice::AnswersAgain => tracing::info!("the guest's init answers again: connections go on"),
-            Notice::Failed { guest_port, reason } => {
-                tracing::warn!("a connection to guest:{guest_port} failed: {reason}");
-            }
+/// An end that is as it should be, or one that is not.
+fn ended(number: u64, end: End, next: Next) {
+    let next = match next {
+        Next::TakesOver(next) => format!("; #{next} takes over"),
+        Next::Made => "; the next one is being made".to_owned(),
+        Next::Again(pause) => format!("; starting it again in {}, connections wait", shown(pause)),
+        Next::Change => "; waiting for a change".to_owned(),
+        Next::Nothing => String::new(),
+    };
+    let long = end.long.map(|text| format!("\n{text}")).unwrap_or_default();
+    let text = format!("#{number} {}{next}{long}", end.short);
+    if end.is_well {
+        tracing::info!("{text}");
+    } else {
+        tracing::error!("{text}");
+    }
+}
+
+/// Of a guest whose end is ours. `is_service`: ports lead to it.
+pub fn ended_with(end: &End, is_service: bool) {
+    let text = end.long.as_deref().unwrap_or_default();
+    match (end.has_trapped, is_service) {
+        (true, false) => tracing::error!("the guest trapped: {text}"),
+        (true, true) => {
+            let hint = "with `--restart on-failure` a service is started again";
+            tracing::error!(hint, "the guest trapped: {text}");
+        }
+        (false, true) => {
+            let code = end.code;
+            tracing::info!("the guest ended with exit code {code}; its ports are closed");
+        }
+        (false, false) => {}
+    }
+}
+
+fn steps(swap: &Swap) -> String {
+    let steps = [
+        ("build", swap.built),
+        ("compile", swap.compiled),
+        ("start", Some(swap.started)),
+    ];
+    let steps = steps
+        .into_iter()
+        .filter_map(|(step, time)| Some(format!("{step} {}", time?.as_millis())));
+    steps.collect::<Vec<_>>().join(", ")
+}
+
+fn draining(live: usize) -> String {
+    match live {
+        0 => String::new(),
+        live => format!(", {} draining", plural(live, "connection")),
+    }
+}
+
+fn not_listening((protocol, port): Port, elsewhere: Option<u16>, facts: &Facts<'_>) {
+    match (elsewhere, (facts.host_port)((protocol, port))) {
+        (Some(other), Some(host)) => tracing::warn!(
+            hint = format!("forward that one: --forward {host}:{other}"),
+            "port {port} is forwarded, but the guest listens on {other}"
+        ),
+        _ if protocol == Protocol::Udp => {
+            tracing::warn!("port {port}/udp is forwarded, but the guest has not bound it yet");
+        }
+        _ => match facts.hint_of_silence {
+            Some(hint) => tracing::warn!(hint, "port {port} is forwarded, but the guest does not accept on it"),
+            None => tracing::warn!("port {port} is forwarded, but the guest does not listen on any port yet"),
+        },
+    }
+}
+
+/// Says what an event of the guest means to the user.
+pub fn event(event: &Event) {
+    match event {
+        Event::Loaded(kind) => tracing::debug!("guest: {kind}"),
+        Event::Listening(address) => tracing::debug!("guest: listens on {address}"),
+        Event::Bound(address) => tracing::debug!("guest: binds {address}/udp"),
+        Event::Denied(attempt) => tracing::warn!(
+            "the guest tried to reach {} and was refused: a guest has no way out of its namespace",
+            line(&attempt.to_string())
+        ),
+        Event::Adopted(_) => {}
+        Event::NoSpace => tracing::warn!(
+            hint = "its /tmp holds what --tmp-size says; a directory that it was given, as much as there is room for",
+            "the guest writes to a file system that is full"
+        ),
+        Event::HandlesEnd => tracing::debug!("guest: handles its end"),
+        Event::Closed(port) => tracing::debug!("guest: accepts no more on {port}"),
+        Event::AtLimit(connections) => at_limit(*connections),
+        Event::MemoryLimit(limit) => {
+            let limit = bytesize::ByteSize::b(*limit);
+            tracing::warn!(
+                hint = "give it more with --memory",
+                "the guest asked for more than its {limit} of memory and was refused"
+            );
+        }
+        Event::InstanceTrapped(text) => tracing::error!("a request failed in the guest: {text}"),
+        Event::InstanceTrappedAgain(cause, times) => {
+            tracing::error!("the same failure {}: {cause}", plural(*times as usize, "more time"));
         }
     }
+}
 
-    /// Says once of each forwarded port that nobody listens on it, and where the guest listens instead.
-    pub(super) fn look_for_listeners(&mut self) {
-        let Some(live) = &self.serving else { return };
-        // One that listens nowhere is still on its way.
-        if !live.listening.is_empty() {
-            self.forwards.undetect(&live.listening);
+/// Says what a notice of the forwards means to the user, where that is all that follows from it.
+pub fn forwards(notice: &Notice) {
+    match notice {
+        Notice::AtLimit { connections } => at_limit(*connections),
+        Notice::DoesNotAnswer { waited } => tracing::warn!(
+            hint = "it may be stopped: by SIGSTOP, a debugger, a freezer, or a machine that is very busy",
+            "the guest's init has not answered for {}: new connections wait",
+            humantime::format_duration(*waited)
+        ),
+        Notice::AnswersAgain => tracing::info!("the guest's init answers again: connections go on"),
+        Notice::Failed { guest_port, reason } => {
+            tracing::warn!("a connection to guest:{guest_port} failed: {reason}");
         }
-        let forwarded = self.forwards.guest_ports();
-        let is_module = live.kind == Some(Kind::Module);
-        let hint = registry::hint_of_silence(registry::ALL, &live.made.code.traits).filter(|_| is_module);
-        for forwarded_port in &forwarded {
-            if live.listening.contains(forwarded_port) || !self.told.insert(*forwarded_port) {
-                continue;
-            }
-            let (protocol, port) = *forwarded_port;
-            let mut elsewhere = live
-                .listening
-                .difference(&forwarded)
-                .filter(|other| other.0 == protocol);
-            match (elsewhere.next(), self.forwards.host_port(*forwarded_port)) {
-                (Some((_, other)), Some(host)) => tracing::warn!(
-                    hint = format!("forward that one: --forward {host}:{other}"),
-                    "port {port} is forwarded, but the guest listens on {other}"
-                ),
-                _ if protocol == Protocol::Udp => {
-                    tracing::warn!("port {port}/udp is forwarded, but the guest has not bound it yet");
-                }
-                _ => match hint {
-                    Some(hint) => {
-                        tracing::warn!(hint, "port {port} is forwarded, but the guest does not accept on it");
-                    }
-                    None => tracing::warn!("port {port} is forwarded, but the guest does not listen on any port yet"),
-                },
-            }
-        }
+        Notice::NotListening { .. } => {}
     }
 }
 
@@ -118,16 +255,7 @@ fn at_limit(connections: usize) {
     );
 }
 
-/// An end that is as it should be, or one that is not.
-pub(super) fn say(well: bool, text: &str) {
-    if well {
-        tracing::info!("{text}");
-    } else {
-        tracing::error!("{text}");
-    }
-}
-
-pub(super) fn plural(count: usize, what: &str) -> String {
+fn plural(count: usize, what: &str) -> String {
     if count == 1 {
         format!("1 {what}")
     } else {

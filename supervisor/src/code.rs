@@ -43,6 +43,12 @@ pub struct Code {
 }
 
 impl Code {
+    /// Whether it is in no cache, and goes when it is let go.
+    pub fn is_temporary(&self) -> bool {
+        let temporary = self.temporary.lock().unwrap_or_else(PoisonError::into_inner);
+        temporary.is_some()
+    }
+
     /// The guest has it in memory: a file that is not in the cache goes at once, so that a kill leaves none. True when
     /// it was such a file, and no guest can be started with it again.
     pub fn let_go(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use super::listener::BACKLOG;
 use super::target::Target;
+use super::upstream::Upstream;
 use crate::rule::Protocol;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -35,9 +36,7 @@ pub struct Forward {
     pub(super) guest_port: u16,
     pub(super) protocol: Protocol,
     pub(super) sockets: Vec<OwnedFd>,
-    pub(super) target: Mutex<Option<Arc<Target>>>,
-    /// Without a target: nobody is to come, either.
-    pub(super) hopeless: AtomicBool,
+    pub(super) upstream: Mutex<Upstream>,
     /// Its listeners are lent to a guest's process, which accepts from them.
     pub(super) lent: AtomicBool,
     pub(super) counters: Counters,
@@ -83,12 +82,11 @@ impl Forward {
         &self.sockets
     }
 
-    /// Whether connections without a target have nobody to wait for.
-    pub(super) fn is_hopeless(&self) -> bool {
-        self.hopeless.load(Ordering::Acquire)
+    pub(super) fn upstream(&self) -> Upstream {
+        self.upstream.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn target(&self) -> Option<Arc<Target>> {
-        self.target.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.upstream().target()
     }
 }

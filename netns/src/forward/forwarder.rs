@@ -1,7 +1,7 @@
 //! The worker threads, and what they are told.
 //!
 //! A [`Forward`] outlives every guest: its listening sockets are bound once, and [`Forwarder::retarget`] points it at
-//! another guest. While it has none, connections are accepted and wait.
+//! another guest. While it is awaited, connections are accepted and wait ([`Upstream`]).
 
 use super::forward::{Counters, Forward};
 use super::limits::Limits;
@@ -9,6 +9,7 @@ use super::listener::Listeners;
 use super::mailbox::{Command, Mailbox};
 use super::notice::OnNotice;
 use super::target::Target;
+use super::upstream::Upstream;
 use super::worker::{self, Settings};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -55,8 +56,7 @@ impl Forwarder {
             guest_port: listeners.guest_port,
             protocol: listeners.protocol,
             sockets: listeners.sockets,
-            target: Mutex::new(None),
-            hopeless: AtomicBool::new(false),
+            upstream: Mutex::default(),
             lent: AtomicBool::new(false),
             counters: Counters::default(),
         });
@@ -102,18 +102,9 @@ impl Forwarder {
         self.tell(|| Command::Limit(limits));
     }
 
-    /// Sends new connections, and those that wait, to `target`. Connections already made stay where they are. Without a target
-    /// they wait for one as long as it takes: [`Limits::connect_timeout`] is for a guest that is there.
-    pub fn retarget(&self, forward: &Forward, target: Option<Arc<Target>>) {
-        forward.hopeless.store(false, Ordering::Release);
-        *forward.target.lock().unwrap_or_else(PoisonError::into_inner) = target;
-        self.wake(forward);
-    }
-
-    /// Resets new connections, and those that wait, until there is a target or hope of one ([`Forwarder::retarget`]).
-    pub fn give_up(&self, forward: &Forward) {
-        *forward.target.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        forward.hopeless.store(true, Ordering::Release);
+    /// Sends new connections, and those that wait, elsewhere. Connections already made stay where they are.
+    pub fn retarget(&self, forward: &Forward, upstream: impl Into<Upstream>) {
+        *forward.upstream.lock().unwrap_or_else(PoisonError::into_inner) = upstream.into();
         self.wake(forward);
     }
 

@@ -28,6 +28,7 @@ mod notice;
 mod target;
 mod tcp;
 mod udp;
+mod upstream;
 mod worker;
 
 pub use forward::{Counters, Forward};
@@ -37,5 +38,6 @@ pub use limits::Limits;
 pub use listener::{BindError, Listeners, listen};
 pub use notice::{Notice, OnNotice};
 pub use target::Target;
+pub use upstream::Upstream;
 
 pub(crate) use limits::in_store;

@@ -95,7 +95,7 @@ impl Setup {
         let mapping = rule.parse::<Rule>().unwrap().mappings().next().unwrap();
         let forward = forwarder.add(netns::listen(&mapping).unwrap());
         let target = inside.target();
-        forwarder.retarget(&forward, Some(target.clone()));
+        forwarder.retarget(&forward, target.clone());
         Setup {
             inside,
             forwarder,

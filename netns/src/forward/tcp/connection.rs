@@ -6,6 +6,7 @@ use super::pipe::Pool;
 use super::request;
 use crate::forward::Forward;
 use crate::forward::target::Target;
+use crate::forward::upstream::Upstream;
 use crate::rule::Protocol;
 use crate::sockets::address;
 use crate::sockets::factory::Family;
@@ -145,19 +146,19 @@ impl Connection {
 
     /// Starts a connection to whoever the forward leads to, beginning with the guest's first address.
     pub(in crate::forward) fn attempt(&mut self, now: Instant) -> Attempt {
-        match self.forward.target() {
-            Some(target) => {
+        match self.forward.upstream() {
+            Upstream::Guest(target) => {
                 if std::mem::take(&mut self.is_early) {
                     self.accepted = now;
                     self.deadline = now + self.patience;
                 }
                 self.attempt_from(target, 0, now)
             }
-            None if self.forward.is_hopeless() => {
+            Upstream::Nobody => {
                 self.forward.counters().refused.fetch_add(1, Relaxed);
                 Attempt::Reset
             }
-            None => {
+            Upstream::Awaited => {
                 self.is_early = true;
                 self.deadline = now + AWAITED;
                 self.wait_for_wake()

@@ -1,30 +1,91 @@
-//! What follows from a change of a file: a new generation, or new settings.
+//! What is watched, and the settings that hold: what was typed, the configuration file, and what came of both.
 
-use super::Session;
-use super::start::SETTLE;
-use crate::session::generation::Generation;
+use super::state::Rules;
 use crate::settings::file::{self, File};
+use crate::settings::typed::Os;
 use crate::settings::{self, Settings};
 use crate::trust;
 use crate::watch::livereload::Livereload;
-use crate::watch::{Change, Changes, Scope, Watch};
+use crate::watch::{Change, Changes, Repeats, Scope, Watch};
 use anyhow::{Context, anyhow};
 use languages::artifact;
+use netns::Protocol;
 use report::Result;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Notifications may come this late.
 const NOTICE: Duration = Duration::from_millis(100);
 /// The settings are read within this, or stay as they were.
 const READ: Duration = Duration::from_secs(2);
 
-impl Session {
+/// The project that a session runs.
+pub struct Project {
+    pub os: Os,
+    pub file: Option<Arc<File>>,
+    pub settings: Settings,
+    watch: Option<Watch>,
+    livereload: Option<Livereload>,
+    repeats: Repeats,
+    /// Files that builds write into the project.
+    products: HashSet<PathBuf>,
+}
+
+/// Whether a build writes files now, or when one did.
+#[derive(Clone, Copy)]
+pub struct Building {
+    pub is_under_way: bool,
+    pub ended: Option<Instant>,
+}
+
+/// Changes, as far as they matter.
+pub struct Sorted {
+    /// The first of them.
+    pub since: Instant,
+    /// What has changed, in few words.
+    pub cause: Option<String>,
+    /// The configuration file is among them.
+    pub has_config: bool,
+    /// Something else is, so that a new generation is needed.
+    pub has_sources: bool,
+}
+
+/// The settings as they are now.
+pub type Read = (Option<File>, Settings);
+
+impl Project {
+    pub fn new(os: Os, file: Option<File>, settings: Settings) -> Project {
+        Project {
+            os,
+            file: file.map(Arc::new),
+            settings,
+            watch: None,
+            livereload: None,
+            repeats: Repeats::default(),
+            products: HashSet::new(),
+        }
+    }
+
+    /// The next changes; never, where nothing is watched. Cancel-safe.
+    pub async fn changes(&mut self) -> Changes {
+        super::or_never(self.watch.as_mut().map(Watch::next)).await
+    }
+
+    pub fn unwatch(&mut self) {
+        self.watch = None;
+    }
+
+    /// Has pages that show the guest load again.
+    pub fn refresh(&self, generation: u64) {
+        if let Some(livereload) = &self.livereload {
+            livereload.tell(generation);
+        }
+    }
+
     /// Begins to watch, or does it anew under other settings.
-    pub(super) async fn watch(&mut self) -> Result<()> {
+    pub async fn watch(&mut self) -> Result<()> {
         let Some(settings) = self.settings.watch.clone() else {
             return Ok(());
         };
@@ -45,7 +106,7 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn scope(&self, watch: &settings::Watch) -> Result<Scope> {
+    fn scope(&self, watch: &settings::Watch) -> Result<Scope> {
         let mut scope = Scope {
             ignore: watch.ignore.clone(),
             written: own_output(),
@@ -114,12 +175,8 @@ impl Session {
         })
     }
 
-    pub(super) async fn changed(&mut self, changes: Changes) {
-        if changes.moved
-            && let Err(failure) = self.watch().await
-        {
-            report::failure(&failure);
-        }
+    /// Tells changes of the configuration and of sources from those that a build has made itself.
+    pub fn sort(&mut self, changes: Changes, building: Building) -> Sorted {
         let config_path = self.config_path().ok();
         let (config, sources): (Vec<Change>, Vec<Change>) = changes
             .files
@@ -127,46 +184,23 @@ impl Session {
             .partition(|change| Some(&change.path) == config_path.as_ref());
         let sources: Vec<Change> = sources
             .into_iter()
-            .filter(|change| !self.is_product(change, changes.since))
+            .filter(|change| !self.is_product(change, changes.since, building))
             .collect();
         for change in &sources {
             tracing::debug!("changed: {}", change.path.display());
         }
         self.say_of_a_loop(&sources);
-        if let Some(cause) = self.cause(config.iter().chain(&sources)) {
-            self.cause = Some(cause);
+        Sorted {
+            since: changes.since,
+            cause: cause(config.iter().chain(&sources)),
+            has_config: !config.is_empty(),
+            has_sources: changes.moved || !sources.is_empty(),
         }
-        let anew = !config.is_empty() && self.reread().await;
-        if anew || changes.moved || !sources.is_empty() {
-            // What was starting is older than this.
-            self.drop_candidate();
-            self.restart = None;
-            self.forget_code();
-            self.make(changes.since, false);
-        }
-    }
-
-    /// What has changed, in few words.
-    fn cause<'a>(&self, changes: impl Iterator<Item = &'a Change>) -> Option<String> {
-        let mut changes = changes.peekable();
-        let first = self.shown(&changes.next()?.path);
-        let more = changes.count();
-        Some(match more {
-            0 => format!("{first} changed"),
-            more => format!("{first} and {more} more changed"),
-        })
-    }
-
-    /// A path from where the user stands, where it is below.
-    fn shown(&self, path: &Path) -> String {
-        let here = std::env::current_dir().unwrap_or_default();
-        let path = path.strip_prefix(&here).unwrap_or(path);
-        report::line(&path.to_string_lossy())
     }
 
     /// Names the file that is written by what its changes start.
     fn say_of_a_loop(&mut self, sources: &[Change]) {
-        let Some(file) = self.repeats.note(sources, std::time::Instant::now()) else {
+        let Some(file) = self.repeats.note(sources, Instant::now()) else {
             return;
         };
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -176,13 +210,13 @@ impl Session {
                 report::line(&name)
             ),
             "{} changes again and again, and each time the guest is made anew",
-            self.shown(&file)
+            shown(&file)
         );
     }
 
     /// Whether a change is a build's own: a file that first came while something was built, and changes with builds.
-    pub(super) fn is_product(&mut self, change: &Change, since: std::time::Instant) -> bool {
-        let building = self.making.is_some() || self.build_ended.is_some_and(|ended| since <= ended + NOTICE);
+    fn is_product(&mut self, change: &Change, since: Instant, building: Building) -> bool {
+        let building = building.is_under_way || building.ended.is_some_and(|ended| since <= ended + NOTICE);
         let writes = self.settings.build.as_ref().is_some_and(|plan| !plan.is_interpreted());
         let product = writes && building && (change.is_new || self.products.contains(&change.path));
         if product {
@@ -192,80 +226,64 @@ impl Session {
         product
     }
 
-    /// Applies the file as it is now. True when a new generation is needed.
-    pub(super) async fn reread(&mut self) -> bool {
+    /// Reads the file as it is now; its answer may take as long as [`READ`].
+    pub fn read(&self) -> impl Future<Output = Result<Read>> + use<> {
         let os = self.os.clone();
-        let read = tokio::task::spawn_blocking(move || {
-            let file = File::find(os.config.as_deref(), &os.path)?;
-            trust::require(&os, file.as_ref())?;
-            let settings = settings::resolve(&os, file.as_ref())?;
-            Ok((file, settings))
-        });
-        let read = match tokio::time::timeout(READ, read).await {
-            Ok(read) => read.unwrap_or_else(|error| Err(error.into())),
-            Err(_) => Err(anyhow!("the file system does not answer").into()),
-        };
-        let (file, settings) = match read {
-            Ok(read) => read,
-            Err(failure) => {
-                report::failure(&failure);
-                tracing::warn!("the settings stay as they were");
-                return false;
+        async {
+            let read = tokio::task::spawn_blocking(move || {
+                let file = File::find(os.config.as_deref(), &os.path)?;
+                trust::require(&os, file.as_ref())?;
+                let settings = settings::resolve(&os, file.as_ref())?;
+                Ok((file, settings))
+            });
+            match tokio::time::timeout(READ, read).await {
+                Ok(read) => read.unwrap_or_else(|error| Err(error.into())),
+                Err(_) => Err(anyhow!("the file system does not answer").into()),
             }
-        };
-        let old = std::mem::replace(&mut self.settings, settings);
-        self.file = file.map(Arc::new);
-        let new = &self.settings;
-        if old == *new {
-            return false;
         }
-        tracing::info!("the settings have changed");
-        let limits = |settings: &Settings| (settings.connect_timeout, settings.udp_idle, settings.max_connections);
-        if limits(&old) != limits(new) {
-            let limits = super::limits(new, new.mappings.len());
-            self.connections = limits.connections;
-            self.forwarder.limit(limits);
-        }
-        let old_ports = self.forwards.guest_ports_in_order();
-        self.forwards.change(&self.settings.mappings);
-        let new = &self.settings;
-        let another = |settings: &Settings| (settings.artifact.clone(), settings.build.clone());
-        let another_guest = another(&old) != another(new);
-        if (another_guest || old.watch != new.watch)
-            && let Err(failure) = self.watch().await
-        {
-            report::failure(&failure);
-        }
-        self.told.clear();
-        self.look = Some(Instant::now() + SETTLE);
-        let new = &self.settings;
-        let given_listeners = self.serving.as_ref().is_none_or(Generation::is_given_listeners);
-        another_guest
-            || what_a_guest_gets(&old) != what_a_guest_gets(new)
-            || (given_listeners && old_ports != self.forwards.guest_ports_in_order())
     }
 
-    /// Whether the serving guest was started under other settings than those that hold now.
-    pub(super) fn is_outdated(&self) -> bool {
-        self.serving.as_ref().is_none_or(|live| {
-            let start = self.what_to_start(&live.made);
-            live.given != start
-        })
+    /// Has other settings hold; returns those that did.
+    pub fn replace(&mut self, (file, settings): Read) -> Settings {
+        self.file = file.map(Arc::new);
+        std::mem::replace(&mut self.settings, settings)
     }
 }
 
-/// What of the settings a guest is started with, besides its ports.
-fn what_a_guest_gets(settings: &Settings) -> impl PartialEq {
-    (
-        settings.arguments.clone(),
-        settings.environment.clone(),
-        settings.directories.clone(),
-        settings.http,
-        (settings.memory, settings.cpus, settings.pids, settings.tmp_size),
-        settings.stdin,
-        settings.listeners,
-        settings.adopts().then_some(settings.max_connections),
-    )
+/// What of the settings the machine decides by.
+pub fn rules(settings: &Settings) -> Rules {
+    let health = settings.watch.as_ref().and_then(|watch| watch.health.clone());
+    let mut tcp = settings
+        .mappings
+        .iter()
+        .filter(|mapping| mapping.protocol == Protocol::Tcp);
+    Rules {
+        watch: settings.watch.is_some(),
+        builds: settings.build.is_some(),
+        restart: settings.restart,
+        auto_forward: settings.auto_forward,
+        connect_timeout: settings.connect_timeout,
+        grace: settings.grace,
+        health: tcp.next().map(|mapping| mapping.guest).zip(health),
+    }
+}
+
+/// What has changed, in few words.
+fn cause<'a>(changes: impl Iterator<Item = &'a Change>) -> Option<String> {
+    let mut changes = changes.peekable();
+    let first = shown(&changes.next()?.path);
+    let more = changes.count();
+    Some(match more {
+        0 => format!("{first} changed"),
+        more => format!("{first} and {more} more changed"),
+    })
+}
+
+/// A path from where the user stands, where it is below.
+fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    let path = path.strip_prefix(&here).unwrap_or(path);
+    report::line(&path.to_string_lossy())
 }
 
 /// Where our own lines and the guest's go, where that is a file: what is written there is no change of the project's.

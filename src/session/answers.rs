@@ -1,0 +1,128 @@
+//! What a session answers over its control socket.
+
+use super::forwards::{Forwards, New};
+use super::generation::Generation;
+use super::project::Project;
+use super::state;
+use crate::control::{Added, Answer, Claim, NewForward, Source};
+use crate::settings;
+use anyhow::anyhow;
+use bytes::Bytes;
+use http::StatusCode;
+use netns::{Mapping, Protocol, Rule};
+use report::{Failure, Result};
+use std::time::Instant;
+use supervisor::procfs;
+use tokio::sync::mpsc;
+
+/// What there is to be said of a session.
+pub struct Facts<'a> {
+    pub claim: Option<&'a Claim>,
+    pub began: Instant,
+    pub project: &'a Project,
+    pub state: &'a state::State,
+    pub forwards: &'a mut Forwards,
+    pub serving: Option<&'a Generation>,
+    /// Connections to generations that have a successor.
+    pub draining: usize,
+}
+
+/// `GET /v1/state`
+pub fn state(facts: Facts<'_>) -> crate::control::State {
+    let (project, live) = (facts.project, facts.serving);
+    let guest = live.and_then(|live| live.process.pid()).and_then(procfs::guest_of);
+    let name = |of: fn(&Claim) -> &String| facts.claim.map(of).cloned().unwrap_or_default();
+    let (starts, traps, reloads) = facts.state.counts();
+    crate::control::State {
+        name: name(|claim| &claim.name),
+        id: name(|claim| &claim.id),
+        pid: std::process::id(),
+        guest_pid: guest,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        path: project.os.path.display().to_string(),
+        config: project.file.as_ref().map(|file| file.path.display().to_string()),
+        state: facts.state.condition().to_string(),
+        generation: live.map_or(0, |live| live.number),
+        uptime: facts.began.elapsed().as_secs(),
+        generation_uptime: live.map_or(0, |live| live.started.elapsed().as_secs()),
+        kind: live.and_then(|live| live.kind).map(|kind| kind.to_string()),
+        isolated: project.settings.isolation,
+        watched: project.settings.watch.is_some(),
+        forwards: facts.forwards.states(),
+        listening: facts.state.listening(Protocol::Tcp),
+        bound: facts.state.listening(Protocol::Udp),
+        draining: facts.draining,
+        memory: guest.and_then(procfs::private_memory),
+        cpu: guest.and_then(procfs::cpu_time),
+        namespace: guest
+            .filter(|_| project.settings.isolation)
+            .map(|pid| format!("/proc/{pid}/ns/net")),
+        starts,
+        traps,
+        reloads,
+        settings: settings::explain(&project.os, project.file.as_deref(), &project.settings),
+    }
+}
+
+/// The rules of `POST /v1/forwards`.
+pub fn mappings(new: &NewForward) -> Result<Vec<Mapping>> {
+    let mut mappings = Vec::new();
+    for rule in &new.rules {
+        let rule = rule.parse::<Rule>();
+        mappings.extend(rule.map_err(|error| Failure::usage(anyhow!("{error}")))?.mappings());
+    }
+    Ok(mappings)
+}
+
+/// The answer to `POST /v1/forwards`: what was bound, and a stream that lasts as long as the asker, whose end is told to `gone`.
+pub fn added(new: New, is_detached: bool, gone: &mpsc::UnboundedSender<Vec<u64>>) -> Answer {
+    let forwards = new.addresses;
+    let mut line = serde_json::to_vec(&Added { forwards }).unwrap_or_default();
+    line.push(b'\n');
+    let (sender, lines) = mpsc::channel(1);
+    let _ = sender.try_send(Bytes::from(line));
+    if is_detached {
+        return Answer::Lines(lines, None);
+    }
+    // The sender lives as long as somebody listens; then the guard tells us.
+    let guard = Attached {
+        ids: new.forwards.iter().map(|forward| forward.0).collect(),
+        gone: gone.clone(),
+        _lines: sender,
+    };
+    Answer::Lines(lines, Some(Box::new(guard)))
+}
+
+/// What a request to end the forwards of a host port ends.
+pub fn unforward(on_port: &[(u64, Source)], port: u16) -> Result<Vec<u64>, Answer> {
+    let added = on_port.iter().filter(|(_, source)| *source != Source::Settings);
+    let added: Vec<u64> = added.map(|(id, _)| *id).collect();
+    if !added.is_empty() {
+        return Ok(added);
+    }
+    let hint = match on_port.is_empty() {
+        false => "it belongs to the run: take it out of its .wasmrun.toml, or start it without",
+        true => "`wasmrun forward NAME --list` shows those that are",
+    };
+    let error = anyhow!("host port {port} was not forwarded with `wasmrun forward`");
+    Err(Answer::Failed(StatusCode::NOT_FOUND, Failure::usage(error).hint(hint)))
+}
+
+/// A request that cannot be granted as things are.
+pub fn conflict(failure: Failure) -> Answer {
+    Answer::Failed(StatusCode::CONFLICT, failure)
+}
+
+/// Ends the forwards of a client that is gone.
+struct Attached {
+    ids: Vec<u64>,
+    gone: mpsc::UnboundedSender<Vec<u64>>,
+    _lines: mpsc::Sender<Bytes>,
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        // A session that has ended has closed them.
+        let _ = self.gone.send(std::mem::take(&mut self.ids));
+    }
+}

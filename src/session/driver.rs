@@ -1,0 +1,646 @@
+//! The session's loop: waits for what happens, has [`State::step`] say what follows, and does it. All I/O of a session is begun
+//! here, and nothing is decided.
+
+use super::answers::{self, Facts};
+use super::builds::{self, Builds};
+use super::drain::{Drained, Draining};
+use super::forwards::Forwards;
+use super::generation::{Generation, Next, Word, next_of};
+use super::launch::{Launch, what_a_guest_gets};
+use super::project::{Building, Project, Read, Sorted, rules};
+use super::state::{Condition, Effect, Event, Exit, Heard, Made, Number, State, Upstream};
+use super::{Ready, health, notices, or_never};
+use crate::control::metrics::Metrics;
+use crate::control::{Answer, Ask, Claim, NewForward, Request, Server, Source, Stop};
+use crate::settings::Settings;
+use crate::settings::choices::Tiered;
+use crate::signals::Signals;
+use crate::watch::Changes;
+use anyhow::anyhow;
+use languages::registry;
+use netns::{Forwarder, Notice, Protocol, Target};
+use report::{Failure, Result};
+use runtime::Kind;
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use supervisor::code::Wish;
+use supervisor::logs::Ring;
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender};
+use tokio::sync::oneshot;
+
+/// A guest's counts are there within this; those of a busy one are as old as they are.
+const COUNT: Duration = Duration::from_millis(100);
+/// Connections of a guest that has ended have this long to deliver what it had sent.
+const LINGER: Duration = Duration::from_secs(1);
+/// Who was answered has this long to read it, where the answer is the last.
+const LAST_ANSWERS: Duration = Duration::from_millis(200);
+
+type Later<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// Everything that a session does its work with. Nothing in it is the process's, so that a process can have several.
+pub struct Session {
+    pub state: State,
+    pub project: Project,
+    pub builds: Builds,
+    pub forwards: Forwards,
+    pub forwarder: Arc<Forwarder>,
+    /// Most connections at once.
+    pub connections: usize,
+    pub claim: Option<Claim>,
+    /// They end with the session.
+    pub control: Option<Server>,
+    pub _metrics: Option<Metrics>,
+    pub asks: Receiver<Ask>,
+    pub ring: Arc<Ring>,
+    /// Numbers of forwards whose asker is gone.
+    pub detached: (UnboundedSender<Vec<u64>>, UnboundedReceiver<Vec<u64>>),
+    pub began: Instant,
+    /// Who wants to know that it serves.
+    pub ready: Option<Ready>,
+    pub notices: UnboundedReceiver<Notice>,
+    pub signals: Signals,
+    pub work: Work,
+}
+
+/// What is under way.
+#[derive(Default)]
+pub struct Work {
+    /// Of what was done, and not taken in yet.
+    events: VecDeque<Event>,
+    /// Given when their effects are there.
+    answers: Vec<(oneshot::Sender<Answer>, Answer)>,
+    /// The serving one and the one that is to take over.
+    generations: BTreeMap<Number, Generation>,
+    draining: Draining,
+    probe: Option<(Number, Later<anyhow::Result<()>>)>,
+    reread: Option<(Sorted, Later<Result<Read>>)>,
+    /// Requests that wait until then for the guest's counts.
+    counting: Option<(Instant, Vec<Ask>)>,
+}
+
+/// Everything that can come from outside.
+enum Happening {
+    Due,
+    Guest(Number, Next),
+    Probed(Number, anyhow::Result<()>),
+    Build(builds::Outcome),
+    Changed(Changes),
+    Reread(Box<Result<Read>>),
+    Drained(Drained),
+    Notice(Notice),
+    Asked(Ask),
+    CountsOverdue,
+    Detached(Vec<u64>),
+    Signal(u8),
+}
+
+impl Session {
+    /// Runs until the end, and returns the exit code.
+    pub async fn run(mut self) -> Result<u8> {
+        self.work.events.push_back(Event::Begin);
+        let exit = loop {
+            if let Some(exit) = self.advance() {
+                break exit;
+            }
+            let happening = self.next().await;
+            self.take(happening).await;
+        };
+        let code = self.exit(exit).await;
+        self.asks.close();
+        if let Some(control) = self.control.take() {
+            control.finish(LAST_ANSWERS).await;
+        }
+        code
+    }
+
+    /// Takes in what has happened until nothing more follows.
+    fn advance(&mut self) -> Option<Exit> {
+        let mut exit = None;
+        while let Some(event) = self.work.events.pop_front() {
+            for effect in self.state.step(Instant::now(), event) {
+                match effect {
+                    Effect::Exit(last) => exit = Some(last),
+                    effect => self.carry_out(effect),
+                }
+            }
+        }
+        self.builds.retain(|made| self.state.needs(made));
+        for (asker, answer) in self.work.answers.drain(..) {
+            // An asker that is gone needs no answer.
+            let _ = asker.send(answer);
+        }
+        exit
+    }
+
+    /// Waits for the next thing to happen. Each branch can be dropped without a loss.
+    async fn next(&mut self) -> Happening {
+        let Work {
+            generations,
+            draining,
+            probe,
+            reread,
+            counting,
+            ..
+        } = &mut self.work;
+        let until = |at: Option<Instant>| or_never(at.map(|at| tokio::time::sleep_until(at.into())));
+        let counts_due = counting.as_ref().map(|counting| counting.0);
+        let is_read = reread.is_none();
+        tokio::select! {
+            (number, next) = next_of(generations) => Happening::Guest(number, next),
+            probed = or_never(probe.as_mut().map(|(number, probe)| async { (*number, probe.await) })) => {
+                Happening::Probed(probed.0, probed.1)
+            }
+            outcome = self.builds.next(self.state.takes_upgrade()) => Happening::Build(outcome),
+            // One change of the settings at a time.
+            changes = self.project.changes(), if is_read => Happening::Changed(changes),
+            read = or_never(reread.as_mut().map(|(_, read)| read)) => Happening::Reread(Box::new(read)),
+            drained = draining.next() => Happening::Drained(drained),
+            () = until(self.state.deadline()) => Happening::Due,
+            () = until(counts_due) => Happening::CountsOverdue,
+            Some(notice) = self.notices.recv() => Happening::Notice(notice),
+            Some(ask) = self.asks.recv() => Happening::Asked(ask),
+            Some(ids) = self.detached.1.recv() => Happening::Detached(ids),
+            number = self.signals.next() => Happening::Signal(number),
+        }
+    }
+
+    async fn take(&mut self, happening: Happening) {
+        let event = match happening {
+            Happening::Due => Event::Due,
+            Happening::Guest(number, next) => return self.guest(number, next),
+            Happening::Probed(number, probed) => {
+                self.work.probe = None;
+                match probed {
+                    Ok(()) => Event::Healthy(number),
+                    Err(error) => Event::Unwell {
+                        number,
+                        why: format!("{error:#}"),
+                    },
+                }
+            }
+            Happening::Build(outcome) => self.build_ended(outcome),
+            Happening::Changed(changes) => return self.changed(changes).await,
+            Happening::Reread(read) => return self.reread(*read).await,
+            Happening::Drained(Drained { number, cut }) => Event::Drained { number, cut },
+            Happening::Notice(notice) => match self.notice(&notice) {
+                Some(event) => event,
+                None => return,
+            },
+            Happening::Asked(ask) => return self.asked(ask),
+            Happening::CountsOverdue => return self.counted(),
+            Happening::Detached(ids) => Event::Removed(ids),
+            Happening::Signal(number) => Event::Signal(number),
+        };
+        self.work.events.push_back(event);
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Build => self.builds.build(self.order()),
+            Effect::CancelBuild => self.builds.cancel_build(),
+            Effect::Optimize(made) => self.builds.optimize(made, self.project.settings.cache),
+            Effect::CancelOptimize => self.builds.cancel_optimizing(),
+            Effect::LetGo(made) => {
+                if let Some(made) = self.builds.get(made) {
+                    made.code.let_go();
+                }
+            }
+            Effect::Start { number, made, again } => {
+                let event = self.start(number, made, again);
+                self.work.events.push_back(event);
+            }
+            Effect::Probe {
+                number,
+                port,
+                path,
+                limit,
+            } => {
+                if let Some(live) = self.work.generations.get(&number) {
+                    let target = live.process.target.clone();
+                    let probe = health::healthy(target, port, path, limit);
+                    self.work.probe = Some((number, Box::pin(probe)));
+                }
+            }
+            Effect::Release(number) => {
+                let live = self.work.generations.get_mut(&number);
+                if !live.is_some_and(Generation::release) {
+                    self.heard(number, Heard::Deaf);
+                }
+            }
+            Effect::Kill(number) => {
+                if let Some(live) = self.work.generations.get_mut(&number) {
+                    live.process.kill();
+                }
+            }
+            Effect::Drop(number) => {
+                self.work.generations.remove(&number);
+                self.work.probe.take_if(|probe| probe.0 == number);
+            }
+            Effect::Retire(number) => {
+                if let Some(live) = self.work.generations.get(&number) {
+                    live.process.retire();
+                }
+            }
+            Effect::Drain { number, grace } => {
+                if let Some(live) = self.work.generations.remove(&number) {
+                    self.work.draining.add(live, self.forwarder.clone(), grace);
+                }
+            }
+            Effect::Retarget(forward, upstream) => self.forwards.retarget(forward, self.target_of(upstream)),
+            Effect::Wake(forward) => self.forwards.wake(forward),
+            Effect::Lend { forward, port, to } => {
+                let live = self.work.generations.get_mut(&to);
+                if !live.is_some_and(|live| self.forwards.lend(forward, port, live)) {
+                    self.work.events.push_back(Event::NotLent { forward, number: to });
+                }
+            }
+            Effect::Reclaim(forward) => self.forwards.reclaim(forward),
+            Effect::Announce(forward) => self.forwards.announce(forward),
+            Effect::Unforward(forwards) => self.forwards.remove(&forwards),
+            Effect::Detect(port) => match self.forwards.detect(port) {
+                Ok(forward) => self.work.events.push_back(Event::Added {
+                    forwards: vec![(forward, port)],
+                    source: Source::Detected,
+                }),
+                Err(failure) => report::failure(&failure),
+            },
+            Effect::Close => self.forwards.close(),
+            Effect::Ready => {
+                if let Some(ready) = self.ready.take() {
+                    let lines = self.forwards.ready_lines();
+                    ready.say(if lines.is_empty() { "ready\n".to_owned() } else { lines });
+                }
+            }
+            Effect::Refresh(number) => self.project.refresh(number),
+            Effect::Say(what) => notices::say(
+                what,
+                &notices::Facts {
+                    grace: self.state.grace(),
+                    draining: self.work.draining.live(),
+                    host_port: &|port| self.forwards.host_port(port),
+                    hint_of_silence: self.hint_of_silence(),
+                },
+            ),
+            Effect::Unwatch => self.project.unwatch(),
+            Effect::Terminate => self.work.draining.stop(),
+            Effect::Abort => {
+                let cut = self.work.draining.abort(&self.forwarder);
+                self.work.events.push_back(Event::Cut(cut));
+            }
+            // The loop's own.
+            Effect::Exit(_) => {}
+        }
+    }
+
+    /// The last that a session does.
+    async fn exit(&mut self, exit: Exit) -> Result<u8> {
+        let (number, end) = match exit {
+            Exit::Code(code) => return Ok(code),
+            Exit::Failed(failure) => return Err(failure),
+            Exit::Guest { number, end } => (number, end),
+        };
+        if let Some(live) = self.work.generations.get_mut(&number) {
+            // What the guest sent before it ended still goes out.
+            let _ = tokio::time::timeout(LINGER, live.process.target.drained()).await;
+            tokio::select! {
+                () = live.process.delivered() => {}
+                number = self.signals.next() => return Ok(128 + number),
+            }
+        }
+        match end.failure {
+            Some(failure) => Err(failure),
+            None => {
+                notices::ended_with(&end, !self.forwards.is_empty());
+                Ok(end.code)
+            }
+        }
+    }
+
+    // Builds and starts.
+
+    fn order(&self) -> builds::Order {
+        let Project { os, file, settings, .. } = &self.project;
+        let is_service = settings.auto_forward || !self.forwards.is_empty();
+        let tiered = match settings.tiered {
+            // A program that nobody connects to does its work once.
+            Tiered::Auto if !is_service => Tiered::Never,
+            wanted => wanted,
+        };
+        builds::Order {
+            path: os.path.clone(),
+            plan: settings.build.clone(),
+            named: file.as_ref().and_then(|file| file.named()),
+            wish: Wish {
+                use_cache: settings.cache,
+                tiered: tiered.into(),
+                precompiled: settings.precompiled,
+            },
+        }
+    }
+
+    fn build_ended(&mut self, outcome: builds::Outcome) -> Event {
+        match outcome {
+            builds::Outcome::Built(Ok(made)) => {
+                let made = self.keep(made);
+                let fits = !self.is_outdated();
+                Event::Built { made, fits }
+            }
+            builds::Outcome::Built(Err(failure)) => Event::NotBuilt(failure),
+            builds::Outcome::Optimized(Ok(made)) => Event::Optimized(made.map(|made| self.keep(made))),
+            builds::Outcome::Optimized(Err(failure)) => Event::NotOptimized(failure),
+        }
+    }
+
+    fn keep(&mut self, made: super::build::Made) -> Made {
+        self.builds.keep(made, self.project.settings.cache)
+    }
+
+    fn launch(&self) -> Launch<'_> {
+        Launch {
+            settings: &self.project.settings,
+            config: self.project.file.as_ref().map(|file| file.path.as_path()),
+            ports: self.forwards.guest_ports_in_order(),
+            connections: self.connections,
+        }
+    }
+
+    /// Whether the serving guest was started under other settings than those that hold now.
+    fn is_outdated(&self) -> bool {
+        self.serving()
+            .is_none_or(|live| live.given != self.launch().of(&live.made))
+    }
+
+    fn start(&mut self, number: Number, made: u64, again: bool) -> Event {
+        let Some(made) = self.builds.get(made) else {
+            return Event::Stale(number);
+        };
+        if again && made.snapshot.as_ref().is_some_and(|snapshot| !snapshot.holds()) {
+            return Event::Stale(number);
+        }
+        let launch = self.launch();
+        let started = launch
+            .check(made)
+            .and_then(|()| Generation::start(number, made.clone(), launch.of(made), self.ring.clone()));
+        match started {
+            Ok(live) => {
+                let adopts = live.adopts();
+                self.work.generations.insert(number, live);
+                Event::Started { number, adopts }
+            }
+            Err(failure) => Event::NotStarted { number, failure },
+        }
+    }
+
+    // What generations say.
+
+    fn serving(&self) -> Option<&Generation> {
+        self.work.generations.get(&self.state.serving()?)
+    }
+
+    fn target_of(&self, upstream: Upstream) -> netns::Upstream {
+        let number = match upstream {
+            Upstream::Awaited => return netns::Upstream::Awaited,
+            Upstream::Nobody => return netns::Upstream::Nobody,
+            Upstream::Guest(number) => number,
+        };
+        match self.work.generations.get(&number) {
+            Some(live) => live.process.target.clone().into(),
+            None => netns::Upstream::Awaited,
+        }
+    }
+
+    fn hint_of_silence(&self) -> Option<&'static str> {
+        let live = self.serving().filter(|live| live.kind == Some(Kind::Module))?;
+        registry::hint_of_silence(registry::ALL, &live.made.code.traits)
+    }
+
+    fn heard(&mut self, number: Number, heard: Heard) {
+        self.work.events.push_back(Event::Heard { number, heard });
+    }
+
+    fn guest(&mut self, number: Number, next: Next) {
+        let Some(live) = self.work.generations.get_mut(&number) else {
+            return;
+        };
+        let word = match next {
+            Next::Message(message) => live.take(message),
+            Next::Ended(code) => {
+                let end = live.end(code);
+                return self.work.events.push_back(Event::Ended { number, end });
+            }
+        };
+        match word {
+            Ok(None) => {}
+            Ok(Some(Word::Counted)) => self.counted(),
+            Ok(Some(Word::Released)) => self.heard(number, Heard::Released),
+            Ok(Some(Word::Event(event))) => {
+                notices::event(&event);
+                match event {
+                    runtime::Event::Loaded(kind) => self.heard(number, Heard::Loaded(kind)),
+                    runtime::Event::Listening(address) => {
+                        self.heard(number, Heard::Listening((Protocol::Tcp, address.port())));
+                    }
+                    runtime::Event::Bound(address) => {
+                        self.heard(number, Heard::Listening((Protocol::Udp, address.port())));
+                    }
+                    runtime::Event::Closed(port) => self.heard(number, Heard::Closed(port)),
+                    _ => {}
+                }
+            }
+            Err(failure) => self.work.events.push_back(Event::Refused { number, failure }),
+        }
+    }
+
+    fn notice(&self, notice: &Notice) -> Option<Event> {
+        match *notice {
+            Notice::NotListening { guest_port, waited } => Some(Event::NobodyListens {
+                port: guest_port,
+                waited,
+            }),
+            Notice::DoesNotAnswer { waited } if waited >= Target::SILENT => self
+                .serving()
+                .filter(|live| live.process.target.is_silent())
+                .map(|live| Event::Silent(live.number)),
+            _ => {
+                notices::forwards(notice);
+                None
+            }
+        }
+    }
+
+    // Changes of files and settings.
+
+    async fn changed(&mut self, changes: Changes) {
+        if changes.moved
+            && let Err(failure) = self.project.watch().await
+        {
+            report::failure(&failure);
+        }
+        let building = Building {
+            is_under_way: self.state.is_building(),
+            ended: self.state.build_ended(),
+        };
+        let sorted = self.project.sort(changes, building);
+        if sorted.has_config {
+            let read = Box::pin(self.project.read());
+            self.work.reread = Some((sorted, read));
+        } else {
+            self.changed_to(sorted, false);
+        }
+    }
+
+    fn changed_to(&mut self, sorted: Sorted, is_ruled_anew: bool) {
+        if sorted.has_sources || is_ruled_anew {
+            self.work.events.push_back(Event::Changed {
+                since: sorted.since,
+                cause: sorted.cause,
+            });
+        }
+    }
+
+    /// The settings were read again.
+    async fn reread(&mut self, read: Result<Read>) {
+        let Some((sorted, _)) = self.work.reread.take() else {
+            return;
+        };
+        let anew = match read {
+            Ok(read) => self.apply(read).await,
+            Err(failure) => {
+                report::failure(&failure);
+                tracing::warn!("the settings stay as they were");
+                false
+            }
+        };
+        self.changed_to(sorted, anew);
+    }
+
+    /// Has other settings hold. True when a new generation is needed.
+    async fn apply(&mut self, read: Read) -> bool {
+        let old = self.project.replace(read);
+        let new = &self.project.settings;
+        if old == *new {
+            return false;
+        }
+        tracing::info!("the settings have changed");
+        let limits = |settings: &Settings| (settings.connect_timeout, settings.udp_idle, settings.max_connections);
+        if limits(&old) != limits(new) {
+            let limits = super::limits(new, new.mappings.len());
+            self.connections = limits.connections;
+            self.forwarder.limit(limits);
+        }
+        let old_ports = self.forwards.guest_ports_in_order();
+        let unwanted = self.forwards.unwanted(&new.mappings);
+        // Gone before what is new is bound: it may be the same port of this machine.
+        self.forwards.remove(&unwanted);
+        let forwards = self.forwards.add_wanted(&new.mappings);
+        let source = Source::Settings;
+        self.work.events.extend([
+            Event::Removed(unwanted),
+            Event::Ruled(rules(new)),
+            Event::Added { forwards, source },
+        ]);
+        let another = |settings: &Settings| (settings.artifact.clone(), settings.build.clone());
+        let another_guest = another(&old) != another(new);
+        let is_given_anew = what_a_guest_gets(&old) != what_a_guest_gets(new);
+        let other_ports = old_ports != self.forwards.guest_ports_in_order();
+        if (another_guest || old.watch != new.watch)
+            && let Err(failure) = self.project.watch().await
+        {
+            report::failure(&failure);
+        }
+        another_guest || is_given_anew || (other_ports && self.state.is_given_listeners())
+    }
+
+    // Requests.
+
+    fn asked(&mut self, ask: Ask) {
+        let answer = match ask.request {
+            Request::State | Request::Metrics => return self.count(ask),
+            Request::Logs { since, follow } => Answer::Lines(self.ring.lines(since, follow), None),
+            Request::Forward(ref new) => self.forward(new),
+            Request::Unforward(port) => match answers::unforward(&self.forwards.on_host_port(port), port) {
+                Ok(ids) => {
+                    self.work.events.push_back(Event::Removed(ids));
+                    Answer::json(&())
+                }
+                Err(answer) => answer,
+            },
+            Request::Restart => self.restart(),
+            Request::Stop(Stop { grace }) => {
+                let grace = grace.map(Duration::from_millis);
+                self.work.events.push_back(Event::Stop { grace });
+                Answer::json(&())
+            }
+        };
+        self.work.answers.push((ask.answer, answer));
+    }
+
+    fn restart(&mut self) -> Answer {
+        let why = match (self.state.condition(), self.state.counts()) {
+            (Condition::Stopping, _) => "the run is being stopped",
+            (_, (0, ..)) => "nothing has been started yet",
+            _ => {
+                self.work.events.push_back(Event::Restart);
+                return Answer::json(&());
+            }
+        };
+        answers::conflict(Failure::usage(anyhow!(why)))
+    }
+
+    fn forward(&mut self, new: &NewForward) -> Answer {
+        if self.state.condition() == Condition::Stopping {
+            return answers::conflict(Failure::usage(anyhow!("the run is being stopped")));
+        }
+        let added = answers::mappings(new).and_then(|mappings| self.forwards.add_all(&mappings, Source::Asked));
+        let added = match added {
+            Ok(added) => added,
+            Err(failure) => return answers::conflict(failure),
+        };
+        self.work.events.push_back(Event::Added {
+            forwards: added.forwards.clone(),
+            source: Source::Asked,
+        });
+        answers::added(added, new.detached, &self.detached.0)
+    }
+
+    /// Has the guest say what it has accepted itself, before the request is answered.
+    fn count(&mut self, ask: Ask) {
+        let asks = |live: &Generation| live.has_listeners() && live.process.count();
+        if let Some((_, asked)) = &mut self.work.counting {
+            asked.push(ask);
+        } else if self.serving().is_some_and(asks) {
+            self.work.counting = Some((Instant::now() + COUNT, vec![ask]));
+        } else {
+            self.tell_state(ask);
+        }
+    }
+
+    fn counted(&mut self) {
+        for ask in self.work.counting.take().into_iter().flat_map(|counting| counting.1) {
+            self.tell_state(ask);
+        }
+    }
+
+    fn tell_state(&mut self, ask: Ask) {
+        let state = answers::state(Facts {
+            claim: self.claim.as_ref(),
+            began: self.began,
+            project: &self.project,
+            state: &self.state,
+            forwards: &mut self.forwards,
+            serving: self
+                .state
+                .serving()
+                .and_then(|number| self.work.generations.get(&number)),
+            draining: self.work.draining.live(),
+        });
+        let answer = match ask.request {
+            Request::Metrics => Answer::Text(crate::control::metrics::text(&[state])),
+            _ => Answer::json(&state),
+        };
+        self.work.answers.push((ask.answer, answer));
+    }
+}

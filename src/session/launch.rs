@@ -1,0 +1,197 @@
+//! What a generation's process is given: paths as it will see them.
+
+use super::build::Made;
+use crate::settings::{Settings, choices};
+use anyhow::anyhow;
+use files::Directory;
+use netns::jail;
+use report::{Failure, Result};
+use runtime::Guest;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use supervisor::Start;
+use supervisor::protocol::{Adopts, Bind, CODE, Fixed, Task};
+
+/// The folder for files that do not last, as most systems call it.
+const SCRATCH: &str = "/tmp";
+/// What the runtime around a guest may take besides the guest's own memory, in bytes: stacks, compiled code, sockets' buffers.
+const RUNTIME: u64 = 128 << 20;
+
+/// What a start depends on besides what is started.
+pub struct Launch<'a> {
+    pub settings: &'a Settings,
+    /// The configuration file.
+    pub config: Option<&'a Path>,
+    /// The guest's TCP ports, in the order of the rules.
+    pub ports: Vec<u16>,
+    /// Most connections at once.
+    pub connections: usize,
+}
+
+impl Launch<'_> {
+    /// What a process is given to run what was made.
+    pub fn of(&self, made: &Made) -> Start {
+        let settings = self.settings;
+        let name = made.artifact.file_name().unwrap_or(made.artifact.as_os_str());
+        let ports = self.ports.clone();
+        let mut environment = settings.environment.clone();
+        let mut mounts = settings.directories.clone();
+        if let Some(program) = &made.program {
+            // A directory of the user's in the same place wins.
+            let is_new = |directory: &&Directory| settings.directories.iter().all(|own| own.guest != directory.guest);
+            mounts.extend(program.directories.iter().filter(is_new).cloned());
+            environment.extend(program.variables(&settings.directories));
+            // Where services look for the port to listen on, as they are run everywhere else.
+            if let Some(port) = ports
+                .first()
+                .filter(|_| environment.iter().all(|(name, _)| name != "PORT"))
+            {
+                environment.push(("PORT".to_owned(), port.to_string()));
+            }
+        }
+        let mut arguments = vec![name.to_string_lossy().into_owned()];
+        if let Some(program) = &made.program {
+            arguments.extend(program.arguments.iter().cloned());
+        }
+        arguments.extend(settings.arguments.iter().cloned());
+        let mut binds = vec![Bind::Host {
+            path: made.code.path.clone(),
+            read_only: true,
+            // Opened by whoever starts it: it may be gone by then, or have become better.
+            held: None,
+        }];
+        binds.extend(mounts.iter().map(|directory| Bind::Host {
+            path: directory.host.clone(),
+            read_only: directory.read_only,
+            held: directory.held(&settings.directories),
+        }));
+        let fixed = self.not_the_guests(made, &mounts);
+        let seen = |number: usize, host: &Path| -> PathBuf {
+            if settings.isolation {
+                jail::path_of(number)
+            } else {
+                host.to_owned()
+            }
+        };
+        let directories = mounts.iter().enumerate();
+        let mut directories: Vec<runtime::Directory> = directories
+            .map(|(number, directory)| runtime::Directory {
+                host: seen(CODE + 1 + number, &directory.host),
+                guest: directory.guest.clone(),
+                read_only: directory.read_only,
+            })
+            .collect();
+        // Programs that were written for no guest expect a place for files that do not last.
+        if made.program.is_some() && settings.isolation && mounts.iter().all(|directory| directory.guest != SCRATCH) {
+            directories.push(runtime::Directory {
+                host: jail::path_of(binds.len()),
+                guest: SCRATCH.to_owned(),
+                read_only: false,
+            });
+            binds.push(Bind::Scratch {
+                size: settings.tmp_size,
+            });
+        }
+        let guest = Guest {
+            code: seen(CODE, &made.code.path),
+            tier: made.code.tier,
+            is_made_anew: made.code.traits.is_made_anew,
+            arguments,
+            environment,
+            directories,
+            ports,
+            listeners: match settings.listeners {
+                Some(choices::Listeners::AfterDirectories) => runtime::Listeners::AfterDirectories,
+                Some(choices::Listeners::BeforeDirectories) => runtime::Listeners::BeforeDirectories,
+                None => made.code.traits.toolchain.listeners(),
+            },
+            http: settings.http,
+            memory: settings.memory,
+            stdin: settings.stdin,
+            loopback: settings.isolation,
+        };
+        let makes_sockets = match made.code.traits.sockets {
+            _ if !settings.adopts() => None,
+            runtime::Sockets::Given => Some(false),
+            runtime::Sockets::Own => netns::jail::can_be_brokered().then_some(true),
+            runtime::Sockets::Unknown => None,
+        };
+        let adopts = makes_sockets.map(|makes_sockets| Adopts {
+            connections: self.connections,
+            makes_sockets,
+        });
+        Start {
+            task: Task::Run(Box::new(guest)),
+            binds: settings.isolation.then_some(binds),
+            fixed,
+            stdin: settings.stdin,
+            adopts,
+            limits: netns::cgroup::Limits {
+                memory: settings.memory.map(|memory| memory.saturating_add(RUNTIME)),
+                cpus: settings.cpus,
+                tasks: settings.pids,
+            },
+        }
+    }
+
+    /// What a guest may not write, although it lies in a directory that it may: its own file and its code, by which it would
+    /// be another guest at the next start, and the settings, by which it would get whatever it names.
+    fn not_the_guests(&self, made: &Made, mounts: &[Directory]) -> Vec<Fixed> {
+        let files = [
+            Some(made.artifact.as_path()),
+            Some(made.code.path.as_path()),
+            self.config,
+        ];
+        let files: BTreeSet<PathBuf> = files
+            .into_iter()
+            .flatten()
+            .filter_map(|file| file.canonicalize().ok())
+            .collect();
+        let mounts = mounts.iter().enumerate().filter(|(_, mount)| !mount.read_only);
+        let within = |(number, mount): (usize, &Directory)| {
+            let inside = files.iter().filter_map(|file| file.strip_prefix(&mount.host).ok());
+            let fixed = inside.map(|path| Fixed {
+                within: CODE + 1 + number,
+                path: path.to_owned(),
+            });
+            fixed.collect::<Vec<_>>()
+        };
+        mounts.flat_map(within).collect()
+    }
+
+    /// With `--watch` a build puts the guest's file in place anew, and the guests that run by then see the new one, which is
+    /// not fixed for them.
+    ///
+    /// # Errors
+    ///
+    /// A directory that the guest may write has its file.
+    pub fn check(&self, made: &Made) -> Result<()> {
+        let artifact = made.artifact.canonicalize().unwrap_or_default();
+        let settings = &self.settings;
+        let mut written = settings.directories.iter().filter(|directory| !directory.read_only);
+        let Some(directory) = written.find(|directory| artifact.starts_with(&directory.host)) else {
+            return Ok(());
+        };
+        if settings.watch.is_none() || !settings.isolation {
+            return Ok(());
+        }
+        let (directory, artifact) = (directory.host.display(), artifact.display());
+        let message =
+            anyhow!("with --watch the guest could write its own code: it may write {directory}, which has {artifact}");
+        Err(Failure::usage(message).hint("give it a folder of its own, or add `:ro`"))
+    }
+}
+
+/// What of the settings a guest is started with, besides its ports.
+pub fn what_a_guest_gets(settings: &Settings) -> impl PartialEq {
+    (
+        settings.arguments.clone(),
+        settings.environment.clone(),
+        settings.directories.clone(),
+        settings.http,
+        (settings.memory, settings.cpus, settings.pids, settings.tmp_size),
+        settings.stdin,
+        settings.listeners,
+        settings.adopts().then_some(settings.max_connections),
+    )
+}

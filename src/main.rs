@@ -18,7 +18,8 @@ mod signals;
 #[cfg(test)]
 mod another_language;
 
-use cli::Command;
+use clap::CommandFactory;
+use cli::{Cli, Command};
 use report::{Result, panics, stderr};
 use std::process::ExitCode;
 use supervisor::{inside, protocol};
@@ -72,7 +73,7 @@ fn run(command: &Command) -> Result<u8> {
         Command::Check(check) => check::run(check),
         Command::Trust(trust) => trust::run(trust),
         Command::Cache(cache) => cache::run(cache),
-        Command::Completions(completions) => completions::run(completions),
+        Command::Completions(completions) => completions::run(completions, Cli::command()),
     }
 }
 

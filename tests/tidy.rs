@@ -12,6 +12,8 @@
 
 #[path = "tidy/broken.rs"]
 mod broken;
+#[path = "tidy/circles.rs"]
+mod circles;
 #[path = "tidy/text.rs"]
 mod text;
 
@@ -182,6 +184,12 @@ fn links_lead_somewhere() {
 #[test]
 fn the_map_names_files_that_exist() {
     holds(unknown_names(files(), exists));
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let of = |root: &&str| circles::circles(&sources().iter().collect::<Vec<_>>(), root);
+    holds(SOURCES.iter().flat_map(of).collect());
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! The parts of `.wasmrun.toml` that say how a project is built: `[build]`, and a section for each language that wants one.
 
-use crate::registry::Named;
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::fmt;
 use std::marker::PhantomData;
@@ -19,8 +18,8 @@ pub struct Build {
     pub output: Option<PathBuf>,
     /// Where it runs.
     pub dir: Option<PathBuf>,
-    /// In the place of what the files say.
-    pub language: Option<Named>,
+    /// In the place of what the files say; [`crate::registry::written`] finds it.
+    pub language: Option<String>,
     /// Whether there is a jail around it.
     pub jail: Option<bool>,
 }

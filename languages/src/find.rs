@@ -6,7 +6,7 @@ use crate::home;
 use crate::plan::{Plan, Policy};
 use crate::project::Project;
 use crate::registry::{self, ALL, Named};
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use report::{Failure, Result};
 use std::path::Path;
 use std::sync::Arc;
@@ -48,7 +48,10 @@ pub fn find(
         let project = project(&folder, None, None);
         return Ok(Some(Arc::new(Command::of_config(path, &project, written, command)?)));
     }
-    let language = language.or(file.as_ref().and_then(|file| file.build.language));
+    let language = match (language, &file) {
+        (None, Some(file)) => registry::written(file.text).map_err(|error| Failure::usage(anyhow!("{error}")))?,
+        (language, _) => language,
+    };
     let of_script = path.is_file().then(|| registry::of_script(ALL, path)).flatten();
     let named = file.as_ref().is_some_and(|file| file.artifact.is_some());
     if of_script.is_none() && (!path.is_dir() || (named && language.is_none())) {

@@ -1,7 +1,7 @@
 //! Every language, and what follows from which there are.
 
 use crate::language::{Fit, Language};
-use crate::{assemblyscript, c, go, make, nodejs, python, rust, zig};
+use crate::{assemblyscript, c, config, go, make, nodejs, python, rust, zig};
 use anyhow::anyhow;
 use report::{Failure, Result};
 use runtime::Traits;
@@ -107,6 +107,19 @@ pub fn of_script(languages: &[&'static dyn Language], path: &Path) -> Option<&'s
         .find(|language| language.scripts().contains(&extension))
 }
 
+/// The language that `[build]` of a file names.
+///
+/// # Errors
+///
+/// As of [`config::section`]: there is none of that name.
+pub fn written(text: &str) -> Result<Option<Named>, toml::de::Error> {
+    #[derive(Default, serde::Deserialize)]
+    struct Build {
+        language: Option<Named>,
+    }
+    config::section::<Build>(text, "build").map(|build| build.language)
+}
+
 /// Names of the sections that languages have in the file.
 pub fn sections(languages: &[&'static dyn Language]) -> impl Iterator<Item = &'static str> {
     let with = languages.iter().filter(|language| language.section().is_some());
@@ -119,6 +132,7 @@ pub fn sections(languages: &[&'static dyn Language]) -> impl Iterator<Item = &'s
 ///
 /// As of [`crate::config::section`].
 pub fn check_sections(languages: &[&'static dyn Language], text: &str) -> Result<(), toml::de::Error> {
+    written(text)?;
     let mut checks = languages.iter().filter_map(|language| language.section());
     checks.try_for_each(|check| check(text))
 }

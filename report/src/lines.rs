@@ -105,16 +105,6 @@ pub fn ask(question: &str) -> std::io::Result<bool> {
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
-/// What a reader that had stopped to read has missed.
-pub fn dropped(lines: u64) {
-    let (lines_of, were) = if lines == 1 { ("line", "was") } else { ("lines", "were") };
-    tracing::warn!(
-        event = "dropped",
-        lines,
-        "{lines} {lines_of} of wasmrun {were} dropped: nobody read them"
-    );
-}
-
 /// Messages for people.
 struct Text;
 

@@ -143,7 +143,7 @@ fn write() {
             let dropped = std::mem::take(&mut state.dropped);
             if dropped > 0 {
                 drop(state);
-                crate::dropped(dropped);
+                say_dropped(dropped);
                 state = self::state();
             } else {
                 state = COME.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -216,4 +216,14 @@ impl Write for Lines {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// What a reader that had stopped to read has missed.
+fn say_dropped(lines: u64) {
+    let (lines_of, were) = if lines == 1 { ("line", "was") } else { ("lines", "were") };
+    tracing::warn!(
+        event = "dropped",
+        lines,
+        "{lines} {lines_of} of wasmrun {were} dropped: nobody read them"
+    );
 }

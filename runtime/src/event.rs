@@ -1,6 +1,5 @@
 //! What a guest's host sees while it runs.
 
-use crate::adoption::Counts;
 use crate::kind::Kind;
 use std::fmt;
 use std::net::SocketAddr;
@@ -19,8 +18,6 @@ pub enum Event {
     Denied(Attempt),
     /// The guest asked for more memory than it may have, in bytes.
     MemoryLimit(u64),
-    /// A connection that came by a listener of the host has ended after [`crate::Adoption::release`].
-    Adopted(Counts),
     /// What the guest wrote into a file found no room.
     NoSpace,
     /// The guest has a handler for its end, which takes time.

@@ -15,9 +15,10 @@ mod guest;
 mod host;
 mod kind;
 mod run;
+mod stop;
 mod wasi;
 
-pub use adoption::{Adoption, Counts};
+pub use adoption::{Adoption, Counts, OnCounts};
 pub use code::{
     BinaryError, Cache, CacheError, CompileError, Compiler, ForNow, Found, Key, Sockets, Source, Tier, Toolchain,
 };
@@ -25,4 +26,5 @@ pub use code::{Traits, binary_of_text};
 pub use event::{Attempt, Event, Events};
 pub use guest::{Directory, Guest, HttpLimits, Listeners};
 pub use kind::Kind;
-pub use run::{Outcome, Stop, run};
+pub use run::{Outcome, run};
+pub use stop::Stop;

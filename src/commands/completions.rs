@@ -1,7 +1,6 @@
 //! `wasmrun completions`: a script for a shell.
 
-use crate::cli::Cli;
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 use report::Result;
 use std::io::Write;
@@ -13,10 +12,10 @@ pub struct Arguments {
     shell: Shell,
 }
 
-/// `wasmrun completions`
-pub fn run(completions: &Arguments) -> Result<u8> {
+/// `wasmrun completions`, of this command line.
+pub fn run(completions: &Arguments, mut cli: Command) -> Result<u8> {
     let mut script = Vec::new();
-    clap_complete::generate(completions.shell, &mut Cli::command(), "wasmrun", &mut script);
+    clap_complete::generate(completions.shell, &mut cli, "wasmrun", &mut script);
     std::io::stdout().write_all(&script)?;
     Ok(0)
 }

@@ -1,6 +1,7 @@
 //! What is being built or made better, and what was.
 
 use super::build::{self, Made};
+use super::later::or_never;
 use super::state;
 use languages::Plan;
 use languages::artifact::Named;
@@ -100,11 +101,11 @@ impl Builds {
     pub async fn next(&mut self, takes_upgrade: bool) -> Outcome {
         let optimizing = self.optimizing.as_mut().filter(|_| takes_upgrade);
         tokio::select! {
-            made = super::or_never(self.build.as_mut()) => {
+            made = or_never(self.build.as_mut()) => {
                 self.build = None;
                 Outcome::Built(made)
             }
-            made = super::or_never(optimizing) => {
+            made = or_never(optimizing) => {
                 self.optimizing = None;
                 Outcome::Optimized(made)
             }

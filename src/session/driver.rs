@@ -6,10 +6,12 @@ use super::builds::{self, Builds};
 use super::drain::{Drained, Draining};
 use super::forwards::Forwards;
 use super::generation::{Generation, Next, Word, next_of};
+use super::later::or_never;
 use super::launch::{Launch, what_a_guest_gets};
 use super::project::{Building, Project, Read, Sorted, rules};
+use super::ready::Ready;
 use super::state::{Condition, Effect, Event, Exit, Heard, Made, Number, State, Upstream};
-use super::{Ready, health, notices, or_never};
+use super::{forwards, health, notices};
 use crate::control::metrics::Metrics;
 use crate::control::{Answer, Ask, Claim, NewForward, Request, Server, Source, Stop};
 use crate::settings::Settings;
@@ -527,7 +529,7 @@ impl Session {
         tracing::info!("the settings have changed");
         let limits = |settings: &Settings| (settings.connect_timeout, settings.udp_idle, settings.max_connections);
         if limits(&old) != limits(new) {
-            let limits = super::limits(new, new.mappings.len());
+            let limits = forwards::limits(new, new.mappings.len());
             self.connections = limits.connections;
             self.forwarder.limit(limits);
         }

@@ -5,8 +5,9 @@ use crate::control::{ForwardState, Source};
 use crate::session::generation::Generation;
 use crate::session::ledger::{self, Ledger};
 use crate::session::state::{ForwardId, Port};
+use crate::settings::Settings;
 use anyhow::anyhow;
-use netns::{Bind, Forward, Forwarder, Mapping, Protocol, Upstream};
+use netns::{Bind, Forward, Forwarder, Limits, Mapping, Protocol, Upstream};
 use report::{Failure, Result};
 use runtime::Counts;
 use std::collections::BTreeSet;
@@ -55,6 +56,18 @@ pub struct New {
     pub forwards: Vec<(ForwardId, Port)>,
     /// Each bound address with the guest's port.
     pub addresses: Vec<(SocketAddr, Port)>,
+}
+
+/// The forwards' bounds: one listener for each of so many mappings.
+pub fn limits(settings: &Settings, mappings: usize) -> Limits {
+    // One listener for each of two addresses; a connection has two descriptors as well.
+    let mut limits = Limits::of_this_process();
+    limits.connect_timeout = settings.connect_timeout;
+    limits.udp_idle = settings.udp_idle;
+    let most = limits.connections.saturating_sub(mappings).max(1);
+    // More than the descriptors allow would fail at accept, with a worse message.
+    limits.connections = settings.max_connections.unwrap_or(usize::MAX).min(most);
+    limits
 }
 
 /// Binds one mapping on the host.

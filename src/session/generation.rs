@@ -147,7 +147,6 @@ impl Generation {
                     Event::Listening(address) => self.process.target.listens(Protocol::Tcp, *address),
                     Event::Bound(address) => self.process.target.listens(Protocol::Udp, *address),
                     Event::HandlesEnd => self.handles_end = true,
-                    Event::Adopted(counts) => self.ledger.enter(&[*counts]),
                     _ => {}
                 }
                 Some(Word::Event(event))

@@ -21,6 +21,7 @@ mod driver;
 mod forwards;
 mod generation;
 mod health;
+mod later;
 mod launch;
 mod ledger;
 mod notices;
@@ -32,9 +33,9 @@ pub use ready::Ready;
 
 use crate::control::metrics::Metrics;
 use crate::control::{self, Claim, Server};
+use crate::settings;
 use crate::settings::file::File;
 use crate::settings::typed::Os;
-use crate::settings::{self, Settings};
 use crate::signals::Signals;
 use crate::trust;
 use anyhow::{Context, anyhow};
@@ -46,7 +47,6 @@ use netns::{Forwarder, Limits};
 use project::Project;
 use report::{Failure, Result};
 use state::State;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 use supervisor::logs::Ring;
@@ -87,7 +87,7 @@ pub async fn run(os: &Os, ready: Option<Ready>) -> Result<u8> {
     let (notices, notice_receiver) = unbounded_channel();
     // A receiver that is gone is a session that has ended.
     let listener: netns::OnNotice = Arc::new(move |notice| drop(notices.send(notice)));
-    let limits = limits(&settings, listeners.len());
+    let limits = forwards::limits(&settings, listeners.len());
     let forwarder = Arc::new(Forwarder::start(limits, listener).context("cannot start the forwards")?);
     let (asker, asks) = control::asks();
     let control = match claim.as_mut().and_then(Claim::listener) {
@@ -158,17 +158,6 @@ fn claim(os: &Os) -> Result<Option<Claim>> {
     }
 }
 
-fn limits(settings: &Settings, mappings: usize) -> Limits {
-    // One listener for each of two addresses; a connection has two descriptors as well.
-    let mut limits = Limits::of_this_process();
-    limits.connect_timeout = settings.connect_timeout;
-    limits.udp_idle = settings.udp_idle;
-    let most = limits.connections.saturating_sub(mappings).max(1);
-    // More than the descriptors allow would fail at accept, with a worse message.
-    limits.connections = settings.max_connections.unwrap_or(usize::MAX).min(most);
-    limits
-}
-
 /// Takes what the hard limit allows: each connection needs two descriptors here and one in the guest.
 fn raise_descriptor_limit() -> Result<()> {
     use rustix::process::{Resource, getrlimit, setrlimit};
@@ -182,12 +171,5 @@ fn raise_descriptor_limit() -> Result<()> {
             Err(Failure::from(message).hint(format!("{} are the least", Limits::LEAST_FDS)))
         }
         _ => Ok(()),
-    }
-}
-
-async fn or_never<F: Future>(future: Option<F>) -> F::Output {
-    match future {
-        Some(future) => future.await,
-        None => std::future::pending().await,
     }
 }

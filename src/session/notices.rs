@@ -209,7 +209,6 @@ pub fn event(event: &Event) {
             "the guest tried to reach {} and was refused: a guest has no way out of its namespace",
             line(&attempt.to_string())
         ),
-        Event::Adopted(_) => {}
         Event::NoSpace => tracing::warn!(
             hint = "its /tmp holds what --tmp-size says; a directory that it was given, as much as there is room for",
             "the guest writes to a file system that is full"

@@ -1,5 +1,6 @@
 //! What is watched, and the settings that hold: what was typed, the configuration file, and what came of both.
 
+use super::later::or_never;
 use super::state::Rules;
 use crate::settings::file::{self, File};
 use crate::settings::typed::Os;
@@ -70,7 +71,7 @@ impl Project {
 
     /// The next changes; never, where nothing is watched. Cancel-safe.
     pub async fn changes(&mut self) -> Changes {
-        super::or_never(self.watch.as_mut().map(Watch::next)).await
+        or_never(self.watch.as_mut().map(Watch::next)).await
     }
 
     pub fn unwatch(&mut self) {

@@ -137,7 +137,7 @@ pub fn explain(os: &Os, file: Option<&File>, settings: &Settings) -> Vec<(String
         (
             "language",
             or(
-                os.language.or(build.language).map(|named| format!("{named:?}")),
+                os.language.map(|named| format!("{named:?}")).or(build.language.clone()),
                 "by files",
             ),
             os.language.is_some(),

@@ -258,3 +258,30 @@ fn another_toolchain_is_found() {
     complains(other_toolchain(&[]), "name the same release");
     is_silent(with("1.95.0"));
 }
+
+#[test]
+fn a_circle_is_found() {
+    let files = [
+        file("src/main.rs", "mod a;\nmod b;\nuse a::one;\n"),
+        file("src/a/mod.rs", "mod one;\npub use one::one;\n"),
+        file("src/a/one.rs", "use crate::b::Two;\npub fn one() {}\n"),
+        file("src/b.rs", "pub struct Two;\npub fn three() { crate::a::one() }\n"),
+    ];
+    let all: Vec<&File> = files.iter().collect();
+    complains(circles::circles(&all, "src/"), "src/b.rs takes `one` of src/a/one.rs");
+    complains(circles::circles(&all, "src/"), "src/a/one.rs takes `Two` of src/b.rs");
+    // What a module declares, hands on, or is visible in, it does not take.
+    let files = [
+        file("src/main.rs", "mod a;\n"),
+        file("src/a/mod.rs", "mod one;\npub use one::One;\n"),
+        file(
+            "src/a/one.rs",
+            "use super::two::Two;\npub(in crate::a) struct One(Two);\n",
+        ),
+        file(
+            "src/a/two.rs",
+            "pub struct Two;\n#[cfg(test)]\nmod tests {\n    use crate::a::One;\n}\n",
+        ),
+    ];
+    is_silent(circles::circles(&files.iter().collect::<Vec<_>>(), "src/"));
+}

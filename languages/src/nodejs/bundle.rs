@@ -1,7 +1,7 @@
 //! ES modules and TypeScript become one CommonJS file, by esbuild.
 
 use super::esbuild::{self, Metafile};
-use super::snapshot::Program;
+use super::source::Source;
 use super::{manifest, packages, positions};
 use crate::home;
 use crate::tools::digest::Digest;
@@ -124,8 +124,8 @@ fn refuse_far(inputs: &[PathBuf], folder: &Path, installed: Option<&Path>) -> Re
 }
 
 /// Makes it in its folder. One may start while another is made.
-pub async fn make(program: &Program, out: &Path) -> Result<Bundle> {
-    let Program { folder, script, .. } = program;
+pub async fn make(program: &Source, out: &Path) -> Result<Bundle> {
+    let Source { folder, script, .. } = program;
     let installed = program.installed.as_deref();
     let began = SystemTime::now();
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;

@@ -11,6 +11,7 @@ mod manifest;
 mod packages;
 mod positions;
 mod snapshot;
+mod source;
 mod stack;
 
 use crate::config;
@@ -24,6 +25,7 @@ use files::cache;
 use futures::future::LocalBoxFuture;
 use packages::Packages;
 use report::Result;
+use source::Source;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -165,11 +167,13 @@ impl Plan {
         let script = &self.entry.script;
         let is_bundle = bundle::is_needed(&self.folder, script)?;
         let mut program = snapshot::Program {
-            engine: engine.clone(),
-            folder: self.folder.clone(),
-            script: script.clone(),
-            installed: packages,
-            confinement: self.policy.confinement,
+            source: Source {
+                engine: engine.clone(),
+                folder: self.folder.clone(),
+                script: script.clone(),
+                installed: packages,
+                confinement: self.policy.confinement,
+            },
             bundle: None,
         };
         let (snapshot, is_current) = program.snapshot(is_bundle)?;
@@ -180,11 +184,11 @@ impl Plan {
         if is_bundle {
             let out = bundle::folder(&self.out, script);
             if snapshot.is_none() {
-                program.bundle = Some(bundle::make(&program, &out).await?);
+                program.bundle = Some(bundle::make(&program.source, &out).await?);
             }
             directories.push(Directory::read_only(&out, bundle::PLACE));
         }
-        let installed = program.installed.as_deref().and_then(Path::parent);
+        let installed = program.source.installed.as_deref().and_then(Path::parent);
         let bundled = is_bundle.then_some(self.out.as_path());
         let held = [Some(engine.folder.as_path()), installed, bundled]
             .into_iter()
@@ -195,7 +199,7 @@ impl Plan {
         if snapshot.is_some() {
             tracing::debug!("packages: compiled before");
             // Packages that were compiled ahead are not those of a folder that the user puts in their place.
-            let base = program.base_of_guest(is_bundle);
+            let base = program.source.base_of_guest(is_bundle);
             let packages = format!("{base}/{}", packages::FOLDER);
             variables.push(Variable::new(snapshot::BASE, base).telling_of(packages));
         }

@@ -1,6 +1,6 @@
 //! What of a project is run, and how.
 
-use super::Section;
+use super::section::Section;
 use crate::project::Project;
 use crate::{artifact, config};
 use anyhow::anyhow;

@@ -7,6 +7,7 @@ mod entry;
 mod environment;
 mod packages;
 mod requirements;
+mod section;
 mod toolchain;
 
 use crate::language::{Fit, Language, SectionCheck};
@@ -20,6 +21,7 @@ use files::cache;
 use futures::future::LocalBoxFuture;
 use report::Result;
 use requirements::Requirements;
+use section::Section;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -101,17 +103,6 @@ impl Language for Python {
     }
 }
 
-/// `[python]`: the entry point, one of four, and how packages are had.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-struct Section {
-    script: Option<PathBuf>,
-    module: Option<String>,
-    wsgi: Option<String>,
-    asgi: Option<String>,
-    build_packages: bool,
-}
-
 /// How to run a Python project.
 #[derive(Clone, Debug)]
 struct Plan {
@@ -146,7 +137,7 @@ impl plan::Plan for Plan {
 
 impl Plan {
     async fn make(&self) -> Result<Built> {
-        let requirements = Requirements::find(&self.folder)?.and_servers(&self.entry);
+        let requirements = Requirements::find(&self.folder)?.and_servers(matches!(self.entry, Entry::Asgi(_)));
         let may = May {
             policy: self.policy,
             build: self.may_build,

@@ -4,7 +4,6 @@
 mod file;
 mod lock;
 
-use super::entry::Entry;
 use anyhow::{Context, anyhow};
 use files::regular;
 use report::{Failure, Result};
@@ -57,8 +56,8 @@ impl Requirements {
     }
 
     /// With what runs an entry that does not serve itself.
-    pub fn and_servers(mut self, entry: &Entry) -> Requirements {
-        if matches!(entry, Entry::Asgi(_)) {
+    pub fn and_servers(mut self, is_asgi: bool) -> Requirements {
+        if is_asgi {
             self.packages.push(ASGI_SERVER.to_owned());
         }
         self

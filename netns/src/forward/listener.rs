@@ -3,6 +3,7 @@
 use crate::forward::holder::{Holder, holder_of};
 use crate::rule::{Bind, Mapping, Protocol};
 use crate::sockets::factory::DATAGRAM_BUFFER;
+use nix::sys::socket::{setsockopt, sockopt as packet_info};
 use rustix::io::Errno;
 use rustix::net::sockopt;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
@@ -156,7 +157,7 @@ pub(crate) fn bind_one(address: SocketAddr, protocol: Protocol) -> Result<(Socke
             // For datagrams SO_REUSEADDR would let another process take them.
             Protocol::Udp => {
                 sockopt::set_socket_recv_buffer_size(&socket, DATAGRAM_BUFFER)?;
-                super::udp::tell_local_address(&socket, address.ip())?;
+                tell_local_address(&socket, address.ip())?;
             }
         }
         rustix::net::bind(&socket, &address)?;
@@ -173,4 +174,14 @@ pub(crate) fn bind_one(address: SocketAddr, protocol: Protocol) -> Result<(Socke
             .then(|| holder_of(address, protocol))
             .flatten(),
     })
+}
+
+/// Has the socket tell the address that each datagram was sent to, where it is bound to all of them.
+fn tell_local_address(socket: &OwnedFd, bound: IpAddr) -> rustix::io::Result<()> {
+    let set = match bound {
+        IpAddr::V4(ip) if ip.is_unspecified() => setsockopt(socket, packet_info::Ipv4PacketInfo, &true),
+        IpAddr::V6(ip) if ip.is_unspecified() => setsockopt(socket, packet_info::Ipv6RecvPacketInfo, &true),
+        _ => Ok(()),
+    };
+    set.map_err(|errno| Errno::from_raw_os_error(errno as i32))
 }

@@ -18,10 +18,8 @@ use crate::sockets::factory::Family;
 use nix::errno::Errno as NixErrno;
 use nix::libc;
 use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg, setsockopt,
-    sockopt,
+    ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg,
 };
-use rustix::io::Errno;
 use slab::Slab;
 use std::collections::HashMap;
 use std::io::{IoSlice, IoSliceMut};
@@ -388,16 +386,6 @@ impl Datagrams {
         }
         self.buffers = buffers;
     }
-}
-
-/// Has the socket tell the address that each datagram was sent to, where it is bound to all of them.
-pub(crate) fn tell_local_address(socket: &OwnedFd, bound: IpAddr) -> rustix::io::Result<()> {
-    let set = match bound {
-        IpAddr::V4(ip) if ip.is_unspecified() => setsockopt(socket, sockopt::Ipv4PacketInfo, &true),
-        IpAddr::V6(ip) if ip.is_unspecified() => setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true),
-        _ => Ok(()),
-    };
-    set.map_err(|errno| Errno::from_raw_os_error(errno as i32))
 }
 
 /// An inner socket with the client's address, connected to the guest's.

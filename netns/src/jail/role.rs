@@ -1,6 +1,5 @@
 //! What the processes beside a guest's are left with of the kernel: each has a list of its own, as short as its work.
 
-use super::syscalls::broker;
 use nix::libc;
 
 /// A process that runs no guest code.
@@ -38,7 +37,15 @@ const LIVING: &[libc::c_long] = &[
 
 const KEEPER: &[libc::c_long] = &[libc::SYS_wait4, libc::SYS_waitid];
 
-/// Besides [`broker::CALLS`], and sockets and ioctl(2) by their arguments.
+/// Calls that init makes in the guest's place.
+pub(super) const BROKERED: [libc::c_long; 4] = [
+    libc::SYS_bind,
+    libc::SYS_connect,
+    libc::SYS_listen,
+    libc::SYS_setsockopt,
+];
+
+/// Besides [`BROKERED`], and sockets and ioctl(2) by their arguments.
 const INIT: &[libc::c_long] = &[
     libc::SYS_wait4,
     libc::SYS_waitid,
@@ -91,7 +98,7 @@ impl Role {
     pub(super) fn calls(self) -> Vec<libc::c_long> {
         let own = match self {
             Role::Keeper => KEEPER,
-            Role::Init => &[INIT, &broker::CALLS].concat(),
+            Role::Init => &[INIT, &BROKERED].concat(),
             Role::Compiler => COMPILER,
         };
         [LIVING, own].concat()

@@ -1,8 +1,7 @@
 //! One connection of a guest.
 
+use super::shared::{Shared, Tally};
 use super::trim::Member;
-use super::{Shared, Tally};
-use crate::event::Event;
 use bytes::BufMut;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
@@ -37,7 +36,7 @@ impl Drop for Adopted {
             state.wake();
         }
         if state.released {
-            (self.shared.events)(Event::Adopted(self.tally.counts(self.forward)));
+            (self.shared.on_counts)(self.tally.counts(self.forward));
         }
     }
 }

@@ -10,133 +10,41 @@
 //! process accepts from any of them.
 
 mod accepted;
+mod shared;
 mod trim;
 
 pub(crate) use accepted::Accepted;
+pub use shared::{Counts, OnCounts};
 
 use self::accepted::Adopted;
+use self::shared::{Shared, State, Tally};
 use crate::event::{Event, Events};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use trim::Crowd;
 
 const BACKLOG: u32 = 4096;
 /// That the limit is reached is said again after this: it may be so for each of thousands of short connections.
 const REPEAT: Duration = Duration::from_secs(30);
 
-/// What came through one forward so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Counts {
-    /// The forward's number.
-    pub forward: u64,
-    /// Connections accepted.
-    pub accepted: u64,
-    /// Connections open now.
-    pub live: usize,
-    /// Bytes from clients.
-    pub to_guest: u64,
-    /// Bytes to clients.
-    pub to_client: u64,
-}
-
 /// The listeners that a guest's process has been given. Clones are the same.
 #[derive(Clone)]
 pub struct Adoption(Arc<Shared>);
 
-struct Shared {
-    /// Most connections at once.
-    limit: usize,
-    events: Events,
-    /// Adopted connections open now.
-    live: AtomicUsize,
-    /// All of them.
-    crowd: Arc<Crowd>,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    /// The guest's own listeners, which were made before it had a say.
-    own: HashMap<u16, OwnedFd>,
-    /// Given, and not yet known to the reactor: only a thread of the guest's runtime can do that.
-    fresh: Vec<(u64, u16, OwnedFd)>,
-    listening: Vec<Listening>,
-    tallies: BTreeMap<u64, Arc<Tally>>,
-    /// Acceptors that are there, by their numbers, with their ports.
-    acceptors: BTreeMap<u64, u16>,
-    /// Who waits for a listener of a port, or for a connection's end: of each acceptor the last that asked.
-    waiting: HashMap<u64, Waker>,
-    next_acceptor: u64,
-    released: bool,
-    /// The guest wants to hear of its end.
-    hears: bool,
-    /// Its end is asked for.
-    ends: bool,
-    /// When it was said that the limit is reached.
-    limit_told: Option<Instant>,
-}
-
-struct Listening {
-    forward: u64,
-    port: u16,
-    listener: TcpListener,
-    waker: Waker,
-}
-
-/// Wakes every acceptor of a port when one of the host's listeners has a connection. tokio remembers one waker of each
-/// listener: were it the last acceptor's that asked, another would wait for ever once that one asks no more.
-struct Bell {
-    shared: Weak<Shared>,
-    port: u16,
-}
-
-impl Wake for Bell {
-    fn wake(self: Arc<Bell>) {
-        let Some(shared) = self.shared.upgrade() else { return };
-        let mut state = shared.state();
-        let State { acceptors, waiting, .. } = &mut *state;
-        let of_this_port = acceptors.iter().filter(|(_, port)| **port == self.port);
-        of_this_port
-            .filter_map(|(number, _)| waiting.remove(number))
-            .for_each(Waker::wake);
-    }
-}
-
-/// Counters of one forward.
-#[derive(Default)]
-struct Tally {
-    accepted: AtomicU64,
-    live: AtomicUsize,
-    to_guest: AtomicU64,
-    to_client: AtomicU64,
-}
-
-impl Tally {
-    fn counts(&self, forward: u64) -> Counts {
-        Counts {
-            forward,
-            accepted: self.accepted.load(Relaxed),
-            live: self.live.load(Relaxed),
-            to_guest: self.to_guest.load(Relaxed),
-            to_client: self.to_client.load(Relaxed),
-        }
-    }
-}
-
 impl Adoption {
     /// For at most `connections` at once. `own` are listeners of the guest's namespace, by port; for ports without one
     /// they are made when the guest starts.
-    pub fn new(connections: usize, own: HashMap<u16, OwnedFd>, events: Events) -> Adoption {
+    pub fn new(connections: usize, own: HashMap<u16, OwnedFd>, events: Events, on_counts: OnCounts) -> Adoption {
         Adoption(Arc::new(Shared {
             limit: connections,
             events,
+            on_counts,
             live: AtomicUsize::new(0),
             crowd: Arc::default(),
             state: Mutex::new(State {
@@ -160,7 +68,7 @@ impl Adoption {
     }
 
     /// Closes the listeners: from here on connections to them are others' to accept. Those that are open stay, and each
-    /// end of one is told ([`Event::Adopted`]), after `tell` has returned, so that newer counts come later.
+    /// end of one is told ([`OnCounts`]), after `tell` has returned, so that newer counts come later.
     pub fn release(&self, tell: impl FnOnce(Vec<Counts>)) {
         let mut state = self.0.state();
         state.released = true;
@@ -291,56 +199,6 @@ fn listen(port: u16) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Consistent at every step, so a panic elsewhere does not spoil it.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn waits(&mut self, number: u64, context: &Context<'_>) {
-        let waker = self.waiting.entry(number).or_insert_with(|| context.waker().clone());
-        waker.clone_from(context.waker());
-    }
-
-    fn is_heard(&self) -> bool {
-        self.hears && self.ends
-    }
-
-    fn accepts_on(&self, port: u16) -> bool {
-        self.acceptors.values().any(|other| *other == port) || self.own.contains_key(&port)
-    }
-
-    fn wake(&mut self) {
-        self.waiting.drain().for_each(|(_, waker)| waker.wake());
-    }
-
-    fn watch_fresh(&mut self, shared: &Arc<Shared>) {
-        for (forward, port, listener) in self.fresh.drain(..) {
-            match TcpListener::from_std(listener.into()) {
-                Ok(listener) => self.listening.push(Listening {
-                    forward,
-                    port,
-                    listener,
-                    waker: Arc::new(Bell {
-                        shared: Arc::downgrade(shared),
-                        port,
-                    })
-                    .into(),
-                }),
-                // No watch is left in the kernel: others have to accept there.
-                Err(_) => (shared.events)(Event::Closed(port)),
-            }
-        }
-    }
-
-    fn counts(&self) -> Vec<Counts> {
-        let tallies = self.tallies.iter();
-        tallies.map(|(forward, tally)| tally.counts(*forward)).collect()
-    }
-}
-
 /// Accepts on one port of the guest: from its own listener and from every listener of the host that leads there, in turn.
 pub(crate) struct Acceptor {
     own: TcpListener,
@@ -435,7 +293,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_asks_again_is_woken_once_and_accepts_from_each_listener() {
-        let adoption = Adoption::new(10, HashMap::new(), Arc::new(|_| ()));
+        let adoption = Adoption::new(10, HashMap::new(), Arc::new(|_| ()), Arc::new(|_| ()));
         let mut acceptor = adoption.acceptor(0).unwrap();
         let woken = Arc::new(Woken(AtomicUsize::new(0)));
         // A guest that polls has another waker each time.
@@ -482,6 +340,7 @@ mod tests {
             10,
             HashMap::new(),
             Arc::new(move |event| seen.lock().unwrap().push(event)),
+            Arc::new(|_| ()),
         );
         let acceptor = adoption.acceptor(0).unwrap();
         let port = acceptor.local_addr().unwrap().port();
@@ -496,7 +355,7 @@ mod tests {
     /// tokio remembers one waker of a listener.
     #[tokio::test]
     async fn each_of_two_listeners_on_a_port_is_woken() {
-        let adoption = Adoption::new(10, HashMap::new(), Arc::new(|_| ()));
+        let adoption = Adoption::new(10, HashMap::new(), Arc::new(|_| ()), Arc::new(|_| ()));
         let mut one = adoption.acceptor(0).unwrap();
         let port = one.local_addr().unwrap().port();
         let other = std::net::TcpListener::bind(("::1", port)).unwrap();

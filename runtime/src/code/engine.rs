@@ -1,6 +1,5 @@
 //! The one configuration of wasmtime, in two tiers: code compiled under it runs under it.
 
-use crate::wasi::http::{LATE_PLACES, PLACES};
 use serde::{Deserialize, Serialize};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result, Strategy};
 
@@ -15,6 +14,10 @@ pub enum Tier {
     Optimized,
 }
 
+/// Instances that a pool has room for, of requests that are there.
+pub(crate) const PLACES: usize = 64;
+/// And of those whose body is on its way.
+pub(crate) const LATE_PLACES: usize = 16;
 /// What a pool is made for: its places, and some whose end is under way.
 const POOLED: u32 = (PLACES + LATE_PLACES) as u32 + 16;
 

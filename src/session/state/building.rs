@@ -1,8 +1,7 @@
 //! From a change to a generation that runs: builds, better code, and starts.
 
-use super::effect::{Effect, Exit, Say, Why};
+use super::effect::{Effect, Exit, Say, Upstream, Why};
 use super::event::{Made, Number};
-use super::forwards::Upstream;
 use super::guest::{Build, Candidate, Guest, Starting, Step};
 use super::machine::State;
 use crate::settings::choices::Restart;

@@ -1,7 +1,6 @@
 //! What is to be done, as plain data.
 
 use super::event::{End, ForwardId, Number, Port};
-use super::forwards::Upstream;
 use report::Failure;
 use std::time::Duration;
 
@@ -79,6 +78,16 @@ pub enum Effect {
     /// End the connections of those that drain; answered with `Cut`.
     Abort,
     Exit(Exit),
+}
+
+/// Where new connections go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upstream {
+    /// They wait for a generation that is to come.
+    Awaited,
+    /// Nobody is to come: they are reset.
+    Nobody,
+    Guest(Number),
 }
 
 /// How the session ends.

@@ -2,25 +2,14 @@
 
 use super::effect::{Effect, Exit, Say};
 use super::event::Event;
-use super::machine::{Phase, State};
+use super::machine::State;
+use super::phase::{Phase, Stopping};
 use std::time::{Duration, Instant};
 
 /// Who still has connections that soon after a stop is told.
 const SILENT_STOP: Duration = Duration::from_millis(200);
 /// Those that drain end by themselves with the grace; after this much more they are ended.
 const OVERTIME: Duration = Duration::from_secs(1);
-
-/// A session that ends.
-pub(super) struct Stopping {
-    pub(super) code: u8,
-    /// Connections that were ended.
-    pub(super) cut: usize,
-    /// When it is said that there still are some, and when they are ended.
-    pub(super) said: Option<Instant>,
-    pub(super) end: Option<Instant>,
-    /// Nothing is waited for any more.
-    pub(super) at_once: bool,
-}
 
 impl State {
     /// Takes no new connection and gives those that are open time to end.

@@ -3,21 +3,11 @@
 //! A listener has one owner: us, or one generation. It becomes ours again when the generation has said that it accepts no more,
 //! has ended, or has not answered in time; so nobody meets an old generation after a new one.
 
-use super::effect::Effect;
+use super::effect::{Effect, Upstream};
 use super::event::{ForwardId, Number, Port};
 use crate::control::Source;
 use netns::Protocol;
 use std::collections::BTreeSet;
-
-/// Where new connections go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Upstream {
-    /// They wait for a generation that is to come.
-    Awaited,
-    /// Nobody is to come: they are reset.
-    Nobody,
-    Guest(Number),
-}
 
 /// One forward.
 #[derive(Clone, Debug)]

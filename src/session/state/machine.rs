@@ -1,10 +1,10 @@
 //! The state of a session, and where each event goes.
 
 use super::effect::{Effect, Exit, Say, Why};
-use super::ending::Stopping;
 use super::event::{Event, ForwardId, Made, Number, Port, Rules};
 use super::forwards::Forwards;
 use super::guest::{Build, Candidate, Condition, Guest, Starting, Step};
+use super::phase::Phase;
 use crate::session::backoff::Backoff;
 use crate::settings::choices::Restart;
 use netns::Protocol;
@@ -53,12 +53,6 @@ pub struct State {
     /// A fault that `properties` has to find: a swap that does not wait for the listeners.
     #[cfg(test)]
     pub swaps_early: bool,
-}
-
-pub(super) enum Phase {
-    Runs,
-    Stops(Stopping),
-    Over,
 }
 
 impl State {

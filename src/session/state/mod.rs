@@ -17,6 +17,7 @@ mod event;
 mod forwards;
 mod guest;
 mod machine;
+mod phase;
 mod serving;
 mod takeover;
 
@@ -27,8 +28,7 @@ mod scenarios;
 #[cfg(test)]
 mod table;
 
-pub use effect::{Effect, Exit, Next, Say, Swap, Why};
+pub use effect::{Effect, Exit, Next, Say, Swap, Upstream, Why};
 pub use event::{End, Event, ForwardId, Heard, Made, Number, Port, Rules};
-pub use forwards::Upstream;
 pub use guest::Condition;
 pub use machine::State;

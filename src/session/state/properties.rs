@@ -1,9 +1,8 @@
 //! Whatever happens in whatever order: somebody serves or is waited for, each listener has one owner, nobody is drained twice,
 //! and nothing panics.
 
-use super::effect::{Effect, Exit};
+use super::effect::{Effect, Exit, Upstream};
 use super::event::{End, Event, ForwardId, Heard, Made, Number, Port, Rules};
-use super::forwards::Upstream;
 use super::machine::State;
 use super::table::{end, rules};
 use crate::control::Source;

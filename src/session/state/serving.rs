@@ -1,8 +1,7 @@
 //! The generation that serves: what it says, where its ports are forwarded, and what comes after its end.
 
-use super::effect::{Effect, Exit, Next, Say, Why};
+use super::effect::{Effect, Exit, Next, Say, Upstream, Why};
 use super::event::{End, ForwardId, Heard, Number, Port};
-use super::forwards::Upstream;
 use super::guest::Guest;
 use super::machine::State;
 use crate::control::Source;

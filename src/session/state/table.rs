@@ -4,9 +4,8 @@
 //! an interpreter runs, `a^` what has something to be made for its next start. `1->#2` sends forward 1's new connections to
 //! generation 2.
 
-use super::effect::{Effect, Exit, Say, Why};
+use super::effect::{Effect, Exit, Say, Upstream, Why};
 use super::event::{End, Event, Heard, Made, Port, Rules};
-use super::forwards::Upstream;
 use super::machine::State;
 use crate::control::Source;
 use crate::settings::choices::Restart;

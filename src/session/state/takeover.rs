@@ -1,8 +1,7 @@
 //! The candidate: a generation that is to take over, and does or does not.
 
-use super::effect::{Effect, Say, Swap, Why};
+use super::effect::{Effect, Say, Swap, Upstream, Why};
 use super::event::{Number, Port};
-use super::forwards::Upstream;
 use super::guest::{Candidate, Step};
 use super::machine::State;
 use std::collections::BTreeSet;

@@ -9,7 +9,7 @@ use crate::protocol::{self, Adopts, Bind, Fixed, Inside, Launch, Launched, Messa
 use anyhow::{Context, Result};
 use netns::jail::{self, JailError, Sockets};
 use report::{FAILED, TRAPPED};
-use runtime::{Adoption, Attempt, Counts, Events, Guest, Outcome, Stop};
+use runtime::{Adoption, Attempt, Counts, Events, Guest, OnCounts, Outcome, Stop};
 use rustix::net::RecvFlags;
 use rustix::process::{Signal, set_parent_process_death_signal};
 use std::io::Write;
@@ -127,7 +127,13 @@ fn run_guest(guest: Guest, adopts: Option<Adopts>, listeners: Vec<OwnedFd>, chan
         })
     };
     let listeners = guest.ports.iter().copied().zip(listeners).collect();
-    let adoption = Adoption::new(adopts.map_or(0, |adopts| adopts.connections), listeners, events.clone());
+    let on_counts: OnCounts = {
+        let channel = channel.clone();
+        // As above.
+        Arc::new(move |counts| drop(protocol::send(&*channel, &Message::Adopted(vec![counts]))))
+    };
+    let connections = adopts.map_or(0, |adopts| adopts.connections);
+    let adoption = Adoption::new(connections, listeners, events.clone(), on_counts);
     let orders = {
         let (channel, stop, adoption) = (channel.clone(), stop.clone(), adoption.clone());
         move || obey(&channel, &stop, &adoption)

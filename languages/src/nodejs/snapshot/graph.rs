@@ -1,8 +1,8 @@
 //! The files that a program loads, as esbuild finds them.
 
-use super::Program;
 use crate::nodejs::bundle::{self, Bundle};
 use crate::nodejs::esbuild::{self, Metafile};
+use crate::nodejs::source::Source;
 use crate::nodejs::{manifest, packages};
 use crate::tools::process::{self, Step};
 use anyhow::{Context, anyhow};
@@ -50,7 +50,7 @@ pub struct File {
 
 impl Graph {
     /// Follows what a program loads; `room` is a folder for what esbuild writes.
-    pub async fn of(program: &Program, room: &Path) -> Result<Graph> {
+    pub async fn of(program: &Source, room: &Path) -> Result<Graph> {
         let metafile = room.join("meta.json");
         let esbuild = esbuild::program(&program.engine)?;
         let mut command = vec![esbuild.into_os_string(), program.script.clone().into()];

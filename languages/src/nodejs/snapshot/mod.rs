@@ -11,10 +11,9 @@ mod stamp;
 
 use super::bundle::Bundle;
 use super::{engine, manifest, packages};
-use crate::home;
-use crate::jail::{Confinement, Room};
+use crate::nodejs::source::Source;
 use crate::plan;
-use crate::tools::component::{self, Component};
+use crate::tools::component;
 use crate::tools::digest::Digest;
 use crate::tools::process::{self, Step};
 use crate::tools::staging::Staging;
@@ -39,16 +38,11 @@ const COMPONENTIZE: &str = "node_modules/componentize-qjs/cli.mjs";
 /// More than this is not for one snapshot, in bytes.
 const LONGEST: usize = 64 << 20;
 
-/// A program, and what there is to run it.
+/// A program, and what it became.
 #[derive(Clone, Debug)]
 pub struct Program {
-    pub engine: Component,
-    pub folder: PathBuf,
-    pub script: PathBuf,
-    pub confinement: Confinement,
-    /// Packages that the project does not have itself.
-    pub installed: Option<PathBuf>,
-    /// What it became, where it is not run as it is.
+    pub source: Source,
+    /// None: it is run as it is.
     pub bundle: Option<Bundle>,
 }
 
@@ -77,7 +71,7 @@ struct Next {
 
 impl Program {
     fn place(&self, is_bundle: bool) -> Result<PathBuf> {
-        record::place(&self.engine, &self.script, self.base(), is_bundle)
+        record::place(&self.source.engine, &self.source.script, self.source.base(), is_bundle)
     }
 
     /// The snapshot that is there and fits, and whether it is all that there could be.
@@ -111,8 +105,8 @@ impl Program {
         let place = self.place(self.bundle.is_some())?;
         let making = Staging::begin(&place)?;
         let graph = match &self.bundle {
-            Some(bundle) => Graph::of_bundle(bundle, &self.folder, self.base())?,
-            None => Graph::of(self, making.path()).await?,
+            Some(bundle) => Graph::of_bundle(bundle, &self.source.folder, self.source.base())?,
+            None => Graph::of(&self.source, making.path()).await?,
         };
         let mut packages = stamps(&graph.depends_on)?;
         // What is found must not be older than the stamps that say so.
@@ -127,7 +121,10 @@ impl Program {
             if call.len() > LONGEST {
                 return Err(anyhow!("the packages are larger than {LONGEST} bytes").into());
             }
-            let whole = Digest::default().add(self.engine.digest.as_bytes()).add(&call).whole();
+            let whole = Digest::default()
+                .add(self.source.engine.digest.as_bytes())
+                .add(&call)
+                .whole();
             digest = Some(whole);
             if !code::is_there(&whole) {
                 self.componentize(&call, making.path()).await?;
@@ -147,7 +144,11 @@ impl Program {
 
     /// What cannot be made is not tried again until the program changes, or its packages.
     fn give_up(&self, began: SystemTime) -> Result<()> {
-        let own = [self.script.clone(), self.folder.join(manifest::NAME), self.packages()];
+        let own = [
+            self.source.script.clone(),
+            self.source.folder.join(manifest::NAME),
+            self.packages(),
+        ];
         let inputs = self.bundle.iter().flat_map(|bundle| &bundle.inputs);
         let sources = stamps(own.iter().chain(inputs))?;
         // What changes meanwhile is tried again.
@@ -157,27 +158,9 @@ impl Program {
         Ok(())
     }
 
-    /// What esbuild is shown, and the engine's own tools: the project with its workspace, its packages, and a folder for what
-    /// they make.
-    pub fn room(&self, out: &Path) -> Option<Room> {
-        self.confinement.around(|| {
-            let room = Room::writing(out)
-                .and_reads(&self.engine.folder)
-                .and_reads(&self.folder);
-            let room = match self.folder.ancestors().find(|folder| manifest::is_workspace(folder)) {
-                Some(workspace) if home::refuse(workspace).is_ok() => room.and_reads(workspace),
-                _ => room,
-            };
-            match &self.installed {
-                Some(packages) => room.and_reads(packages),
-                None => room,
-            }
-        })
-    }
-
     /// Makes the component in a folder.
     async fn componentize(&self, call: &str, place: &Path) -> Result<()> {
-        let tools = &self.engine.folder;
+        let tools = &self.source.engine.folder;
         let source = tools.join(ENGINE);
         let mut text = std::fs::read_to_string(&source).with_context(|| format!("cannot read {}", source.display()))?;
         text.push_str(call);
@@ -187,7 +170,7 @@ impl Program {
         command.extend(["--wit".into(), tools.join(WORLD).into_os_string()]);
         command.extend(["--js".into(), script.into_os_string()]);
         command.extend(["-n", "engine", "-o", component::NAME].map(OsString::from));
-        let room = self.room(place);
+        let room = self.source.room(place);
         let step = Step {
             command: &command,
             variables: &[],
@@ -202,24 +185,7 @@ impl Program {
     }
 
     fn packages(&self) -> PathBuf {
-        self.base().join(packages::FOLDER)
-    }
-
-    /// The folder that has `node_modules`.
-    fn base(&self) -> &Path {
-        match &self.installed {
-            Some(packages) => packages.parent().unwrap_or(packages),
-            None => &self.folder,
-        }
-    }
-
-    /// The same as the guest sees it, without a slash at its end.
-    pub fn base_of_guest(&self, is_bundle: bool) -> String {
-        match &self.installed {
-            None if !is_bundle => self.folder.to_string_lossy().into_owned(),
-            // `packages::PLACE` and `bundle::PLACE` are at the root.
-            _ => String::new(),
-        }
+        self.source.base().join(packages::FOLDER)
     }
 }
 

@@ -1,5 +1,6 @@
 //! One connection: a client's end, from its acceptance on a guest's end, and the two flows between them.
 
+use super::connect::start;
 use super::end::End;
 use super::flow::{Flow, Moved, Progress};
 use super::pipe::Pool;
@@ -382,23 +383,6 @@ fn connect(target: &Target, to: SocketAddr, peer: SocketAddr) -> rustix::io::Res
     let socket = factory.socket(family, Protocol::Tcp)?;
     let connected = start(&socket, to)?;
     Ok((socket, connected))
-}
-
-/// Connects without waiting. On loopback the handshake is over when connect(2) returns, although it says
-/// "in progress"; the second call asks for the result and saves a turn through epoll. ECONNABORTED is a connection that was
-/// accepted and reset between the two calls: it is not to be tried again.
-pub(in crate::forward) fn start(socket: &OwnedFd, to: SocketAddr) -> rustix::io::Result<bool> {
-    match rustix::net::connect(socket, &to) {
-        Ok(()) => return Ok(true),
-        Err(Errno::INPROGRESS) => {}
-        Err(errno) => return Err(errno),
-    }
-    match rustix::net::connect(socket, &to) {
-        Ok(()) | Err(Errno::ISCONN) => Ok(true),
-        Err(Errno::ALREADY | Errno::INPROGRESS) => Ok(false),
-        Err(Errno::CONNRESET) => Err(Errno::CONNABORTED),
-        Err(errno) => Err(errno),
-    }
 }
 
 /// Accepts one connection, already non-blocking, with the client's address.

@@ -1,9 +1,10 @@
 //! One TCP connection: a client end, a guest end, and a flow each way.
 
+mod connect;
 pub(super) mod connection;
 pub(super) mod end;
 pub(super) mod flow;
 pub(super) mod pipe;
 mod request;
 
-pub(super) use connection::start as connect;
+pub(super) use connect::start as connect;

@@ -19,14 +19,6 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 
-/// Calls that are made here.
-pub(in crate::jail) const CALLS: [libc::c_long; 4] = [
-    libc::SYS_bind,
-    libc::SYS_connect,
-    libc::SYS_listen,
-    libc::SYS_setsockopt,
-];
-
 /// An option and how it is set, to one number (socket(7), tcp(7), ip(7), ipv6(7)).
 type Setter = (i32, i32, fn(&OwnedFd, u32) -> Result<(), Errno>);
 

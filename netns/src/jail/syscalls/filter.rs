@@ -7,16 +7,15 @@
 
 #![expect(clippy::disallowed_methods, reason = "the one door of filters")]
 
-use super::{broker, notify};
-use crate::jail::role::Role;
+use super::error::FilterError;
+use super::notify;
+use crate::jail::role::{BROKERED, Role};
 use nix::libc;
-use rustix::io::Errno;
 use seccompiler::{
     BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
     SeccompRule,
 };
 use std::collections::BTreeMap;
-use std::io;
 use std::os::fd::OwnedFd;
 
 /// What a process may do with sockets.
@@ -55,29 +54,6 @@ pub struct Powers {
     pub sockets: Sockets,
     /// Over files.
     pub files: Files,
-}
-
-/// System calls could not be limited.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot limit the guest's system calls")]
-pub struct FilterError(#[from] io::Error);
-
-impl From<seccompiler::Error> for FilterError {
-    fn from(error: seccompiler::Error) -> FilterError {
-        FilterError(io::Error::other(error))
-    }
-}
-
-impl From<Errno> for FilterError {
-    fn from(errno: Errno) -> FilterError {
-        FilterError(errno.into())
-    }
-}
-
-impl From<BackendError> for FilterError {
-    fn from(error: BackendError) -> FilterError {
-        seccompiler::Error::from(error).into()
-    }
 }
 
 /// Calls that are there whatever their arguments.
@@ -342,7 +318,7 @@ pub(in crate::jail) fn try_asking() -> Result<(), FilterError> {
 /// A filter by which brokered calls wait for an answer. Of two filters the stricter answer counts (seccomp(2)), so this one
 /// says of no call that it is allowed which the other refuses.
 fn asking() -> Result<BpfProgram, FilterError> {
-    let rules = broker::CALLS.map(|call| (call, vec![])).into();
+    let rules = BROKERED.map(|call| (call, vec![])).into();
     let mut program = compiled(rules, SeccompAction::Allow, SeccompAction::Trace(0))?;
     // The library has no name for this action. Tracing is used for nothing else.
     for instruction in &mut program {
@@ -368,7 +344,7 @@ fn rules(powers: Powers) -> Result<Rules, BackendError> {
                 rules.insert(call, vec![when(flags, plainly.clone(), 0)?]);
             }
             if sockets == Sockets::Brokered {
-                rules.extend(broker::CALLS.map(|call| (call, vec![])));
+                rules.extend(BROKERED.map(|call| (call, vec![])));
             }
         }
     }

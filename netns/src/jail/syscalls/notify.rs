@@ -1,6 +1,6 @@
 //! The only seccomp_unotify(2): system calls of the guest's process that wait for init's word.
 
-use super::filter::FilterError;
+use super::error::FilterError;
 use nix::libc;
 use rustix::io::Errno;
 use rustix::ioctl::{self, Opcode, Updater};

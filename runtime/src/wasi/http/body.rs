@@ -1,6 +1,7 @@
 //! Bodies of requests and responses, with what their clients make of them.
 
-use super::exchange::{Exchange, Open};
+use super::exchange::Exchange;
+use super::open::Open;
 use super::turns::Late;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};

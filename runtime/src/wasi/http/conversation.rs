@@ -1,17 +1,17 @@
 //! One connection, served until its client ends it, its time is over, or we are asked to stop and its requests are done.
 
 use super::body::{RequestBody, ResponseBody};
-use super::exchange::Open;
 use super::line::Line;
+use super::open::Open;
 use super::register::Entry;
 use super::rules::{self, Refusal};
-use super::server::Server;
+use super::shared::Server;
 use super::stream::Watched;
 use super::streams::Streams;
 use super::turns::{Share, Turn, Turns};
 use crate::adoption::Accepted;
 use crate::kind::Kind;
-use crate::run::Stop;
+use crate::stop::Stop;
 use http::{HeaderValue, Method, Request, Response, Version, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;

@@ -2,12 +2,10 @@
 
 use super::clock::{Clock, milliseconds};
 use super::line::Line;
-use super::register::{Entry, Register};
-use super::turns::Turn;
 use crate::guest::HttpLimits;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::sync::Notify;
 
 /// What is known of a request that is under way. Times are the server's clock's.
 pub(super) struct Exchange {
@@ -20,13 +18,28 @@ pub(super) struct Exchange {
     /// Its client broke off, or was given up: what that does to the guest is not the guest's fault.
     is_broken: AtomicBool,
     body_is_late: Notify,
-    line: Arc<Line>,
+    pub(super) line: Arc<Line>,
     /// It can be ended without its connection.
     is_http_2: bool,
     cut: Notify,
 }
 
 impl Exchange {
+    /// One that begins, on a line of its client.
+    pub(super) fn new(clock: Clock, line: &Arc<Line>, is_http_2: bool) -> Exchange {
+        Exchange {
+            clock,
+            sends_late: AtomicU64::new(0),
+            takes_late: AtomicU64::new(0),
+            has_turn: AtomicBool::new(false),
+            is_broken: AtomicBool::new(false),
+            body_is_late: Notify::new(),
+            line: line.clone(),
+            is_http_2,
+            cut: Notify::new(),
+        }
+    }
+
     pub(super) fn sends_late(&self, does: bool) {
         match (does, self.sends_late.load(Relaxed)) {
             (true, 0) => self.sends_late.store(self.clock.now(), Relaxed),
@@ -91,55 +104,5 @@ impl Exchange {
     /// Returns when its stream is to end.
     pub(super) async fn to_be_cut(&self) {
         self.cut.notified().await;
-    }
-}
-
-/// Keeps an exchange open, from the head of its request until its response is handed over.
-pub(super) struct Open {
-    entry: Entry<Exchange>,
-    /// What it occupies until then.
-    pub(super) share: Option<OwnedSemaphorePermit>,
-    pub(super) turn: Option<Arc<Turn>>,
-    is_whole: bool,
-}
-
-impl Open {
-    pub(super) fn new(register: &Arc<Register<Exchange>>, clock: Clock, line: &Arc<Line>, is_http_2: bool) -> Open {
-        line.request_begins(is_http_2);
-        let exchange = Exchange {
-            clock,
-            sends_late: AtomicU64::new(0),
-            takes_late: AtomicU64::new(0),
-            has_turn: AtomicBool::new(false),
-            is_broken: AtomicBool::new(false),
-            body_is_late: Notify::new(),
-            line: line.clone(),
-            is_http_2,
-            cut: Notify::new(),
-        };
-        Open {
-            entry: register.enter(exchange),
-            share: None,
-            turn: None,
-            is_whole: false,
-        }
-    }
-
-    pub(super) fn exchange(&self) -> &Arc<Exchange> {
-        self.entry.thing()
-    }
-
-    /// All of the response is handed over. Otherwise its client has broken off when this is dropped.
-    pub(super) fn is_whole(&mut self) {
-        self.is_whole = true;
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        if !self.is_whole {
-            self.exchange().breaks();
-        }
-        self.exchange().line.request_ends();
     }
 }

@@ -8,12 +8,14 @@ mod exchange;
 mod failures;
 mod instances;
 mod line;
+mod open;
 mod register;
 mod rules;
 mod server;
+mod shared;
 mod stream;
 mod streams;
 mod turns;
 
 pub(crate) use instances::LoadMore;
-pub(crate) use server::{LATE_PLACES, PLACES, serve};
+pub(crate) use server::serve;

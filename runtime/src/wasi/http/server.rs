@@ -5,15 +5,15 @@ use super::conversation::converse;
 use super::deadlines::Deadlines;
 use super::failures::Failures;
 use super::instances::{Beyond, Instances, LoadMore, Loaded, More, Reuse};
-use super::line::Line;
 use super::register::Register;
+use super::shared::Server;
 use super::turns::Turns;
 use crate::adoption::{Acceptor, Adoption};
+use crate::code::engine::{LATE_PLACES, PLACES};
 use crate::event::Events;
-use crate::guest::HttpLimits;
 use crate::host::{Host, Stores};
 use crate::kind::Kind;
-use crate::run::Stop;
+use crate::stop::Stop;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, OnceCell, Semaphore};
@@ -22,10 +22,6 @@ use wasmtime::Result;
 use wasmtime::component::InstancePre;
 use wasmtime_wasi_http::handler::ProxyHandler;
 
-/// Instances that a pool has room for, of requests that are there.
-pub(crate) const PLACES: usize = 64;
-/// And of those whose body is on its way.
-pub(crate) const LATE_PLACES: usize = 16;
 /// A pause after accept(2) failed for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -39,21 +35,6 @@ const REUSE_03: Reuse = Reuse {
     requests: 1024,
     at_once: 16,
 };
-
-/// What all connections have in common.
-pub(super) struct Server {
-    pub(super) kind: Kind,
-    pub(super) limits: HttpLimits,
-    pub(super) clock: Clock,
-    pub(super) lines: Arc<Register<Line>>,
-    pub(super) turns: Arc<Turns>,
-    pub(super) deadlines: Deadlines,
-    pub(super) failures: Arc<Failures>,
-    /// For requests that are there.
-    pub(super) prompt: ProxyHandler<Instances>,
-    /// For those whose body is on its way. They have instances of their own, so that they never hold what others wait for.
-    pub(super) late: ProxyHandler<Instances>,
-}
 
 /// Serves every forwarded port until asked to stop, then until the requests under way are done.
 pub(crate) async fn serve(

@@ -17,8 +17,12 @@
 //!
 //! A module that opens sockets itself, as WasmEdge has it, finds those calls, too ([`wasmedge`]), and gets no listeners.
 
+mod calls;
 mod context;
+mod datagrams;
+mod errno;
 mod poll;
+mod readiness;
 mod sockets;
 mod wasmedge;
 
@@ -50,7 +54,7 @@ pub(crate) async fn run(module: &Module, guest: &Guest, network: Network, budget
     store.limiter(|state| &mut state.share);
     store.epoch_deadline_async_yield_and_update(1);
     let mut linker = Linker::new(module.engine());
-    context::add_to_linker(&mut linker, |state: &mut State| &mut state.context)?;
+    calls::add_to_linker(&mut linker, |state: &mut State| &mut state.context)?;
     if opens {
         wasmedge::add_to_linker(&mut linker, module, &network, |state: &mut State| &mut state.context)?;
     }

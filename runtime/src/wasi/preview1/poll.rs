@@ -1,6 +1,7 @@
 //! `poll_oneoff` over sockets, clocks and everything else.
 
-use super::context::{Context, errno};
+use super::context::Context;
+use super::errno;
 use super::sockets::Sockets;
 use std::task::Poll;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

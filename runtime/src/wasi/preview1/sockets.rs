@@ -1,6 +1,7 @@
 //! The sockets of a wasip1 guest, by descriptor number.
 
-use super::wasmedge::Datagrams;
+use super::datagrams::Datagrams;
+use super::readiness::poll_certain;
 use crate::adoption::{Accepted, Acceptor, Adoption};
 use crate::guest::Listeners;
 use crate::host::Gate;
@@ -216,24 +217,6 @@ impl Kind {
                 Some(socket) => socket.poll_send_ready(context).map(drop),
                 None => Poll::Ready(()),
             },
-        }
-    }
-}
-
-/// Ready when there is something to read: what tokio remembers is a hint, which a look may refute. An error is for the read
-/// that follows to find.
-pub(super) fn poll_certain(
-    mut poll_ready: impl FnMut() -> Poll<io::Result<()>>,
-    look: impl Fn() -> io::Result<usize>,
-) -> Poll<u64> {
-    loop {
-        if ready!(poll_ready()).is_err() {
-            return Poll::Ready(0);
-        }
-        match look() {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Ok(length) => return Poll::Ready(length as u64),
-            Err(_) => return Poll::Ready(0),
         }
     }
 }

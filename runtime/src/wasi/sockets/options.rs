@@ -2,7 +2,7 @@
 //! it takes.
 
 use super::address::Family;
-use super::tcp::{Result, Tcp};
+use super::tcp::{Result, Tcp, not_zero};
 use rustix::net::sockopt;
 use std::time::Duration;
 use wasmtime_wasi::sockets::ErrorCode;
@@ -80,14 +80,6 @@ impl Tcp {
     pub(crate) fn set_send_buffer(&self, bytes: u64) -> Result<()> {
         let value = buffer(bytes)?;
         self.with(|socket| sockopt::set_socket_send_buffer_size(socket, value))
-    }
-}
-
-pub(super) fn not_zero(value: u64) -> Result<u64> {
-    if value == 0 {
-        Err(ErrorCode::InvalidArgument)
-    } else {
-        Ok(value)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::Network;
 use super::address::{Family, reached};
-use super::options::not_zero;
 use crate::adoption::{Accepted, Acceptor};
 use rustix::net::sockopt;
 use std::future::poll_fn;
@@ -362,5 +361,13 @@ impl Tcp {
             State::Listening(listener) => act(lock(listener).acceptor.as_fd()),
             _ => act(self.connection()?.socket.socket().as_fd()),
         }?)
+    }
+}
+
+pub(super) fn not_zero(value: u64) -> Result<u64> {
+    if value == 0 {
+        Err(ErrorCode::InvalidArgument)
+    } else {
+        Ok(value)
     }
 }

@@ -1,10 +1,12 @@
 //! Addresses in a guest's memory, and what there is of names.
 
-use super::STREAM;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use wasmtime_wasi::p1::types::{Errno, Error};
 use wiggle::{GuestMemory, GuestPtr};
 
+/// Of `socket_type`.
+pub(super) const DATAGRAM: u32 = 1;
+pub(super) const STREAM: u32 = 2;
 /// Of `address_family`.
 pub(super) const INET4: u32 = 1;
 pub(super) const INET6: u32 = 2;

@@ -2,16 +2,15 @@
 //! types are those of the crate wasmedge_wasi_socket 0.5, which the ports of tokio, hyper and others to it use.
 
 mod address;
-mod datagrams;
 
-pub(super) use datagrams::Datagrams;
-
-use self::address::{INET4, INET6, LONGEST_NAME, Place, answer, look_up, say, write};
-use super::context::{Context, code, split};
+use self::address::{DATAGRAM, INET4, INET6, LONGEST_NAME, Place, STREAM, answer, look_up, say, write};
+use super::calls::{code, split};
+use super::context::Context;
+use super::datagrams::Datagrams;
+use super::errno::{errno_of, failed, refused};
 use super::sockets::{Kind, Socket};
-use crate::wasi::sockets::{ErrorCode, Family, Network, Tcp, reached};
+use crate::wasi::sockets::{Family, Network, Tcp, reached};
 use std::future::poll_fn;
-use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::task::Poll;
 use wasmtime::{Caller, ExternType, Linker, Module, Result};
@@ -19,9 +18,6 @@ use wasmtime_wasi::p1::types::{Ciovec, Errno, Error, Fd, Fdflags, Iovec};
 use wiggle::{GuestMemory, GuestPtr};
 
 const MODULE: &str = "wasi_snapshot_preview1";
-/// Of `socket_type`.
-const DATAGRAM: u32 = 1;
-const STREAM: u32 = 2;
 /// Names of options, of the one level that there is.
 const REUSE_ADDRESS: u32 = 0;
 const TYPE: u32 = 1;
@@ -40,36 +36,6 @@ pub(super) fn is_used_by(module: &Module) -> bool {
 }
 
 /// The wasip1 error for one of `wasi:sockets`.
-fn errno_of(error: ErrorCode) -> Errno {
-    match error {
-        ErrorCode::AccessDenied => Errno::Acces,
-        ErrorCode::NotSupported => Errno::Notsup,
-        ErrorCode::InvalidArgument | ErrorCode::InvalidState => Errno::Inval,
-        ErrorCode::OutOfMemory => Errno::Nomem,
-        ErrorCode::Timeout => Errno::Timedout,
-        ErrorCode::AddressNotBindable => Errno::Addrnotavail,
-        ErrorCode::AddressInUse => Errno::Addrinuse,
-        ErrorCode::RemoteUnreachable => Errno::Hostunreach,
-        ErrorCode::ConnectionRefused => Errno::Connrefused,
-        ErrorCode::ConnectionBroken => Errno::Pipe,
-        ErrorCode::ConnectionReset => Errno::Connreset,
-        ErrorCode::ConnectionAborted => Errno::Connaborted,
-        ErrorCode::DatagramTooLarge => Errno::Msgsize,
-        ErrorCode::Other => Errno::Io,
-    }
-}
-
-fn refused(error: ErrorCode) -> Error {
-    errno_of(error).into()
-}
-
-fn failed(error: std::io::Error) -> Error {
-    match error.kind() {
-        ErrorKind::WouldBlock => Errno::Again.into(),
-        _ => refused(error.into()),
-    }
-}
-
 impl Context {
     fn made(&mut self, fd: u32) -> Result<&mut Socket, Error> {
         Ok(self.sockets.get(fd).ok_or(Errno::Badf)?)

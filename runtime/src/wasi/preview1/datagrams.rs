@@ -1,7 +1,7 @@
 //! Datagrams of a guest.
 
-use super::failed;
-use crate::wasi::preview1::sockets::poll_certain;
+use super::errno::failed;
+use super::readiness::poll_certain;
 use crate::wasi::sockets::{Family, Network};
 use rustix::net::RecvFlags;
 use std::io::ErrorKind;
@@ -13,7 +13,7 @@ use wasmtime_wasi::p1::types::{Errno, Error};
 use wasmtime_wasi::sockets::SocketAddrUse;
 
 /// Datagrams of one socket, which is there from its first use on.
-pub(in crate::wasi::preview1) struct Datagrams {
+pub(super) struct Datagrams {
     pub(super) network: Network,
     pub(super) family: Family,
     pub(super) socket: Option<UdpSocket>,
@@ -31,12 +31,12 @@ impl Datagrams {
         Ok(())
     }
 
-    pub(in crate::wasi::preview1) fn socket(&self) -> Option<&UdpSocket> {
+    pub(super) fn socket(&self) -> Option<&UdpSocket> {
         self.socket.as_ref()
     }
 
     /// Ready when a datagram is there, and how long it is.
-    pub(in crate::wasi::preview1) fn poll_readable(&self, context: &mut std::task::Context<'_>) -> Poll<u64> {
+    pub(super) fn poll_readable(&self, context: &mut std::task::Context<'_>) -> Poll<u64> {
         let Some(socket) = &self.socket else {
             return Poll::Pending;
         };

@@ -1,0 +1,14 @@
+//! `[python]` of `.wasmrun.toml`.
+
+use std::path::PathBuf;
+
+/// `[python]`: the entry point, one of four, and how packages are had.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Section {
+    pub script: Option<PathBuf>,
+    pub module: Option<String>,
+    pub wsgi: Option<String>,
+    pub asgi: Option<String>,
+    pub build_packages: bool,
+}

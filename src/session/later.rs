@@ -1,0 +1,9 @@
+//! Waiting for what may not be there.
+
+/// What a future gives; never, where there is none.
+pub async fn or_never<F: Future>(future: Option<F>) -> F::Output {
+    match future {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
+}

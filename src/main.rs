@@ -11,6 +11,7 @@ mod trust;
 mod session;
 mod watch;
 // Who talks to a run.
+mod accept;
 mod control;
 mod origin;
 mod signals;

@@ -3,15 +3,33 @@
 //! A page of any site can have its name resolve to 127.0.0.1 and then read what answers there (DNS rebinding); its requests
 //! have that name in them. So one that came by a foreign name is not answered.
 
-use http::{HeaderValue, Uri};
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, Uri, header};
+
+/// Answers 403 to what came by a foreign name, or from a page of another site.
+pub async fn only_this_machine(request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let is_local =
+        headers.get(header::HOST).is_some_and(is_local_host) && headers.get(header::ORIGIN).is_none_or(is_local_origin);
+    match is_local {
+        true => next.run(request).await,
+        false => (
+            StatusCode::FORBIDDEN,
+            "this server is for names and pages of this machine\n",
+        )
+            .into_response(),
+    }
+}
 
 /// Whether a `Host` header is `localhost` or a loopback address, with any port.
-pub fn is_local_host(host: &HeaderValue) -> bool {
+fn is_local_host(host: &HeaderValue) -> bool {
     is_local(host, "http://")
 }
 
 /// The same of an `Origin` header.
-pub fn is_local_origin(origin: &HeaderValue) -> bool {
+fn is_local_origin(origin: &HeaderValue) -> bool {
     is_local(origin, "")
 }
 

@@ -19,7 +19,7 @@ mod server;
 pub use client::Client;
 pub use message::{Added, ForwardState, NewForward, Source, State, Stop};
 pub use request::Request;
-pub use server::{Answer, Ask, Asks, Server, ask, asks};
+pub use server::{Answer, Ask, Asks, ask, asks, start};
 
 use anyhow::{Context, anyhow};
 use report::{Failure, Result};

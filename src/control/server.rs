@@ -1,35 +1,32 @@
 //! The supervisor's end of the control socket.
 
-#![expect(clippy::disallowed_methods, reason = "held by an AbortOnDropHandle")]
-
-use super::message::Complaint;
-use super::request::{self, Meaning, Request};
+use super::message::{Complaint, NewForward, Stop};
+use super::request::Request;
+use crate::accept::{self, Bounds, Listener, Others, PATIENCE};
+use anyhow::anyhow;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{FromRequest, Path, Query, Request as HttpRequest, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
-use http_body::Frame;
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full, Limited, StreamBody};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use http::{Method, StatusCode, Uri, header};
 use report::Failure;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::convert::Infallible;
+use std::io;
 use std::os::unix::net::UnixListener as StdListener;
-use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::task::JoinSet;
-use tokio_util::task::AbortOnDropHandle;
+use tokio::sync::{mpsc, oneshot};
 
-/// Clients at once; more wait in the queue.
-const CLIENTS: usize = 64;
-/// A request's head has to come within this.
-const HEAD: Duration = Duration::from_secs(5);
+const BOUNDS: Bounds = Bounds {
+    clients: 64,
+    others: Others::Wait,
+};
 /// Longest body of a request, in bytes.
 const BODY: usize = 16 * 1024;
-
-pub type Body = UnsyncBoxBody<Bytes, Infallible>;
 
 /// A request that the session has to answer.
 pub struct Ask {
@@ -53,6 +50,34 @@ impl Answer {
             Err(error) => Answer::Failed(StatusCode::INTERNAL_SERVER_ERROR, error.into()),
         }
     }
+
+    fn usage(status: StatusCode, text: String) -> Answer {
+        Answer::Failed(status, Failure::usage(anyhow!(text)))
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        match self {
+            Answer::Json(json) => ([(header::CONTENT_TYPE, "application/json")], json).into_response(),
+            Answer::Text(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
+            Answer::Lines(lines, guard) => {
+                let stream = futures::stream::unfold((lines, guard), |(mut lines, guard)| async move {
+                    let line = lines.recv().await?;
+                    Some((Ok::<_, Infallible>(line), (lines, guard)))
+                });
+                let kind = [(header::CONTENT_TYPE, "application/jsonl")];
+                (kind, Body::from_stream(stream)).into_response()
+            }
+            Answer::Failed(status, failure) => {
+                let complaint = Complaint {
+                    error: failure.to_string(),
+                    hint: failure.hint,
+                };
+                (status, Answer::json(&complaint)).into_response()
+            }
+        }
+    }
 }
 
 /// The way to the session.
@@ -60,135 +85,113 @@ pub type Asks = mpsc::Sender<Ask>;
 
 /// A way to the session, and the session's end of it.
 pub fn asks() -> (Asks, mpsc::Receiver<Ask>) {
-    mpsc::channel(CLIENTS)
+    mpsc::channel(BOUNDS.clients)
 }
 
-/// Asks the session; none when it is over.
-pub async fn ask(asks: &Asks, request: Request) -> Option<Answer> {
+/// Asks the session.
+pub async fn ask(asks: &Asks, request: Request) -> Answer {
+    let over = || Answer::Failed(StatusCode::GONE, anyhow!("the run is over").into());
     let (answer, answered) = oneshot::channel();
-    asks.send(Ask { request, answer }).await.ok()?;
-    answered.await.ok()
-}
-
-/// The server; dropping it ends it and every request.
-pub struct Server {
-    task: AbortOnDropHandle<()>,
-    finishes: Arc<Notify>,
-}
-
-impl Server {
-    /// Serves a control socket.
-    pub fn start(listener: StdListener, asks: Asks) -> std::io::Result<Server> {
-        listener.set_nonblocking(true)?;
-        let listener = UnixListener::from_std(listener)?;
-        let finishes = Arc::new(Notify::new());
-        let task = tokio::spawn(serve(listener, asks, finishes.clone()));
-        Ok(Server {
-            task: AbortOnDropHandle::new(task),
-            finishes,
-        })
-    }
-
-    /// Takes no more requests, and gives those that are there `limit` to be answered.
-    pub async fn finish(self, limit: Duration) {
-        self.finishes.notify_one();
-        let _ = tokio::time::timeout(limit, self.task).await;
+    match asks.send(Ask { request, answer }).await {
+        Ok(()) => answered.await.unwrap_or_else(|_| over()),
+        Err(_) => over(),
     }
 }
 
-async fn serve(listener: UnixListener, asks: mpsc::Sender<Ask>, finishes: Arc<Notify>) {
-    let mut clients = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept(), if clients.len() < CLIENTS => match accepted {
-                // The folder is closed to others; this is for a folder that was opened by hand.
-                Ok((stream, _)) if is_ours(&stream) => {
-                    clients.spawn(converse(stream, asks.clone()));
-                }
-                Ok(_) => {}
-                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
-            },
-            Some(_) = clients.join_next() => {}
-            () = finishes.notified() => break,
-        }
+/// Serves a control socket.
+pub fn start(listener: StdListener, asks: Asks) -> io::Result<accept::Server> {
+    listener.set_nonblocking(true)?;
+    let listener = Ours(UnixListener::from_std(listener)?);
+    Ok(accept::Server::start(listener, router(asks), BOUNDS))
+}
+
+/// A socket for this user and root. The folder is closed to others; this is for a folder that was opened by hand.
+struct Ours(UnixListener);
+
+impl Listener for Ours {
+    type Stream = UnixStream;
+
+    async fn accept(&mut self) -> io::Result<Option<UnixStream>> {
+        let (stream, _) = self.0.accept().await?;
+        let user = rustix::process::geteuid().as_raw();
+        let is_ours = stream
+            .peer_cred()
+            .is_ok_and(|peer| peer.uid() == user || peer.uid() == 0);
+        Ok(is_ours.then_some(stream))
     }
-    while clients.join_next().await.is_some() {}
 }
 
-fn is_ours(stream: &UnixStream) -> bool {
-    let ours = rustix::process::geteuid().as_raw();
-    stream
-        .peer_cred()
-        .is_ok_and(|peer| peer.uid() == ours || peer.uid() == 0)
+#[derive(Deserialize)]
+struct Logs {
+    since: Option<u64>,
+    #[serde(default)]
+    follow: bool,
 }
 
-async fn converse(stream: UnixStream, asks: mpsc::Sender<Ask>) {
-    let service = service_fn(|request| {
-        let asks = asks.clone();
-        async move { Ok::<_, Infallible>(answer(request, &asks).await) }
-    });
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .max_buf_size(BODY)
-        .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), service);
-    // A client's own trouble concerns nobody else.
-    let _ = connection.await;
+fn router(asks: Asks) -> Router {
+    Router::new()
+        .route("/v1/state", get(|State(asks)| whole(asks, Request::State)))
+        .route("/v1/metrics", get(|State(asks)| whole(asks, Request::Metrics)))
+        .route("/v1/logs", get(logs))
+        .route("/v1/restart", post(|State(asks)| whole(asks, Request::Restart)))
+        .route("/v1/stop", post(stop))
+        .route("/v1/forwards", post(forward))
+        .route("/v1/forwards/{port}", delete(unforward))
+        .fallback(unknown)
+        .method_not_allowed_fallback(unknown)
+        .with_state(asks)
 }
 
-async fn answer(request: http::Request<Incoming>, asks: &mpsc::Sender<Ask>) -> Response<Body> {
-    let request = match understand(request).await {
-        Ok(request) => request,
-        Err((status, text)) => return complain(status, &Failure::usage(anyhow::anyhow!(text))),
+async fn whole(asks: Asks, request: Request) -> Answer {
+    ask(&asks, request).await
+}
+
+async fn logs(State(asks): State<Asks>, query: Result<Query<Logs>, QueryRejection>) -> Answer {
+    match query {
+        Ok(Query(Logs { since, follow })) => ask(&asks, Request::Logs { since, follow }).await,
+        Err(error) => nonsense(error),
+    }
+}
+
+async fn stop(State(asks): State<Asks>, Whole(stop): Whole<Stop>) -> Answer {
+    ask(&asks, Request::Stop(stop)).await
+}
+
+async fn forward(State(asks): State<Asks>, Whole(new): Whole<NewForward>) -> Answer {
+    ask(&asks, Request::Forward(new)).await
+}
+
+async fn unforward(State(asks): State<Asks>, port: Result<Path<u16>, PathRejection>) -> Answer {
+    match port {
+        Ok(Path(port)) => ask(&asks, Request::Unforward(port)).await,
+        Err(error) => nonsense(error),
+    }
+}
+
+async fn unknown(method: Method, uri: Uri) -> Answer {
+    let text = match uri.path().starts_with("/v1/") {
+        true => format!("nothing at {method} {}", uri.path()),
+        false => format!("this is wasmrun {}, which speaks /v1", env!("CARGO_PKG_VERSION")),
     };
-    match ask(asks, request).await {
-        Some(Answer::Json(json)) => with_type("application/json", Full::from(json).boxed_unsync()),
-        Some(Answer::Text(text)) => with_type("text/plain; version=0.0.4", Full::from(text).boxed_unsync()),
-        Some(Answer::Lines(lines, guard)) => {
-            let stream = futures::stream::unfold((lines, guard), |(mut lines, guard)| async move {
-                let line = lines.recv().await?;
-                Some((Ok(Frame::data(line)), (lines, guard)))
-            });
-            with_type("application/jsonl", StreamBody::new(stream).boxed_unsync())
-        }
-        Some(Answer::Failed(status, failure)) => complain(status, &failure),
-        None => complain(StatusCode::GONE, &Failure::from(anyhow::anyhow!("the run is over"))),
+    Answer::usage(StatusCode::NOT_FOUND, text)
+}
+
+fn nonsense(error: impl std::fmt::Display) -> Answer {
+    Answer::usage(StatusCode::BAD_REQUEST, format!("the request makes no sense: {error}"))
+}
+
+/// A JSON body, bounded in length and time, whatever type it is said to have.
+struct Whole<T>(T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Whole<T> {
+    type Rejection = Answer;
+
+    async fn from_request(request: HttpRequest, _: &S) -> Result<Whole<T>, Answer> {
+        let read = axum::body::to_bytes(request.into_body(), BODY);
+        let body = tokio::time::timeout(PATIENCE, read)
+            .await
+            .map_err(|_| nonsense("it does not end"))?;
+        let body = body.map_err(nonsense)?;
+        serde_json::from_slice(&body).map(Whole).map_err(nonsense)
     }
-}
-
-type Misunderstood = (StatusCode, String);
-
-async fn understand(request: http::Request<Incoming>) -> Result<Request, Misunderstood> {
-    let (head, body) = request.into_parts();
-    let place = head.uri.path_and_query().map_or("", |place| place.as_str());
-    let meaning = request::meaning(head.method.as_str(), place).map_err(|text| (StatusCode::NOT_FOUND, text))?;
-    let parse = match meaning {
-        Meaning::Whole(request) => return Ok(request),
-        Meaning::WithBody(parse) => parse,
-    };
-    let wrong = |error: String| (StatusCode::BAD_REQUEST, format!("the request makes no sense: {error}"));
-    let read = tokio::time::timeout(HEAD, Limited::new(body, BODY).collect()).await;
-    let body = read.map_err(|_| wrong("it does not end".to_owned()))?;
-    let body = body.map_err(|error| wrong(error.to_string()))?.to_bytes();
-    parse(&body).map_err(|error| wrong(error.to_string()))
-}
-
-fn with_type(kind: &'static str, body: Body) -> Response<Body> {
-    let mut response = Response::new(body);
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    response
-}
-
-fn complain(status: StatusCode, failure: &Failure) -> Response<Body> {
-    let complaint = Complaint {
-        error: failure.to_string(),
-        hint: failure.hint.clone(),
-    };
-    let json = serde_json::to_vec(&complaint).unwrap_or_default();
-    let mut response = with_type("application/json", Full::from(json).boxed_unsync());
-    *response.status_mut() = status;
-    response
 }

@@ -12,8 +12,8 @@ use super::project::{Building, Project, Read, Sorted, rules};
 use super::ready::Ready;
 use super::state::{Condition, Effect, Event, Exit, Heard, Made, Number, State, Upstream};
 use super::{forwards, health, notices};
-use crate::control::metrics::Metrics;
-use crate::control::{Answer, Ask, Claim, NewForward, Request, Server, Source, Stop};
+use crate::accept::Server;
+use crate::control::{Answer, Ask, Claim, NewForward, Request, Source, Stop};
 use crate::settings::Settings;
 use crate::settings::choices::Tiered;
 use crate::signals::Signals;
@@ -54,7 +54,7 @@ pub struct Session {
     pub claim: Option<Claim>,
     /// They end with the session.
     pub control: Option<Server>,
-    pub _metrics: Option<Metrics>,
+    pub _metrics: Option<Server>,
     pub asks: Receiver<Ask>,
     pub ring: Arc<Ring>,
     /// Numbers of forwards whose asker is gone.

@@ -31,8 +31,7 @@ mod state;
 
 pub use ready::Ready;
 
-use crate::control::metrics::Metrics;
-use crate::control::{self, Claim, Server};
+use crate::control::{self, Claim, metrics};
 use crate::settings;
 use crate::settings::file::File;
 use crate::settings::typed::Os;
@@ -91,11 +90,11 @@ pub async fn run(os: &Os, ready: Option<Ready>) -> Result<u8> {
     let forwarder = Arc::new(Forwarder::start(limits, listener).context("cannot start the forwards")?);
     let (asker, asks) = control::asks();
     let control = match claim.as_mut().and_then(Claim::listener) {
-        Some(listener) => Some(Server::start(listener, asker.clone()).context("cannot serve the control socket")?),
+        Some(listener) => Some(control::start(listener, asker.clone()).context("cannot serve the control socket")?),
         None => None,
     };
     let metrics = match os.metrics {
-        Some(address) => Some(Metrics::start(address, asker).await?),
+        Some(address) => Some(metrics::start(address, asker).await?),
         None => None,
     };
     let forwards = Forwards::new(forwarder.clone(), listeners);

@@ -333,10 +333,11 @@ fn init_writes_a_file_that_check_understands_once() {
     );
     let ended = run(&["check", shown]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert_eq!(
-        ended.stdout,
-        format!("file:      {shown}/.wasmrun.toml\nguest:     {shown}/hello.wasm\nok\n")
-    );
+    let beginning = format!("file:      {shown}/.wasmrun.toml\nguest:     {shown}/hello.wasm\n");
+    assert!(ended.stdout.starts_with(&beginning), "{}", ended.stdout);
+    let setting = "\nsetting:   restart = never (default)\n";
+    assert!(ended.stdout.contains(setting), "{}", ended.stdout);
+    assert!(ended.stdout.ends_with("\nok\n"), "{}", ended.stdout);
     run(&["init", shown]).says(
         2,
         &format!("error: {shown}/.wasmrun.toml exists\nhint: edit it, or write over it with --force"),

@@ -73,6 +73,9 @@ pub fn run(check: &Arguments) -> Result<u8> {
     for (name, value) in &settings.environment {
         writeln!(out, "env:       {name}={value}")?;
     }
+    for (name, value, from) in settings::explain(&os, Some(&file), &settings) {
+        writeln!(out, "setting:   {name} = {value} ({from})")?;
+    }
     match trust::require(&os, Some(&file)) {
         Ok(()) => writeln!(out, "ok")?,
         Err(failure) => writeln!(out, "needs trust: {}", failure.hint.unwrap_or_default())?,

@@ -7,6 +7,8 @@ pub mod choices;
 mod env_file;
 pub mod file;
 mod provenance;
+#[cfg(test)]
+mod reference;
 mod resolve;
 pub mod typed;
 pub mod units;

@@ -113,7 +113,12 @@ fn inside() {
         let folder = PathBuf::from(std::env::args().nth(2).unwrap());
         let path = folder.join(if read_only { "read" } else { "written" });
         let held = std::fs::File::open(&path).unwrap().into();
-        Bind::Host { held, path, read_only }
+        Bind::Host {
+            held,
+            path,
+            read_only,
+            fixed: Vec::new(),
+        }
     });
     let plan = Plan {
         supervisor: nix::unistd::getppid().as_raw(),

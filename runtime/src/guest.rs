@@ -8,7 +8,9 @@ use std::time::Duration;
 /// Everything that one guest may know and use.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guest {
-    /// Its compiled code: a file that [`crate::Compiler`] made, or `wasmtime compile` of the same version.
+    /// Its compiled code: a file that [`crate::Compiler`] made, or `wasmtime compile` of the same version. Where it lies is known
+    /// in the process that runs it alone, as of the directories.
+    #[serde(skip)]
     pub code: PathBuf,
     /// The tier that the code was made in.
     pub tier: Tier,
@@ -19,6 +21,7 @@ pub struct Guest {
     /// Environment variables in order; a later one replaces an earlier one of the same name.
     pub environment: Vec<(String, String)>,
     /// Directories it may use.
+    #[serde(skip)]
     pub directories: Vec<Directory>,
     /// TCP ports that lead to it. HTTP guests are served on each; wasip1 guests find a listener for each.
     pub ports: Vec<u16>,

@@ -33,7 +33,7 @@ pub async fn run() -> Result<u8> {
         // Nothing else could be found out.
         writeln!(
             std::io::stdout(),
-            "FAIL  /proc: it is not mounted\n      {}",
+            "FAIL  /proc: not mounted\n      {}",
             refusal::MOUNT_PROC
         )?;
         return Ok(report::FAILED);
@@ -74,7 +74,7 @@ pub async fn run() -> Result<u8> {
         }
     }
     let verdict = if bad {
-        "guests cannot be isolated on this machine as it is"
+        "guests cannot be isolated on this machine"
     } else {
         "guests can be isolated on this machine"
     };
@@ -105,12 +105,12 @@ fn kernel() -> Check {
 fn sysctl(need: &'static str, path: &str, is_off: impl Fn(&str) -> bool, fix: &str) -> Check {
     let state = match fs::read_to_string(path) {
         Ok(value) if is_off(value.trim()) => State::Bad {
-            why: format!("switched off: {path} is {}", value.trim()),
+            why: format!("disabled: {path} is {}", value.trim()),
             fix: fix.to_owned(),
         },
         Ok(value) => State::Good(format!("up to {} for each user", value.trim())),
         Err(error) => State::Bad {
-            why: format!("this kernel has none ({path}: {error})"),
+            why: format!("not supported by this kernel ({path}: {error})"),
             fix: "use a kernel with CONFIG_USER_NS and CONFIG_NET_NS".to_owned(),
         },
     };
@@ -152,10 +152,15 @@ async fn jail() -> Vec<Check> {
         holds(
             "its loopback",
             inside.loopback,
-            "up, and alone in its network",
+            "up, the only interface",
             "connections on it fail",
         ),
-        holds("its root", inside.root_is_empty, "empty", "the host's files are in it"),
+        holds(
+            "its root",
+            inside.root_is_empty,
+            "empty",
+            "it contains files of the host",
+        ),
         holds(
             "its capabilities",
             !inside.capabilities,
@@ -169,8 +174,9 @@ async fn try_jail() -> Result<Inside> {
     let probe = Start {
         task: Task::Probe,
         limits: netns::cgroup::Limits::default(),
-        binds: Some(Vec::new()),
-        fixed: Vec::new(),
+        is_isolated: true,
+        code: None,
+        mounts: Vec::new(),
         stdin: false,
         adopts: None,
     };
@@ -178,7 +184,7 @@ async fn try_jail() -> Result<Inside> {
     let inside = match process.message().await {
         Some(Message::Inside(inside)) => Ok(inside),
         Some(Message::Jail { error, errno }) => Err(refusal::explain(&error, errno)),
-        _ => Err(anyhow::anyhow!("the probe's process ended without a word").into()),
+        _ => Err(anyhow::anyhow!("the probe process ended without an answer").into()),
     };
     process.ended().await?;
     inside
@@ -186,7 +192,7 @@ async fn try_jail() -> Result<Inside> {
 
 fn ipv6() -> Check {
     let state = match TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) {
-        Ok(_) => State::Good("[::1] is there".to_owned()),
+        Ok(_) => State::Good("[::1] is available".to_owned()),
         Err(error) => State::Weak {
             why: format!("[::1] cannot be bound ({error}); forwards listen on 127.0.0.1 alone"),
             fix: "sysctl -w net.ipv6.conf.lo.disable_ipv6=0".to_owned(),

@@ -4,13 +4,12 @@ use super::build::Made;
 use crate::settings::{Settings, choices};
 use anyhow::anyhow;
 use files::Directory;
-use netns::jail;
 use report::{Failure, Result};
 use runtime::Guest;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use supervisor::Start;
-use supervisor::protocol::{Adopts, Bind, CODE, Fixed, Task};
+use supervisor::protocol::{Adopts, Mount, Source, Task};
 
 /// The folder for files that do not last, as most systems call it.
 const SCRATCH: &str = "/tmp";
@@ -35,11 +34,11 @@ impl Launch<'_> {
         let name = made.artifact.file_name().unwrap_or(made.artifact.as_os_str());
         let ports = self.ports.clone();
         let mut environment = settings.environment.clone();
-        let mut mounts = settings.directories.clone();
+        let mut directories = settings.directories.clone();
         if let Some(program) = &made.program {
             // A directory of the user's in the same place wins.
             let is_new = |directory: &&Directory| settings.directories.iter().all(|own| own.guest != directory.guest);
-            mounts.extend(program.directories.iter().filter(is_new).cloned());
+            directories.extend(program.directories.iter().filter(is_new).cloned());
             environment.extend(program.variables(&settings.directories));
             // Where services look for the port to listen on, as they are run everywhere else.
             if let Some(port) = ports
@@ -54,51 +53,36 @@ impl Launch<'_> {
             arguments.extend(program.arguments.iter().cloned());
         }
         arguments.extend(settings.arguments.iter().cloned());
-        let mut binds = vec![Bind::Host {
-            path: made.code.path.clone(),
-            read_only: true,
-            // Opened by whoever starts it: it may be gone by then, or have become better.
-            held: None,
-        }];
-        binds.extend(mounts.iter().map(|directory| Bind::Host {
-            path: directory.host.clone(),
+        let fixed = self.not_the_guests(made);
+        let mount = |directory: &Directory| Mount {
+            fixed: match directory.read_only {
+                true => Vec::new(),
+                false => below(&directory.host, &fixed),
+            },
+            source: Source::Host {
+                path: directory.host.clone(),
+                held: directory.held(&settings.directories),
+            },
+            guest: directory.guest.clone(),
             read_only: directory.read_only,
-            held: directory.held(&settings.directories),
-        }));
-        let fixed = self.not_the_guests(made, &mounts);
-        let seen = |number: usize, host: &Path| -> PathBuf {
-            if settings.isolation {
-                jail::path_of(number)
-            } else {
-                host.to_owned()
-            }
         };
-        let directories = mounts.iter().enumerate();
-        let mut directories: Vec<runtime::Directory> = directories
-            .map(|(number, directory)| runtime::Directory {
-                host: seen(CODE + 1 + number, &directory.host),
-                guest: directory.guest.clone(),
-                read_only: directory.read_only,
-            })
-            .collect();
+        let mut mounts: Vec<Mount> = directories.iter().map(mount).collect();
         // Programs that were written for no guest expect a place for files that do not last.
-        if made.program.is_some() && settings.isolation && mounts.iter().all(|directory| directory.guest != SCRATCH) {
-            directories.push(runtime::Directory {
-                host: jail::path_of(binds.len()),
+        if made.program.is_some() && settings.isolation && mounts.iter().all(|mount| mount.guest != SCRATCH) {
+            mounts.push(Mount {
+                source: Source::Memory {
+                    size: settings.tmp_size,
+                },
                 guest: SCRATCH.to_owned(),
                 read_only: false,
-            });
-            binds.push(Bind::Scratch {
-                size: settings.tmp_size,
+                fixed: Vec::new(),
             });
         }
         let guest = Guest {
-            code: seen(CODE, &made.code.path),
             tier: made.code.tier,
             is_made_anew: made.code.traits.is_made_anew,
             arguments,
             environment,
-            directories,
             ports,
             listeners: match settings.listeners {
                 Some(choices::Listeners::AfterDirectories) => runtime::Listeners::AfterDirectories,
@@ -109,6 +93,7 @@ impl Launch<'_> {
             memory: settings.memory,
             stdin: settings.stdin,
             loopback: settings.isolation,
+            ..Guest::default()
         };
         let makes_sockets = match made.code.traits.sockets {
             _ if !settings.adopts() => None,
@@ -122,8 +107,10 @@ impl Launch<'_> {
         });
         Start {
             task: Task::Run(Box::new(guest)),
-            binds: settings.isolation.then_some(binds),
-            fixed,
+            is_isolated: settings.isolation,
+            // Opened by whoever starts it: it may be gone by then, or have become better.
+            code: Some(made.code.path.clone()),
+            mounts,
             stdin: settings.stdin,
             adopts,
             limits: netns::cgroup::Limits {
@@ -136,27 +123,17 @@ impl Launch<'_> {
 
     /// What a guest may not write, although it lies in a directory that it may: its own file and its code, by which it would
     /// be another guest at the next start, and the settings, by which it would get whatever it names.
-    fn not_the_guests(&self, made: &Made, mounts: &[Directory]) -> Vec<Fixed> {
+    fn not_the_guests(&self, made: &Made) -> BTreeSet<PathBuf> {
         let files = [
             Some(made.artifact.as_path()),
             Some(made.code.path.as_path()),
             self.config,
         ];
-        let files: BTreeSet<PathBuf> = files
+        files
             .into_iter()
             .flatten()
             .filter_map(|file| file.canonicalize().ok())
-            .collect();
-        let mounts = mounts.iter().enumerate().filter(|(_, mount)| !mount.read_only);
-        let within = |(number, mount): (usize, &Directory)| {
-            let inside = files.iter().filter_map(|file| file.strip_prefix(&mount.host).ok());
-            let fixed = inside.map(|path| Fixed {
-                within: CODE + 1 + number,
-                path: path.to_owned(),
-            });
-            fixed.collect::<Vec<_>>()
-        };
-        mounts.flat_map(within).collect()
+            .collect()
     }
 
     /// With `--watch` a build puts the guest's file in place anew, and the guests that run by then see the new one, which is
@@ -176,10 +153,17 @@ impl Launch<'_> {
             return Ok(());
         }
         let (directory, artifact) = (directory.host.display(), artifact.display());
-        let message =
-            anyhow!("with --watch the guest could write its own code: it may write {directory}, which has {artifact}");
-        Err(Failure::usage(message).hint("give it a folder of its own, or add `:ro`"))
+        let message = anyhow!(
+            "with `--watch` the guest could change its own code: it may write {directory}, which contains {artifact}"
+        );
+        Err(Failure::usage(message).hint("give the guest another directory, or add `:ro`"))
     }
+}
+
+/// Those of these files that lie in a folder, as seen from there.
+fn below(folder: &Path, files: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
+    let inside = files.iter().filter_map(|file| file.strip_prefix(folder).ok());
+    inside.map(Path::to_owned).collect()
 }
 
 /// What of the settings a guest is started with, besides its ports.

@@ -2,7 +2,7 @@
 
 use crate::output::{Ends, Output};
 use crate::procfs;
-use crate::protocol::{self, Adopts, Bind, CODE, Fixed, GUEST, Launch, Message, Order, Task};
+use crate::protocol::{self, Adopts, GUEST, Launch, Message, Mount, Order, Source, Task};
 use anyhow::{Context, anyhow};
 use files::Held;
 use netns::cgroup::{Cgroup, CgroupError, Controller, Limits};
@@ -14,6 +14,7 @@ use std::fs::{File, OpenOptions};
 use std::io::IsTerminal;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -46,10 +47,10 @@ pub struct GuestProcess {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Start {
     pub task: Task,
-    /// None: no isolation.
-    pub binds: Option<Vec<Bind>>,
-    /// Files in them that are not the guest's to change.
-    pub fixed: Vec<Fixed>,
+    pub is_isolated: bool,
+    /// The file of the guest's code; none where none is run.
+    pub code: Option<PathBuf>,
+    pub mounts: Vec<Mount>,
     pub stdin: bool,
     /// It accepts from listeners of the host.
     pub adopts: Option<Adopts>,
@@ -78,9 +79,9 @@ fn group(process: u32, mut limits: Limits) -> Result<Option<Cgroup>> {
             (CgroupError::NotDelegated(Controller::Pids), _) => limits.tasks = None,
             (_, Some(cpus)) => {
                 let error =
-                    anyhow::Error::from(error).context(format!("a limit of {cpus} processors cannot be held here"));
+                    anyhow::Error::from(error).context(format!("cannot enforce the CPU limit of {cpus} processors"));
                 return Err(Failure::from(error)
-                    .hint("start it with `systemd-run --user --scope -p Delegate=yes wasmrun …`, or as root"));
+                    .hint("start wasmrun with `systemd-run --user --scope -p Delegate=yes wasmrun …`, or as root"));
             }
             (_, None) => return Ok(None),
         }
@@ -102,20 +103,20 @@ fn input(start: &Start) -> Result<OwnedFd> {
             .open("/proc/self/fd/0");
         let again = again
             .context("cannot open this terminal for the guest")
-            .map_err(|error| Failure::from(error).hint("give it a pipe: `cat | wasmrun os … --stdin`"))?;
+            .map_err(|error| Failure::from(error).hint("use a pipe: `cat | wasmrun os … --stdin`"))?;
         return Ok(again.into());
     }
-    let input = rustix::fs::fstat(&stdin).context("cannot look at standard input")?;
+    let input = rustix::fs::fstat(&stdin).context("cannot examine standard input")?;
     // A socket stays in the network that it was made in, whoever has it (network_namespaces(7)).
     let is_socket = rustix::fs::FileType::from_raw_mode(input.st_mode) == rustix::fs::FileType::Socket;
-    if is_socket && start.binds.is_some() {
-        let error = anyhow!("standard input is a socket, which would lead the guest out of its network");
-        return Err(Failure::usage(error).hint("give it a pipe: `cat | wasmrun os … --stdin`"));
+    if is_socket && start.is_isolated {
+        let error = anyhow!("standard input is a socket, which would give the guest access to the host's network");
+        return Err(Failure::usage(error).hint("use a pipe: `cat | wasmrun os … --stdin`"));
     }
     Ok(stdin
         .as_fd()
         .try_clone_to_owned()
-        .context("cannot hand standard input on")?)
+        .context("cannot duplicate standard input")?)
 }
 
 impl GuestProcess {
@@ -126,7 +127,7 @@ impl GuestProcess {
         let (ours, theirs) = fd_passing::channel().context("cannot make a channel")?;
         // A process that does not read its orders holds nobody up.
         sockopt::set_socket_timeout(&ours, Timeout::Send, Some(ORDER)).context("cannot set up a channel")?;
-        let (factory, their_factory) = if start.binds.is_some() {
+        let (factory, their_factory) = if start.is_isolated {
             let (ours, theirs) = fd_passing::channel().context("cannot make a channel")?;
             (SocketFactory::remote(ours), Some(theirs))
         } else {
@@ -146,15 +147,17 @@ impl GuestProcess {
             Some(pid) => group(pid, start.limits)?,
             None => None,
         };
+        let held = if start.is_isolated { open(&start)? } else { Vec::new() };
         let launch = Launch {
             supervisor: rustix::process::getpid().as_raw_pid(),
             adopts: start.adopts,
-            binds: start.binds.map(open).transpose()?,
-            fixed: start.fixed,
+            is_isolated: start.is_isolated,
+            code: start.code,
+            mounts: start.mounts,
             tasks: start.limits.tasks,
             task: start.task,
         };
-        protocol::send_launch(&ours, &launch, input.as_fd(), their_factory.as_ref())?;
+        protocol::send_launch(&ours, &launch, input.as_fd(), their_factory.as_ref(), &held)?;
         let channel = Arc::new(ours);
         let messages = listen(channel.clone()).context("cannot listen to the guest's process")?;
         Ok(GuestProcess {
@@ -263,28 +266,27 @@ impl GuestProcess {
             .await
             .context("cannot wait for the guest's process")?;
         let code = status.code().or(status.signal().map(|signal| 128 + signal));
-        code.and_then(|code| u8::try_from(code).ok())
-            .ok_or_else(|| Failure::from(anyhow::anyhow!("the guest's process ended in no known way: {status}")))
+        code.and_then(|code| u8::try_from(code).ok()).ok_or_else(|| {
+            Failure::from(anyhow::anyhow!(
+                "the guest's process ended with an unknown status: {status}"
+            ))
+        })
     }
 }
 
-/// Opens what is not held yet. The code's path is ours, and leads where we have it lead; a directory that is not held is one
-/// that is not there.
-fn open(mut binds: Vec<Bind>) -> Result<Vec<Bind>> {
-    for (number, bind) in binds.iter_mut().enumerate() {
-        if let Bind::Host { path, held, .. } = bind
-            && held.is_none()
-        {
-            let opened = if number == CODE {
-                Held::of(path)
-            } else {
-                Held::open(path)
-            };
-            let opened = opened.with_context(|| format!("cannot show {} to the guest", path.display()))?;
-            *held = Some(opened);
-        }
-    }
-    Ok(binds)
+/// What comes along open. The code's path is ours, and leads where we have it lead; a directory that is not held is one that is
+/// not there.
+fn open(start: &Start) -> Result<Vec<Held>> {
+    let show = |opened: std::io::Result<Held>, path: &Path| -> Result<Held> {
+        Ok(opened.with_context(|| format!("cannot show {} to the guest", path.display()))?)
+    };
+    let code = start.code.as_ref().map(|path| show(Held::of(path), path));
+    let mounts = start.mounts.iter().filter_map(|mount| match &mount.source {
+        Source::Host { held: Some(held), .. } => Some(Ok(held.clone())),
+        Source::Host { path, held: None } => Some(show(Held::open(path), path)),
+        Source::Memory { .. } => None,
+    });
+    code.into_iter().chain(mounts).collect()
 }
 
 /// Takes messages off the channel until the other end is gone. A thread, because tokio knows no message sockets.
@@ -304,7 +306,7 @@ fn listen(from: Arc<OwnedFd>) -> std::io::Result<Receiver<Message>> {
                     }
                     Ok(None) => return,
                     Err(errno) => {
-                        tracing::debug!("the guest's process sent what makes no sense: {errno}");
+                        tracing::debug!("invalid message from the guest's process: {errno}");
                         return;
                     }
                 }

@@ -30,12 +30,24 @@ pub struct Launch {
     pub supervisor: i32,
     /// The process accepts from listeners of the host. None: it never gets any.
     pub adopts: Option<Adopts>,
-    /// None: no isolation.
-    pub binds: Option<Vec<Bind>>,
-    pub fixed: Vec<Fixed>,
+    pub is_isolated: bool,
+    /// The file of the guest's code; none where none is run.
+    pub code: Option<PathBuf>,
+    pub mounts: Vec<Mount>,
     /// Most processes and threads.
     pub tasks: Option<u64>,
     pub task: Task,
+}
+
+impl Launch {
+    /// How many files and directories come along open.
+    fn comes_along(&self) -> usize {
+        let of_host = |mount: &&Mount| matches!(mount.source, Source::Host { .. });
+        match self.is_isolated {
+            true => usize::from(self.code.is_some()) + self.mounts.iter().filter(of_host).count(),
+            false => 0,
+        }
+    }
 }
 
 /// How a guest accepts from listeners of the host.
@@ -47,28 +59,29 @@ pub struct Adopts {
     pub makes_sockets: bool,
 }
 
-/// The place of the guest's code among the binds; the directories follow.
-pub const CODE: usize = 0;
-
-/// A file or directory that is shown in the jail.
+/// Something that a guest is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Bind {
-    /// Of the host. It comes along open; the path is what it is called.
+pub struct Mount {
+    pub source: Source,
+    /// Where the guest finds it.
+    pub guest: String,
+    pub read_only: bool,
+    /// Files in it that are not the guest's to change, from its root.
+    pub fixed: Vec<PathBuf>,
+}
+
+/// Where what is shown comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Source {
+    /// A file or directory of the host; the path is what it is called. In a jail it comes along open: as it was held, or by its
+    /// path where it was not.
     Host {
         path: PathBuf,
-        read_only: bool,
         #[serde(skip)]
         held: Option<Held>,
     },
-    /// In memory, with at most so many bytes.
-    Scratch { size: u64 },
-}
-
-/// A file in a directory that the guest may write, by the directory's place among the binds. It is not the guest's to change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fixed {
-    pub within: usize,
-    pub path: PathBuf,
+    /// An empty directory in memory, of at most so many bytes. It takes a jail.
+    Memory { size: u64 },
 }
 
 /// What the process is for.
@@ -196,7 +209,7 @@ pub struct Launched {
     pub stdin: OwnedFd,
     /// Its end of the socket factory.
     pub factory: Option<OwnedFd>,
-    /// One for each bind of the host, in their order.
+    /// In a jail: the code, and each mount of the host, in their order.
     pub held: Vec<OwnedFd>,
 }
 
@@ -205,12 +218,13 @@ pub struct Launched {
 ///
 /// # Errors
 ///
-/// One of these is not open, or the process is gone.
+/// The process is gone.
 pub fn send_launch(
     channel: impl AsFd,
     launch: &Launch,
     stdin: BorrowedFd<'_>,
     factory: Option<&OwnedFd>,
+    held: &[Held],
 ) -> Result<()> {
     let mut file = memory_file("launch")?;
     file.write_all(&serde_json::to_vec(launch)?)?;
@@ -218,15 +232,8 @@ pub fn send_launch(
     fds.extend(factory.map(AsFd::as_fd));
     let gone = "the guest's process did not start";
     fd_passing::send(&channel, b"launch", &fds).context(gone)?;
-    let held = launch.binds.iter().flatten().filter_map(|bind| match bind {
-        Bind::Host { path, held, .. } => Some(
-            held.as_ref()
-                .map(AsFd::as_fd)
-                .with_context(|| format!("cannot open {}", path.display())),
-        ),
-        Bind::Scratch { .. } => None,
-    });
-    for some in held.collect::<Result<Vec<_>>>()?.chunks(fd_passing::MAX_FDS) {
+    let held: Vec<BorrowedFd<'_>> = held.iter().map(AsFd::as_fd).collect();
+    for some in held.chunks(fd_passing::MAX_FDS) {
         fd_passing::send(&channel, b"held", some).context(gone)?;
     }
     Ok(())
@@ -243,8 +250,7 @@ pub fn receive_launch(channel: impl AsFd) -> Result<Launched> {
     file.rewind()?;
     file.read_to_end(&mut json)?;
     let launch: Launch = serde_json::from_slice(&json)?;
-    let binds = launch.binds.iter().flatten();
-    let wanted = binds.filter(|bind| matches!(bind, Bind::Host { .. })).count();
+    let wanted = launch.comes_along();
     let mut held = Vec::new();
     while held.len() < wanted {
         let (_, some) = fd_passing::receive(&channel, &mut [0; 16], RecvFlags::empty())?;
@@ -278,6 +284,45 @@ mod tests {
             assert!(text.starts_with("begin") && text.ends_with("end"));
             let message = serde_json::to_vec(&Message::Ended(Outcome::Trapped(text))).unwrap();
             assert!(message.len() < MESSAGE, "{character:?}: {}", message.len());
+        }
+    }
+
+    proptest::proptest! {
+        /// A guest that broke out sends what it likes: it is one of the messages, or an error, and the next is read as it is.
+        #[test]
+        fn fuzzed_messages_are_known_or_refused(
+            seed in 0usize..6,
+            edits in proptest::collection::vec((proptest::prelude::any::<usize>(), proptest::prelude::any::<u8>()), 0..12),
+            cut in proptest::option::of(proptest::prelude::any::<usize>()),
+        ) {
+            use runtime::{Counts, Event};
+            let address = "127.0.0.1:80".parse().unwrap();
+            let seeds = [
+                Message::Event(Event::Listening(address)),
+                Message::Event(Event::MemoryLimit(1 << 40)),
+                Message::Adopted(vec![Counts::default(); 3]),
+                Message::Released(7),
+                Message::Ended(Outcome::Trapped("unreachable".to_owned())),
+                Message::Jail { error: "no".to_owned(), errno: Some(1) },
+            ];
+            let mut bytes = serde_json::to_vec(&seeds[seed]).unwrap();
+            for (at, byte) in edits {
+                let length = bytes.len();
+                bytes[at % length] = byte;
+            }
+            if let Some(cut) = cut {
+                bytes.truncate(1 + cut % bytes.len());
+            }
+            let (ours, theirs) = fd_passing::channel().unwrap();
+            fd_passing::send(&theirs, &bytes, &[]).unwrap();
+            send(&theirs, &Message::Counted).unwrap();
+            match receive::<Message>(&ours, RecvFlags::DONTWAIT) {
+                // What was understood can be said again.
+                Ok(message) => drop(serde_json::to_vec(&message.unwrap()).unwrap()),
+                Err(errno) => proptest::prop_assert_eq!(errno, rustix::io::Errno::PROTO),
+            }
+            let next = receive::<Message>(&ours, RecvFlags::DONTWAIT);
+            proptest::prop_assert!(matches!(next, Ok(Some(Message::Counted))));
         }
     }
 }

@@ -35,7 +35,7 @@ mod syscalls;
 pub use limits::{LimitError, TASKS};
 pub use mount::MountError;
 pub use privileges::SurrenderError;
-pub use root::{Bind, Fixed, RootError};
+pub use root::{Bind, RootError};
 pub use syscalls::{Broker, Files, FilterError, Powers, Sockets, can_be_brokered};
 
 use crate::fd_passing;
@@ -62,8 +62,6 @@ pub struct Plan {
     pub supervisor: i32,
     /// Files and directories of the host that the guest's process may use.
     pub binds: Vec<Bind>,
-    /// Files in these that stay as they are.
-    pub fixed: Vec<Fixed>,
     /// What it may do with sockets. Those of the host can be left to it unless it does everything itself.
     pub sockets: Sockets,
     /// TCP ports of its own loopback to listen on for it.
@@ -203,7 +201,7 @@ fn keep(init: Pid) -> ! {
 fn become_guest(plan: &Plan, mut ready: io::PipeReader, asks: Option<OwnedFd>) -> Result<Vec<OwnedFd>, JailError> {
     limits::end_sooner(limits::GUEST);
     limits::tasks(plan.tasks())?;
-    root::enter(&plan.binds, &plan.fixed)?;
+    root::enter(&plan.binds)?;
     let mut word = String::new();
     ready.read_to_string(&mut word).map_err(JailError::Process)?;
     if word != init::READY {

@@ -24,6 +24,8 @@ pub enum Bind {
         path: PathBuf,
         /// Nothing in it can be changed by the guest's process.
         read_only: bool,
+        /// Files in it that the guest's process cannot change, for all that it may do there; what is not there is not fixed.
+        fixed: Vec<PathBuf>,
     },
     /// An empty directory in memory, which goes with the process.
     Scratch {
@@ -41,15 +43,6 @@ impl Bind {
     }
 }
 
-/// A file in a directory that the guest may write which it is not to change, for all that it may do there.
-#[derive(Debug)]
-pub struct Fixed {
-    /// The number of the directory's [`Bind`].
-    pub within: usize,
-    /// Where it lies in there; what is not there is not fixed.
-    pub path: PathBuf,
-}
-
 /// A step in making the root that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RootError {
@@ -57,7 +50,7 @@ pub enum RootError {
     #[error(transparent)]
     Mount(#[from] MountError),
     /// A place to mount on.
-    #[error("cannot show {} in the guest's root", path.display())]
+    #[error("cannot set up {} in the guest's root", path.display())]
     MountPoint {
         /// For what.
         path: PathBuf,
@@ -75,7 +68,7 @@ const ROOT: Memory = Memory {
 };
 
 /// Replaces the root of the calling process's mount namespace.
-pub(super) fn enter(binds: &[Bind], fixed: &[Fixed]) -> Result<(), RootError> {
+pub(super) fn enter(binds: &[Bind]) -> Result<(), RootError> {
     let base = Path::new(BASE);
     mount::keep_apart()?;
     // Before anything covers what they are opened by.
@@ -89,8 +82,9 @@ pub(super) fn enter(binds: &[Bind], fixed: &[Fixed]) -> Result<(), RootError> {
         show(bind, opened.as_ref(), &point(number))?;
     }
     drop(opened);
-    for one in fixed {
-        fix(one, &point(one.within))?;
+    for (number, bind) in binds.iter().enumerate() {
+        let Bind::Host { fixed, .. } = bind else { continue };
+        fixed.iter().try_for_each(|file| fix(file, &point(number)))?;
     }
     mount::pivot(base)?;
     mount::restrict_root(Attributes::HARMLESS.read_only())?;
@@ -173,9 +167,9 @@ pub(super) fn places(binds: &[Bind]) -> Result<Vec<Place>, RootError> {
 
 /// Makes the file read-only, and it and the folders around it mounts of their own: who can rename one of those could put
 /// another file in its place.
-fn fix(fixed: &Fixed, point: &Path) -> Result<(), RootError> {
+fn fix(file: &Path, point: &Path) -> Result<(), RootError> {
     let cannot = |errno: Errno| RootError::MountPoint {
-        path: fixed.path.clone(),
+        path: file.to_owned(),
         source: errno.into(),
     };
     let open = |at: BorrowedFd<'_>, name: &Path| {
@@ -183,7 +177,7 @@ fn fix(fixed: &Fixed, point: &Path) -> Result<(), RootError> {
         rustix::fs::openat2(at, name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)
     };
     let mut at = open(rustix::fs::CWD, point).map_err(cannot)?;
-    let mut names = fixed.path.iter().map(Path::new).peekable();
+    let mut names = file.iter().map(Path::new).peekable();
     while let Some(name) = names.next() {
         let found = match open(at.as_fd(), name) {
             Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR) => return Ok(()),
@@ -193,7 +187,7 @@ fn fix(fixed: &Fixed, point: &Path) -> Result<(), RootError> {
             Some(_) => Attributes::HARMLESS,
             None => Attributes::HARMLESS.read_only(),
         };
-        mount::fix(found.as_fd(), &fixed.path, attributes)?;
+        mount::fix(found.as_fd(), file, attributes)?;
         // What was mounted there.
         at = open(at.as_fd(), name).map_err(cannot)?;
     }

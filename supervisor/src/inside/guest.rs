@@ -5,7 +5,7 @@
     reason = "a guest without a supervisor ends, from whichever thread"
 )]
 
-use crate::protocol::{self, Adopts, Bind, Fixed, Inside, Launch, Launched, Message, Order, Task};
+use crate::protocol::{self, Adopts, Inside, Launch, Launched, Message, Order, Source, Task};
 use anyhow::{Context, Result};
 use netns::jail::{self, JailError, Sockets};
 use report::{FAILED, TRAPPED};
@@ -14,7 +14,7 @@ use rustix::net::RecvFlags;
 use rustix::process::{Signal, set_parent_process_death_signal};
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Forwards in one message of counts.
@@ -57,17 +57,21 @@ fn run() -> Result<u8> {
         }
     };
     let channel = Arc::new(channel);
-    match launch.task {
+    match &launch.task {
         Task::Probe => {
             protocol::send(&channel, &Message::Inside(look_around()))?;
             Ok(0)
         }
-        Task::Run(guest) => run_guest(*guest, launch.adopts, listeners, channel),
+        Task::Run(guest) => {
+            let mut guest = guest.clone();
+            place(&mut guest, &launch);
+            run_guest(*guest, launch.adopts, listeners, channel)
+        }
     }
 }
 
 fn enter(launch: &Launch, factory: Option<OwnedFd>, held: Vec<OwnedFd>) -> Result<Vec<OwnedFd>, JailError> {
-    let (Some(binds), Some(factory)) = (&launch.binds, factory) else {
+    let Some(factory) = factory.filter(|_| launch.is_isolated) else {
         set_parent_process_death_signal(Some(Signal::KILL)).map_err(|errno| JailError::Process(errno.into()))?;
         return Ok(Vec::new());
     };
@@ -78,8 +82,7 @@ fn enter(launch: &Launch, factory: Option<OwnedFd>, held: Vec<OwnedFd>) -> Resul
     };
     let plan = jail::Plan {
         supervisor: launch.supervisor,
-        binds: to_jail(binds, held),
-        fixed: launch.fixed.iter().map(Fixed::to_jail).collect(),
+        binds: to_jail(launch, held),
         sockets,
         listens,
         tasks: launch.tasks,
@@ -87,27 +90,43 @@ fn enter(launch: &Launch, factory: Option<OwnedFd>, held: Vec<OwnedFd>) -> Resul
     jail::enter(&plan, factory)
 }
 
-/// Binds with what is shown by them.
-fn to_jail(binds: &[Bind], held: Vec<OwnedFd>) -> Vec<jail::Bind> {
+/// What the jail shows: the code first, then each mount.
+fn to_jail(launch: &Launch, held: Vec<OwnedFd>) -> Vec<jail::Bind> {
     let mut held = held.into_iter();
-    let with = |bind: &Bind| match bind {
-        Bind::Host { path, read_only, .. } => held.next().map(|held| jail::Bind::Host {
+    let code = launch.code.iter().map(|path| (Some(path), true, Vec::new(), 0));
+    let mounts = launch.mounts.iter().map(|mount| match &mount.source {
+        Source::Host { path, .. } => (Some(path), mount.read_only, mount.fixed.clone(), 0),
+        Source::Memory { size } => (None, false, Vec::new(), *size),
+    });
+    let bind = |(path, read_only, fixed, size): (Option<&PathBuf>, bool, Vec<PathBuf>, u64)| match path {
+        Some(path) => held.next().map(|held| jail::Bind::Host {
             held,
             path: path.clone(),
-            read_only: *read_only,
+            read_only,
+            fixed,
         }),
-        Bind::Scratch { size } => Some(jail::Bind::Scratch { size: *size }),
+        None => Some(jail::Bind::Scratch { size }),
     };
-    binds.iter().filter_map(with).collect()
+    code.chain(mounts).filter_map(bind).collect()
 }
 
-impl Fixed {
-    fn to_jail(&self) -> jail::Fixed {
-        jail::Fixed {
-            within: self.within,
-            path: self.path.clone(),
-        }
-    }
+/// Where the runtime finds the code and the directories: by their numbers in the jail ([`to_jail`]), or as the host has them.
+fn place(guest: &mut Guest, launch: &Launch) {
+    let seen = |number: usize, host: &Path| match launch.is_isolated {
+        true => jail::path_of(number),
+        false => host.to_owned(),
+    };
+    let code = launch.code.iter().map(PathBuf::as_path);
+    guest.code = code.map(|path| seen(0, path)).next().unwrap_or_default();
+    let directories = launch.mounts.iter().zip(1..).map(|(mount, number)| runtime::Directory {
+        host: match &mount.source {
+            Source::Host { path, .. } => seen(number, path),
+            Source::Memory { .. } => jail::path_of(number),
+        },
+        guest: mount.guest.clone(),
+        read_only: mount.read_only,
+    });
+    guest.directories = directories.collect();
 }
 
 fn run_guest(guest: Guest, adopts: Option<Adopts>, listeners: Vec<OwnedFd>, channel: Arc<OwnedFd>) -> Result<u8> {

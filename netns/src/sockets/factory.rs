@@ -552,4 +552,37 @@ mod tests {
         assert_eq!(factory.socket(Family::V4, Protocol::Tcp).unwrap_err(), Errno::PROTO);
         assert_eq!(factory.socket(Family::V4, Protocol::Tcp).unwrap_err(), Errno::CONNRESET);
     }
+
+    proptest::proptest! {
+        /// An init that a guest has taken over answers what it likes, with sockets or without, and holds nobody up.
+        #[test]
+        fn fuzzed_answers_are_sockets_or_an_error(
+            answers in proptest::collection::vec(
+                (proptest::collection::vec(proptest::prelude::any::<u8>(), 0..2 * MESSAGE), 0usize..3),
+                1..8,
+            ),
+            asks in proptest::collection::vec(proptest::prelude::any::<bool>(), 1..6),
+        ) {
+            let (outer, inner) = fd_passing::channel().unwrap();
+            let factory = SocketFactory::remote(outer);
+            for (bytes, count) in &answers {
+                let sockets: Vec<OwnedFd> =
+                    (0..*count).map(|_| make_socket(Family::V4, Protocol::Tcp).unwrap()).collect();
+                let sockets: Vec<BorrowedFd<'_>> = sockets.iter().map(AsFd::as_fd).collect();
+                // An empty message is the end of a channel, and more than it takes is not sent.
+                let _ = fd_passing::send(&inner, bytes, &sockets);
+            }
+            // Silence has a test of its own.
+            drop(inner);
+            let started = Instant::now();
+            for is_socket in asks {
+                if is_socket {
+                    let _ = factory.socket(Family::V4, Protocol::Tcp);
+                } else {
+                    let _ = factory.source(IpAddr::from([10, 1, 2, 3]), Family::V4);
+                }
+            }
+            proptest::prop_assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+        }
+    }
 }

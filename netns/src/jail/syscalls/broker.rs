@@ -240,3 +240,54 @@ fn try_brokering() -> bool {
     });
     probe.is_ok_and(|thread| matches!(thread.join(), Ok(Ok(()))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sockaddr(address: SocketAddr) -> Vec<u8> {
+        let family = match address {
+            SocketAddr::V4(_) => libc::AF_INET,
+            SocketAddr::V6(_) => libc::AF_INET6,
+        };
+        let mut bytes = (family as u16).to_ne_bytes().to_vec();
+        bytes.extend(address.port().to_be_bytes());
+        match address {
+            SocketAddr::V4(address) => bytes.extend(address.ip().octets()),
+            SocketAddr::V6(address) => {
+                bytes.extend(address.flowinfo().to_ne_bytes());
+                bytes.extend(address.ip().octets());
+                bytes.extend(address.scope_id().to_ne_bytes());
+            }
+        }
+        bytes
+    }
+
+    proptest! {
+        /// A guest that broke out writes what it likes.
+        #[test]
+        fn fuzzed_bytes_are_an_address_or_refused(
+            family in prop_oneof![Just(libc::AF_INET), Just(libc::AF_INET6), Just(libc::AF_UNSPEC), 0..i32::from(u16::MAX)],
+            rest in prop::collection::vec(any::<u8>(), 0..40),
+            cut in 0usize..42,
+        ) {
+            let mut bytes = (family as u16).to_ne_bytes().to_vec();
+            bytes.extend(rest);
+            bytes.truncate(cut);
+            // What is taken for an address is all of it there.
+            if let Ok(Some(address)) = parse(&bytes) {
+                prop_assert!(bytes.starts_with(&sockaddr(address)));
+            }
+        }
+
+        #[test]
+        fn addresses_are_read_as_they_were_written(address: SocketAddr, more in prop::collection::vec(any::<u8>(), 0..8)) {
+            let mut bytes = sockaddr(address);
+            bytes.extend(more);
+            prop_assert_eq!(parse(&bytes), Ok(Some(address)));
+            bytes.truncate(sockaddr(address).len() - 1);
+            prop_assert_eq!(parse(&bytes), Err(Errno::INVAL));
+        }
+    }
+}

@@ -166,3 +166,73 @@ fn happened(
         Wanted::Refused(kind, refused) => event(kind, 0, refused),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adoption::Adoption;
+    use crate::guest::{Guest, Listeners};
+    use crate::host::Gate;
+    use proptest::prelude::*;
+    use std::collections::HashMap;
+    use std::sync::Arc;
+    use wasmtime_wasi::WasiCtxBuilder;
+
+    /// Bytes of a subscription (wasip1's `subscription`).
+    const SUBSCRIPTION: usize = 48;
+
+    /// One subscription, with more sense in it than chance would give.
+    fn subscription() -> impl Strategy<Value = [u8; SUBSCRIPTION]> {
+        let descriptor = prop_oneof![0u32..8, Just(600), any::<u32>()];
+        let nanoseconds = prop_oneof![0u64..2_000_000, any::<u64>()];
+        (any::<u64>(), 0u8..5, descriptor, nanoseconds, any::<u16>()).prop_map(
+            |(userdata, tag, descriptor, timeout, flags)| {
+                let mut bytes = [0; SUBSCRIPTION];
+                bytes[..8].copy_from_slice(&userdata.to_le_bytes());
+                bytes[8] = tag;
+                bytes[16..20].copy_from_slice(&descriptor.to_le_bytes());
+                bytes[24..32].copy_from_slice(&timeout.to_le_bytes());
+                bytes[40..42].copy_from_slice(&(flags % 3).to_le_bytes());
+                bytes
+            },
+        )
+    }
+
+    fn context() -> Context {
+        let events: crate::Events = Arc::new(|_| ());
+        let guest = Guest::default();
+        let adoption = Adoption::new(1, HashMap::new(), events.clone(), Arc::new(|_| ()));
+        let gate = Gate::new(&guest, events);
+        let sockets = Sockets::listen(&[0, 0], 3, Listeners::AfterDirectories, &gate, &adoption).unwrap();
+        Context::new(WasiCtxBuilder::new().build_p1(), sockets)
+    }
+
+    proptest! {
+        /// Whatever a guest's memory holds, the call waits, or returns as many events as there were subscriptions at most,
+        /// and writes nowhere else.
+        #[test]
+        fn fuzzed_subscriptions_are_waited_for_or_refused(
+            subscriptions in prop::collection::vec(subscription(), 0..6),
+            count in prop_oneof![0u32..8, any::<u32>()],
+            at in prop_oneof![Just(0u32), any::<u32>()],
+            to in prop_oneof![Just(1024u32), any::<u32>()],
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let mut context = context();
+                let mut bytes: Vec<u8> = subscriptions.concat();
+                bytes.resize(2048, 0);
+                let before = bytes.clone();
+                let mut memory = GuestMemory::Unshared(&mut bytes);
+                let call = poll(&mut context, &mut memory, GuestPtr::new(at), GuestPtr::new(to), count);
+                let ended = tokio::time::timeout(Duration::from_millis(5), call).await;
+                if let Ok(Ok(events)) = ended {
+                    prop_assert!(events <= count.max(1));
+                }
+                let first = (to as usize).min(before.len());
+                prop_assert_eq!(&bytes[..first], &before[..first]);
+                Ok(())
+            })?;
+        }
+    }
+}

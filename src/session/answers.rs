@@ -9,7 +9,7 @@ use crate::settings;
 use anyhow::anyhow;
 use bytes::Bytes;
 use http::StatusCode;
-use netns::{Mapping, Protocol, Rule};
+use netns::{Mapping, Protocol};
 use report::{Failure, Result};
 use std::time::Instant;
 use supervisor::procfs;
@@ -64,14 +64,11 @@ pub fn state(facts: Facts<'_>) -> crate::control::State {
     }
 }
 
-/// The rules of `POST /v1/forwards`.
-pub fn mappings(new: &NewForward) -> Result<Vec<Mapping>> {
-    let mut mappings = Vec::new();
-    for rule in &new.rules {
-        let rule = rule.parse::<Rule>();
-        mappings.extend(rule.map_err(|error| Failure::usage(anyhow!("{error}")))?.mappings());
-    }
-    Ok(mappings)
+/// The rules of `POST /v1/forwards`, beside what is forwarded already.
+pub fn mappings(new: &NewForward, forwards: &Forwards) -> Result<Vec<Mapping>> {
+    let rules = new.rules.iter();
+    let rules = rules.map(|rule| (rule.as_str(), "`wasmrun forward`".to_owned()));
+    settings::rules::mappings(rules, forwards.mappings())
 }
 
 /// The answer to `POST /v1/forwards`: what was bound, and a stream that lasts as long as the asker, whose end is told to `gone`.
@@ -101,8 +98,8 @@ pub fn unforward(on_port: &[(u64, Source)], port: u16) -> Result<Vec<u64>, Answe
         return Ok(added);
     }
     let hint = match on_port.is_empty() {
-        false => "it belongs to the run: take it out of its .wasmrun.toml, or start it without",
-        true => "`wasmrun forward NAME --list` shows those that are",
+        false => "remove it from the run's .wasmrun.toml or command line",
+        true => "list the forwards of the run with `wasmrun forward NAME --list`",
     };
     let error = anyhow!("host port {port} was not forwarded with `wasmrun forward`");
     Err(Answer::Failed(StatusCode::NOT_FOUND, Failure::usage(error).hint(hint)))

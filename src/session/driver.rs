@@ -512,7 +512,7 @@ impl Session {
             Ok(read) => self.apply(read).await,
             Err(failure) => {
                 report::failure(&failure);
-                tracing::warn!("the settings stay as they were");
+                tracing::warn!("keeping the previous settings");
                 false
             }
         };
@@ -582,8 +582,8 @@ impl Session {
 
     fn restart(&mut self) -> Answer {
         let why = match (self.state.condition(), self.state.counts()) {
-            (Condition::Stopping, _) => "the run is being stopped",
-            (_, (0, ..)) => "nothing has been started yet",
+            (Condition::Stopping, _) => "the run is stopping",
+            (_, (0, ..)) => "no guest has been started yet",
             _ => {
                 self.work.events.push_back(Event::Restart);
                 return Answer::json(&());
@@ -594,9 +594,10 @@ impl Session {
 
     fn forward(&mut self, new: &NewForward) -> Answer {
         if self.state.condition() == Condition::Stopping {
-            return answers::conflict(Failure::usage(anyhow!("the run is being stopped")));
+            return answers::conflict(Failure::usage(anyhow!("the run is stopping")));
         }
-        let added = answers::mappings(new).and_then(|mappings| self.forwards.add_all(&mappings, Source::Asked));
+        let mappings = answers::mappings(new, &self.forwards);
+        let added = mappings.and_then(|mappings| self.forwards.add_all(&mappings, Source::Asked));
         let added = match added {
             Ok(added) => added,
             Err(failure) => return answers::conflict(failure),

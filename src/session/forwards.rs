@@ -128,7 +128,7 @@ impl Forwards {
         };
         let taken = listeners.addresses[0].port();
         if taken != guest {
-            tracing::info!("port {guest} of this machine is not free: the guest's is forwarded from {taken}");
+            tracing::info!("host port {guest} is not available; guest:{guest} is forwarded from host port {taken}");
         }
         Ok(self.add(loopback(host), listeners, Source::Detected))
     }
@@ -168,6 +168,21 @@ impl Forwards {
                 bound.mapping.protocol
             );
         }
+    }
+
+    /// What is forwarded, with where that comes from.
+    pub fn mappings(&self) -> Vec<(Mapping, String)> {
+        let place = |source| match source {
+            Source::Settings => "the settings of the run",
+            Source::Asked => "another `wasmrun forward`",
+            Source::Detected => "`--auto-forward`",
+        };
+        let bound = |bound: &Bound| {
+            let addresses = bound.forward.addresses().first();
+            let host = addresses.map_or(bound.mapping.host, SocketAddr::port);
+            (Mapping { host, ..bound.mapping }, place(bound.source).to_owned())
+        };
+        self.bound.iter().map(bound).collect()
     }
 
     /// Those on a host port, each with where it comes from.

@@ -10,6 +10,7 @@ mod provenance;
 #[cfg(test)]
 mod reference;
 mod resolve;
+pub mod rules;
 pub mod typed;
 pub mod units;
 

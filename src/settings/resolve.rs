@@ -4,12 +4,12 @@ use super::choices::{ForwardPath, Restart, Tiered};
 use super::file::{self, Config, File, Livereload};
 use super::typed::Os;
 use super::units::{size, time};
-use super::{Settings, Watch, env_file, provenance};
+use super::{Settings, Watch, env_file, provenance, rules};
 use anyhow::{Context, anyhow};
 use files::Directory;
 use files::directory::{self, Asked};
 use languages::{Confinement, Plan, Policy};
-use netns::{Limits, Mapping, Rule};
+use netns::{Limits, Mapping};
 use report::{Failure, Result};
 use runtime::HttpLimits;
 use std::path::{Path, PathBuf};
@@ -47,14 +47,14 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
     };
     let cpus = os.cpus.or(config.guest.cpus);
     if let Some(cpus) = cpus.filter(|cpus| !(*cpus >= LEAST_CPUS && cpus.is_finite())) {
-        return Err(Failure::usage(anyhow!("no guest gets on with {cpus} processors"))
-            .hint("write for example `--cpus 0.5`; the least is 0.01"));
+        return Err(Failure::usage(anyhow!("invalid CPU limit `{cpus}`"))
+            .hint("write for example `--cpus 0.5`; the minimum is 0.01"));
     }
     let pids = os.pids.or(config.guest.pids);
     if let Some(pids) = pids.filter(|pids| *pids < LEAST_PIDS) {
         return Err(
-            Failure::usage(anyhow!("the runtime needs more than {pids} processes and threads"))
-                .hint(format!("the least is `--pids {LEAST_PIDS}`")),
+            Failure::usage(anyhow!("the limit of {pids} processes and threads is too low"))
+                .hint(format!("write at least `--pids {LEAST_PIDS}`")),
         );
     }
     let tmp_size = match given(os.tmp_size.as_ref(), "--tmp-size", config.guest.tmp_size.as_ref(), file) {
@@ -181,10 +181,10 @@ fn refuse_own_build(plan: &dyn Plan, directories: &[Directory]) -> Result<()> {
     {
         Some(directory) => {
             let message = anyhow!(
-                "the guest may write {}, of which a build outside of the jail runs what is there",
+                "the guest may write {}, whose code the build runs outside of a jail",
                 directory.host.display()
             );
-            Err(Failure::usage(message).hint("build in the jail, or give the guest the directory with `:ro`"))
+            Err(Failure::usage(message).hint("build in the build jail, or add `:ro` to the directory"))
         }
         None => Ok(()),
     }
@@ -209,11 +209,11 @@ fn http(file: Option<&File>) -> Result<HttpLimits> {
         let time = length(None, "", value.as_ref(), Some(file), default)?;
         match value {
             Some(value) if time < SHORTEST => Err(Failure::usage(anyhow!(
-                "{}: no client is as quick as `{}`",
+                "{}: the timeout `{}` is too short",
                 file.place(value),
                 value.get_ref()
             ))
-            .hint("write for example `30s`; the shortest is `10ms`")),
+            .hint("write for example `30s`; the minimum is `10ms`")),
             _ => Ok(time.min(LONGEST)),
         }
     };
@@ -254,7 +254,11 @@ fn watch(file: Option<&File>) -> Result<Watch> {
     };
     let health = match (&watch.health, file) {
         (Some(path), Some(file)) if !path.get_ref().starts_with('/') => {
-            let message = anyhow!("{}: `{}` is no path of a request", file.place(path), path.get_ref());
+            let message = anyhow!(
+                "{}: `{}` is not a path: it must start with `/`",
+                file.place(path),
+                path.get_ref()
+            );
             return Err(Failure::usage(message).hint("write for example `/health`"));
         }
         (path, _) => path.as_ref().map(|path| path.get_ref().clone()),
@@ -309,30 +313,7 @@ fn mappings(flags: &[String], file: Option<&File>) -> Result<Vec<Mapping>> {
     });
     let place = provenance::place("--forward", &["-f", "-p", "--publish"]);
     let from_flags = flags.iter().map(|rule| (rule.as_str(), place.clone()));
-    let mut taken: std::collections::HashMap<u16, Vec<(Mapping, String)>> = Default::default();
-    let mut mappings = Vec::new();
-    for (text, place) in from_file.chain(from_flags) {
-        let rule: Rule = text
-            .parse()
-            .map_err(|error| Failure::usage(anyhow!("{place}: {error}")))?;
-        let here = format!("`{text}` ({place})");
-        for mapping in rule.mappings() {
-            let same = taken.entry(mapping.host).or_default();
-            let clash = same.iter().find(|(other, _)| {
-                mapping.host != 0 && other.protocol == mapping.protocol && other.bind.overlaps(mapping.bind)
-            });
-            if let Some((_, there)) = clash {
-                let message = anyhow!(
-                    "host port {} is forwarded twice: by {there} and by {here}",
-                    mapping.host
-                );
-                return Err(Failure::usage(message).hint("remove one of them, or give it another host port"));
-            }
-            same.push((mapping, here.clone()));
-            mappings.push(mapping);
-        }
-    }
-    Ok(mappings)
+    rules::mappings(from_file.chain(from_flags), [])
 }
 
 /// Variables of the configuration, then of the files of variables, then of the command line: a later one of the same name
@@ -341,11 +322,11 @@ fn environment(os: &Os, file: Option<&File>) -> Result<Vec<(String, String)>> {
     let from_file = file.into_iter().flat_map(|file| file.config.env.clone());
     let from_file = from_file.chain(os.env_of_files.iter().cloned());
     let from_flags = os.env.iter().map(|flag| match flag.split_once('=') {
-        Some(("", _)) => Err(Failure::usage(anyhow!("--env `{flag}` has no name before the `=`"))),
+        Some(("", _)) => Err(Failure::usage(anyhow!("--env `{flag}`: missing name before `=`"))),
         Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
         None => match std::env::var(flag) {
             Ok(value) => Ok((flag.clone(), value)),
-            Err(_) => Err(Failure::usage(anyhow!("--env {flag}: the variable is not set here"))
+            Err(_) => Err(Failure::usage(anyhow!("--env {flag}: the variable is not set"))
                 .hint(format!("write `--env {flag}=VALUE`, or export it first"))),
         },
     });

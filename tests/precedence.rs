@@ -122,9 +122,7 @@ const SETTINGS: &[Setting] = &[
 /// What `inspect` shows of a run under so many of the ways: none, the file, the environment as well, all.
 fn shown(ways: usize) -> BTreeMap<String, (String, String)> {
     let folder = support::folder();
-    let echo = support::guests::root().join("examples/echo/src/echo.wat");
-    let guest = folder.path().join("echo.wat");
-    std::fs::copy(echo, &guest).unwrap();
+    let guest = support::guests::guest("p1_echo");
     let file = folder.path().join("settings.toml");
     let lines = SETTINGS.iter().map(|setting| setting.ways[0]).filter(|_| ways > 0);
     std::fs::write(&file, lines.collect::<Vec<_>>().join("\n")).unwrap();

@@ -4,7 +4,6 @@ use super::Settings;
 use super::file::{Config, File};
 use super::typed::Os;
 use clap::ValueEnum;
-use languages::Confinement;
 use std::ffi::OsString;
 use std::time::Duration;
 use supervisor::code::Precompiled;
@@ -17,8 +16,8 @@ pub fn explain(os: &Os, file: Option<&File>, settings: &Settings) -> Vec<(String
     let time = |time: Duration| humantime::format_duration(time).to_string();
     let size = |size: u64| bytesize::ByteSize::b(size).to_string();
     let or = |value: Option<String>, otherwise: &str| value.unwrap_or_else(|| otherwise.to_owned());
-    let policy = settings.build.as_ref().map(|plan| plan.policy()).unwrap_or_default();
-    let is_jailed = policy.confinement == Confinement::Jailed;
+    // What is not built has no policy, and these are given all the same.
+    let is_jailed = !os.no_build_jail && build.jail != Some(false);
     // Name (an option is `--` and it), value, whether it was typed, whether it was written.
     let mut rows: Vec<(&str, String, bool, bool)> = vec![
         (
@@ -143,7 +142,7 @@ pub fn explain(os: &Os, file: Option<&File>, settings: &Settings) -> Vec<(String
             os.language.is_some(),
             build.language.is_some(),
         ),
-        ("offline", policy.offline.to_string(), os.offline, false),
+        ("offline", os.offline.to_string(), os.offline, false),
         (
             "no-build-jail",
             (!is_jailed).to_string(),

@@ -1,6 +1,6 @@
 # Each lane is one recipe, for people and for CI.
 
-.PHONY: fmt clippy doc units test deny bench-smoke fuzz
+.PHONY: fmt clippy doc units test fuzzed commands deny bench-smoke fuzz
 
 fmt:
 	cargo fmt --all --check
@@ -18,6 +18,15 @@ units:
 test:
 	cargo test --workspace
 
+# What a guest that broke out could send, in many more forms than `make test` tries.
+fuzzed:
+	PROPTEST_CASES=5000 cargo test --workspace fuzzed
+
+# Every command of README.md and docs/, as it is typed; the pages' ports have to be free.
+commands:
+	cargo build --workspace --bins
+	WASMRUN_CACHE_DIR=$(CURDIR)/target/tmp/cache-$$(id -u) .ci/docs target/debug/wasmrun
+
 # Licences, advisories, sources and duplicates (needs `cargo install --locked cargo-deny`, and the database of advisories).
 deny:
 	cargo deny check
@@ -32,4 +41,3 @@ bench-smoke:
 fuzz:
 	cd fuzz && cargo +nightly fuzz run rule -- -max_total_time=60
 	cd fuzz && cargo +nightly fuzz run config -- -max_total_time=60
-	cd fuzz && cargo +nightly fuzz run control -- -max_total_time=60

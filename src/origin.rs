@@ -17,7 +17,7 @@ pub async fn only_this_machine(request: Request, next: Next) -> Response {
         true => next.run(request).await,
         false => (
             StatusCode::FORBIDDEN,
-            "this server is for names and pages of this machine\n",
+            "forbidden: use `localhost` or a loopback address\n",
         )
             .into_response(),
     }

@@ -229,7 +229,7 @@ fn a_candidate_that_fails_leaves_the_listeners_with_the_old_one() {
         let load = Load::start(address, lasting, 2);
         for _ in 0..3 {
             project.put(b"\0asm nonsense");
-            run.wait_for("#1 serves on");
+            run.wait_for("still serving #1");
             project.save(1);
             load.sees(1);
         }
@@ -323,7 +323,7 @@ fn the_limit_holds_and_more_wait_in_the_queue() {
         for client in &mut clients[..2] {
             assert!(client.read(&mut [0; 512]).unwrap() > 0);
         }
-        run.run.wait_for("2 connections are open, which is the limit");
+        run.run.wait_for("the limit of 2 open connections is reached");
         let mut third = clients.pop().unwrap();
         third.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
         assert_eq!(
@@ -359,7 +359,7 @@ fn a_stop_gives_open_connections_the_grace_and_then_ends_them() {
     let mut client = connect(address);
     echoes(&mut client, 10);
     run.signal(Signal::SIGINT);
-    run.wait_for("stopping: 1 open connection");
+    run.wait_for("stopping: waiting for 1 open connection");
     assert_eq!(
         TcpStream::connect(address).unwrap_err().kind(),
         ErrorKind::ConnectionRefused

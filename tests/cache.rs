@@ -40,7 +40,7 @@ fn damaged_code_is_made_anew_and_said_once() {
     other[whole.len() / 2..][..64].fill(0xcc);
     for damage in [&other[..], &whole[..whole.len() / 2], b"", &vec![0; whole.len()]] {
         fs::write(&file, damage).unwrap();
-        let said = format!("warning: {} in the cache is damaged: compiling it anew", file.display());
+        let said = format!("warning: {} in the cache is damaged; recompiling", file.display());
         start().says(7, &said);
         start().says(7, "");
     }
@@ -88,7 +88,7 @@ fn it_is_listed_and_taken_away_but_for_what_runs() {
         "{listed}"
     );
     let ended = run(&cache, &["cache", "prune"]);
-    assert!(ended.stderr.starts_with("removed 0, "), "{}", ended.stderr);
+    assert!(ended.stderr.starts_with("removed 0 entries, "), "{}", ended.stderr);
     let ended = run(&cache, &["cache", "clear"]);
     assert!(ended.stderr.ends_with("; 1 in use\n"), "{}", ended.stderr);
     assert_eq!(code(&cache).len(), 1);
@@ -139,10 +139,10 @@ fn a_read_only_system_is_said() {
     let Some(ended) = on_file_system("ro", "") else { return };
     assert_eq!(ended.code, Some(125), "{}", ended.stderr);
     assert!(
-        ended.stderr.contains("error: there is no place for the guest's code: "),
+        ended.stderr.contains("error: cannot store the guest's code: "),
         "{}",
         ended.stderr
     );
-    let hint = "\nhint: set WASMRUN_CACHE_DIR or TMPDIR to a folder that can be";
+    let hint = "\nhint: set WASMRUN_CACHE_DIR or TMPDIR to a writable folder";
     assert!(ended.stderr.contains(hint), "{}", ended.stderr);
 }

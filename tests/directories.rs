@@ -25,7 +25,7 @@ fn a_link_that_a_guest_puts_in_the_place_of_a_directory_is_not_followed_at_its_n
     let mut run = Run::of(command);
     // It has been started three times, and each time but the first with the link there.
     eventually("it traps again and again", || {
-        run.stderr().matches("starting it again").count() > 2
+        run.stderr().matches("restarting in").count() > 2
     });
     let link = std::fs::read_link(place.path().join("data/sub")).unwrap();
     assert_eq!(link.to_str(), Some(".."));
@@ -59,8 +59,8 @@ fn a_link_in_what_a_guest_may_write_is_refused() {
             ended.says(
                 2,
                 &format!(
-                    "error: --dir: `data/link` leads over a symbolic link, {link}, which lies in {data} and may be of the guest's \
-                     making\nhint: it leads to {}: name that, if it is what you mean",
+                    "error: --dir: `data/link` passes through the symbolic link {link} in {data}, which a guest may have \
+                     created\nhint: name {} itself, if you mean it",
                     target.display()
                 ),
             );
@@ -95,8 +95,8 @@ fn a_link_out_of_its_folder_is_refused_where_a_file_names_it() {
     run("data/sub/out").says(
         2,
         &format!(
-            "error: ./.wasmrun.toml:3:9: `data/sub/out` leads over a symbolic link, {}, out of the folder that it lies in\n\
-             hint: it leads to {}: name that, if it is what you mean",
+            "error: ./.wasmrun.toml:3:9: `data/sub/out` passes through the symbolic link {}, which leads out of its folder\n\
+             hint: name {} itself, if you mean it",
             target.join("data/sub/out").display(),
             target.join("private").display()
         ),
@@ -161,8 +161,8 @@ fn a_guest_does_not_write_its_own_file() {
     ended.says(
         2,
         &format!(
-            "error: with --watch the guest could write its own code: it may write {}, which has {}\n\
-             hint: give it a folder of its own, or add `:ro`",
+            "error: with `--watch` the guest could change its own code: it may write {}, which contains {}\n\
+             hint: give the guest another directory, or add `:ro`",
             data.display(),
             data.join("sub/made").display()
         ),

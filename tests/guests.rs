@@ -214,7 +214,8 @@ fn the_memory_limit_is_obeyed() {
     let memory = path("memory");
     let ended = run(&["os", &memory, "--memory", "64MiB"]);
     assert_eq!(ended.code, Some(64), "{}", ended.stderr);
-    let warning = "warning: the guest asked for more than its 64.0 MiB of memory and was refused\nhint: give it more with --memory";
+    let warning = "warning: the guest reached its memory limit of 64.0 MiB: an allocation was refused\n\
+                   hint: raise the limit with `--memory`";
     assert_eq!(ended.stderr.trim_end(), warning);
     // 512 MiB, of which an exit code keeps the low byte.
     run(&["os", &memory]).says(0, "");
@@ -291,7 +292,7 @@ fn an_http_guest_that_traps_answers_500_and_goes_on() {
     for _ in 0..2 {
         let (status, body) = get(address);
         assert_eq!(status, 500);
-        assert_eq!(body, "500: the guest failed; wasmrun's output says how\n");
+        assert_eq!(body, "500: the guest failed; see wasmrun's output\n");
     }
     run.wait_for("no_answer");
     run.stop();
@@ -512,7 +513,7 @@ fn a_guest_may_wait_before_it_finishes_to_listen() {
 #[test]
 fn what_is_forwarded_by_itself_is_bounded() {
     let mut run = Run::start(&["os", &path("many_ports"), "--auto-forward"]);
-    run.wait_for("--auto-forward: 64 ports are forwarded, and no more are by themselves");
+    run.wait_for("--auto-forward: the limit of 64 forwards is reached; further ports are not forwarded");
     let said = run.stderr();
     let ready: Vec<&str> = said
         .lines()

@@ -565,8 +565,8 @@ fn limits_that_make_no_sense_are_refused() {
     let folder = folder();
     let file = folder.path().join("settings.toml");
     for (line, error) in [
-        ("body-timeout = '0s'", "no client is as quick as `0s`"),
-        ("send-timeout = 'soon'", "`soon` is no length of time"),
+        ("body-timeout = '0s'", "the timeout `0s` is too short"),
+        ("send-timeout = 'soon'", "invalid duration `soon`"),
         ("max-requests = 0", "the limit must be at least 1"),
         ("max-streams = 0", "the limit must be at least 1"),
         ("max-bodies = 1", "unknown field `max-bodies`"),

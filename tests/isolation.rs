@@ -427,7 +427,7 @@ fn a_kernel_that_refuses_is_explained() {
         "error: the guest cannot be isolated: the kernel refused new user namespaces: ENOSPC: No space left on device\n  \
          cause: user.max_user_namespaces is 0\n\
          hint: sysctl -w user.max_user_namespaces=15000\n  \
-         or run without isolation, in the host's network: --no-isolation"
+         or run without isolation, in the host's network: `--no-isolation`"
     );
 }
 

@@ -124,7 +124,7 @@ fn an_interrupt_lets_connections_finish() {
     client.write_all(b"a").unwrap();
     client.read_exact(&mut [0]).unwrap();
     run.signal(Signal::SIGINT);
-    run.wait_for("stopping: 1 open connection, up to 5s; Ctrl-C again to end now");
+    run.wait_for("stopping: waiting for 1 open connection, up to 5s; press Ctrl-C again to stop now");
     // New ones are refused, the open one goes on.
     assert!(std::net::TcpStream::connect(address).is_err());
     client.write_all(b"b").unwrap();
@@ -196,7 +196,7 @@ fn it_says_where_the_guest_listens_instead() {
         "x",
     ]);
     run.wait_for("warning: port 3000 is forwarded, but the guest listens on 5000");
-    run.wait_for("hint: forward that one: --forward ");
+    run.wait_for("hint: forward that port: `--forward ");
     run.stop();
 }
 
@@ -254,7 +254,7 @@ fn an_init_that_is_stopped_and_goes_on_has_lost_nobody() {
     run.wait_for("warning: the guest's init has not answered for 2s: new connections wait");
     kill(init, Signal::SIGCONT).unwrap();
     assert_eq!(clients.join().unwrap(), 200);
-    run.wait_for("the guest's init answers again: connections go on");
+    run.wait_for("the guest's init answers again; connections continue");
     for _ in 0..100 {
         assert_eq!(answered(address, 1).join().unwrap(), 1);
     }
@@ -273,7 +273,7 @@ fn an_init_that_stays_away_is_a_failure_where_guests_are_started_again() {
     let clients: Vec<_> = (0..200).map(|_| connect(address)).collect();
     support::network::eventually_within("it is ended", Duration::from_secs(60), || {
         run.stderr()
-            .contains("error: #1: the guest's init has not answered for 30s: it is ended")
+            .contains("error: #1: the guest's init has not answered for 30s; ending the guest")
     });
     println!("ended after {:?}", started.elapsed());
     for mut client in clients {

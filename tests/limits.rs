@@ -56,11 +56,11 @@ fn working(more: &[&str]) -> Option<Run> {
     assert_eq!(run.ended().code(), Some(125));
     let said = run.stderr();
     assert!(
-        said.starts_with("error: a limit of 0.25 processors cannot be held here"),
+        said.starts_with("error: cannot enforce the CPU limit of 0.25 processors"),
         "{said}"
     );
     assert!(
-        said.contains("\nhint: start it with `systemd-run --user --scope -p Delegate=yes"),
+        said.contains("\nhint: start wasmrun with `systemd-run --user --scope -p Delegate=yes"),
         "{said}"
     );
     assert!(!rustix::process::geteuid().is_root(), "root has control groups: {said}");
@@ -137,7 +137,8 @@ fn few_descriptors_are_few_connections() {
         run.stop();
     }
     let ended = support::output(with_descriptors(40, &["os", folder.to_str().unwrap()]));
-    let error = "error: this process may have 40 open files (`ulimit -n`), which is not enough\nhint: 64 are the least";
+    let error = "error: the limit of 40 open files (`ulimit -n`) is too low\n\
+                 hint: raise the hard limit to 64 or more: `ulimit -Hn`, limits.conf(5)";
     ended.says(125, error);
 }
 
@@ -168,7 +169,7 @@ fn too_few_processes_are_said() {
             Some(7) => ran += 1,
             Some(125) => {
                 assert!(
-                    ended.stderr.contains("may have no more processes and threads"),
+                    ended.stderr.contains("the limit of processes and threads of this user"),
                     "{most}: {}",
                     ended.stderr
                 );
@@ -196,7 +197,7 @@ fn limited(option: &str, most: u64, arguments: &[&str]) -> Command {
 fn limits_that_nothing_could_run_with_are_refused() {
     let spin = guest("spin");
     let spin = spin.to_str().unwrap();
-    let zero = "error: no guest gets on with 0 processors\nhint: write for example `--cpus 0.5`; the least is 0.01";
+    let zero = "error: invalid CPU limit `0`\nhint: write for example `--cpus 0.5`; the minimum is 0.01";
     run(&["os", spin, "--cpus", "0"]).says(2, zero);
     for number in ["-1", "NaN", "inf", "x"] {
         assert_eq!(
@@ -205,7 +206,7 @@ fn limits_that_nothing_could_run_with_are_refused() {
             "{number}"
         );
     }
-    let few = "error: the runtime needs more than 3 processes and threads\nhint: the least is `--pids 16`";
+    let few = "error: the limit of 3 processes and threads is too low\nhint: write at least `--pids 16`";
     run(&["os", spin, "--pids", "3"]).says(2, few);
     assert_eq!(run(&["os", spin, "--tmp-size", "lots"]).code, Some(2));
 }
@@ -228,13 +229,13 @@ fn a_machine_without_proc_is_told_so() {
     let without = |arguments: &[&str]| support::output(unshared("--mount", "mount -t tmpfs none /proc", arguments));
     without(&["os", guest("spin").to_str().unwrap()]).says(
         125,
-        "error: /proc is not mounted, and no guest can be started without\nhint: mount -t proc proc /proc",
+        "error: /proc is not mounted, and guests cannot start without it\nhint: mount -t proc proc /proc",
     );
     let said = without(&["doctor"]);
     assert_eq!(said.code, Some(125));
     assert_eq!(
         said.stdout,
-        "FAIL  /proc: it is not mounted\n      mount -t proc proc /proc\n"
+        "FAIL  /proc: not mounted\n      mount -t proc proc /proc\n"
     );
 }
 

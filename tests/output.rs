@@ -164,7 +164,7 @@ fn lines_that_find_no_room_are_counted_and_all_others_are_whole() {
         })
     };
     let said = || String::from_utf8_lossy(&text.lock().unwrap()).into_owned();
-    eventually("it is said", || said().contains(": nobody read them\n"));
+    eventually("it is said", || said().contains(": standard error was not read\n"));
     run.ends_within(Signal::SIGTERM, Duration::from_secs(6));
     reader.join().unwrap();
     let said = said();
@@ -173,7 +173,8 @@ fn lines_that_find_no_room_are_counted_and_all_others_are_whole() {
     let dropped = lines
         .iter()
         .position(|line| {
-            line.starts_with("warning: ") && line.ends_with(" lines of wasmrun were dropped: nobody read them")
+            line.starts_with("warning: ")
+                && line.ends_with(" lines of wasmrun were dropped: standard error was not read")
         })
         .unwrap_or_else(|| panic!("{lines:?}"));
     let count: usize = lines[dropped].split(' ').nth(1).unwrap().parse().unwrap();
@@ -415,7 +416,7 @@ fn variables_come_from_files_and_later_ones_win() {
     run(&["os", &args, "--env-file", &wrong]).says(
         2,
         &format!(
-            "error: {wrong}:2: the name has white space in it\nhint: write NAME=VALUE, or NAME to pass on a variable"
+            "error: {wrong}:2: the name contains white space\nhint: write NAME=VALUE, or NAME to pass on a variable"
         ),
     );
     // A pipe will do.

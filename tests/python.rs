@@ -357,8 +357,8 @@ fn a_full_file_system_is_said() {
     let folder = script("app.py", text);
     let said = output(wasmrun(&["os", folder.path().to_str().unwrap(), "--tmp-size", "1MiB"]));
     assert_eq!(said.stdout, "no room\nno room\n", "{}", said.stderr);
-    let warning = "warning: the guest writes to a file system that is full\n\
-                   hint: its /tmp holds what --tmp-size says; a directory that it was given, as much as there is room for\n";
+    let warning = "warning: the guest wrote to a full file system\n\
+                   hint: raise `--tmp-size` for its /tmp, or free space in its directories\n";
     assert_eq!(said.stderr.matches(warning).count(), 1, "{}", said.stderr);
 }
 
@@ -550,7 +550,7 @@ fn memory_has_an_end_that_is_said() {
         return;
     }
     assert_eq!(run.ended().code(), Some(137), "{}", run.stderr());
-    let error = "error: the guest's process was killed (exit code 137): it had all the memory that --memory gives it and the runtime\n";
+    let error = "error: the guest's process was killed (exit code 137): it exceeded the memory that `--memory` allows for the guest and its runtime\n";
     assert!(run.stderr().ends_with(error), "{}", run.stderr());
 }
 
@@ -696,7 +696,7 @@ fn an_edit_is_live_soon() {
     // A mistake leaves the old one serving.
     std::fs::write(&file, "def broken(:\n").unwrap();
     run.wait_for("SyntaxError: invalid syntax");
-    run.wait_for("#6 serves on");
+    run.wait_for("still serving #6");
     assert!(run.stderr().contains("app.py\", line 1\n"), "{}", run.stderr());
     assert_eq!(json(address, "/api/status")["status"], "edit 4");
     std::fs::write(&file, &original).unwrap();
@@ -770,9 +770,10 @@ fn what_is_wrong_with_a_program_is_said() {
     said.says(
         2,
         &format!(
-            "error: {} has none of app.py, main.py, server.py, run.py, manage.py, __main__.py, wsgi.py, asgi.py, no one script under \
-             `[project.scripts]`, no one package with `__main__`, `app` or `create_app`, and 2 other scripts\n\
-             hint: name what to run: `script`, `module`, `wsgi` or `asgi` under `[python]` in .wasmrun.toml",
+            "error: no entry point in {}: none of app.py, main.py, server.py, run.py, manage.py, __main__.py, wsgi.py, asgi.py, \
+             no single script under `[project.scripts]`, no single package with `__main__`, `app` or `create_app`, \
+             and 2 other scripts\n\
+             hint: name the entry point: `script`, `module`, `wsgi` or `asgi` under `[python]` in .wasmrun.toml",
             path.display()
         ),
     );
@@ -785,7 +786,7 @@ fn nothing_is_fetched_offline() {
     command.env("WASMRUN_CACHE_DIR", cache.path());
     output(command).says(
         2,
-        "error: the Python toolchain is not installed, and nothing may be fetched\nhint: start once without --offline",
+        "error: the Python toolchain is not installed, and offline mode forbids fetching it\nhint: run once without `--offline`",
     );
     // With what the other tests have fetched it is enough.
     let once = output(wasmrun(&["os", folder.path().to_str().unwrap()]));

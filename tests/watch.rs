@@ -133,7 +133,7 @@ fn builds_that_fail_or_trap_or_never_listen_leave_the_old_one_serving() {
         }
         failed += 1;
         eventually(&format!("failure {failed} is said"), || {
-            run.stderr().matches("serves on").count() == failed
+            run.stderr().matches("still serving").count() == failed
         });
     }
     assert_eq!(load.newest(), last);
@@ -342,7 +342,7 @@ fn the_settings_are_applied_while_it_runs() {
     assert_eq!(kept.get(), Ok(1));
     // A broken file changes nothing.
     std::fs::write(&file, "[network\n").unwrap();
-    run.wait_for("warning: the settings stay as they were");
+    run.wait_for("warning: keeping the previous settings");
     assert_eq!(version(second), Ok(1));
     // And without it again.
     std::fs::write(&file, "").unwrap();
@@ -366,7 +366,7 @@ fn limits_are_applied_while_it_runs() {
     let mut kept = KeepAlive::open(address);
     assert_eq!(kept.get(), Ok(1));
     let waiting = std::thread::spawn(move || version(address));
-    run.wait_for("1 connections are open, which is the limit");
+    run.wait_for("the limit of 1 open connections is reached");
     limits(2);
     assert_eq!(waiting.join().unwrap(), Ok(1));
     assert_eq!(kept.get(), Ok(1));
@@ -416,7 +416,7 @@ fn who_comes_while_nobody_serves_is_not_kept_waiting() {
         assert!(version(address).is_err());
         assert!(asked.elapsed() < Duration::from_secs(20), "{:?}", asked.elapsed());
     };
-    run.wait_for("nothing serves: waiting for a change");
+    run.wait_for("no guest is running; waiting for a change");
     is_quick();
     project.save(2);
     run.wait_for("ready: ");
@@ -458,7 +458,7 @@ fn a_file_that_is_written_in_pieces_is_no_failure() {
     // One that stays as it is, is.
     std::fs::write(project.guest(), &build[..build.len() / 2]).unwrap();
     run.wait_for("error: ");
-    run.wait_for("#2 serves on");
+    run.wait_for("still serving #2");
     run.stop();
 }
 
@@ -481,7 +481,7 @@ fn a_guest_of_another_name_takes_over_when_the_settings_name_it() {
     project.save(4);
     // One that is not there yet is waited for.
     names("later");
-    run.wait_for("#3 serves on");
+    run.wait_for("still serving #3");
     std::fs::write(project.folder.path().join("later.wasm"), project.build(5)).unwrap();
     run.reloaded(4);
     assert_eq!(version(address), Ok(5));
@@ -524,7 +524,7 @@ fn a_guest_that_is_killed_under_load_is_started_again() {
     let load = Load::start(address, 0, 4);
     load.sees(1);
     kill(run.guest(), Signal::SIGKILL).unwrap();
-    run.wait_for("error: #1 was killed (exit code 137); starting it again in 100ms, connections wait");
+    run.wait_for("error: #1 was killed (exit code 137); restarting in 100ms, connections wait");
     serves(address, 1);
     std::thread::sleep(Duration::from_millis(
         std::env::var("TEST_PAUSE").map_or(300, |p| p.parse().unwrap()),
@@ -550,8 +550,8 @@ fn a_guest_is_started_again_after_a_failure_where_that_is_wanted() {
         "-f",
         "0:8080",
     ]);
-    run.wait_for("error: #1 ended with exit code 7; starting it again in 100ms, connections wait");
-    run.wait_for("error: #2 ended with exit code 7; starting it again in 200ms, connections wait");
+    run.wait_for("error: #1 ended with exit code 7; restarting in 100ms, connections wait");
+    run.wait_for("error: #2 ended with exit code 7; restarting in 200ms, connections wait");
     run.stop();
 }
 
@@ -566,7 +566,7 @@ fn a_new_guest_has_to_be_well_before_it_takes_over() {
     // It listens, and traps at each request.
     project.put(&std::fs::read(guest("trap_http")).unwrap());
     run.wait_for(
-        "#3 did not take over: it is not well: GET /health on port 8080: it answered 500 Internal Server Error",
+        "#3 did not take over: its health check failed: GET /health on port 8080: status 500 Internal Server Error",
     );
     assert_eq!(version(address), Ok(2));
     project.save(4);
@@ -638,7 +638,7 @@ fn a_kernel_without_notifications_left_is_polled() {
         .env("XDG_RUNTIME_DIR", support::runtime_folder())
         .env("NO_COLOR", "1");
     let mut run = Run::of(command);
-    run.wait_for("looking for changes twice a second instead");
+    run.wait_for("polling for changes twice a second");
     run.wait_for("hint: sysctl -w fs.inotify.max_user_instances=524288");
     let address = run.ready(8080);
     project.save(2);
@@ -804,7 +804,7 @@ fn without_watch_a_project_is_built_once() {
         &said(
             "true",
             &format!(
-                "error: the build ended well, but there is no {}\nhint: name what it makes: `output = \"…\"` under `[build]`",
+                "error: the build succeeded, but did not create {}\nhint: name the file it creates: `output = \"…\"` under `[build]`",
                 path.display()
             ),
         ),
@@ -899,11 +899,11 @@ fn a_file_that_changes_again_and_again_is_named() {
         std::fs::write(&file, format!("{number}")).unwrap();
         std::thread::sleep(Duration::from_millis(250));
     }
-    let warning = run.wait_for("counter.txt changes again and again, and each time the guest is made anew");
+    let warning = run.wait_for("counter.txt keeps changing, and each change reloads the guest");
     assert!(warning.starts_with("warning: "), "{warning}");
-    let hint = "hint: if nobody edits it, write `ignore = [\"counter.txt\"]` under [watch] in .wasmrun.toml";
+    let hint = "hint: to ignore the file, write `ignore = [\"counter.txt\"]` under `[watch]` in .wasmrun.toml";
     run.wait_for(hint);
-    assert_eq!(run.stderr().matches("again and again").count(), 1);
+    assert_eq!(run.stderr().matches("keeps changing").count(), 1);
     run.stop();
 }
 

@@ -85,7 +85,7 @@ pub fn place() -> Option<PathBuf> {
 /// There is none, or others could put something into it.
 pub fn folder(kind: Kind) -> Result<PathBuf> {
     const HINT: &str = "set WASMRUN_CACHE_DIR to a folder of your own";
-    let code = place().ok_or_else(|| Failure::from(anyhow!("there is no folder for what is built")).hint(HINT))?;
+    let code = place().ok_or_else(|| Failure::from(anyhow!("no cache folder")).hint(HINT))?;
     let folder = kind.place(&code);
     for shared in [&code, &folder] {
         runtime::Cache::open(shared).map_err(|error| Failure::from(error).hint(HINT))?;

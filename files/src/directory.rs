@@ -132,7 +132,7 @@ fn parse(asked: Asked<'_>) -> Result<Named<'_>> {
     };
     let (host, guest) = path.split_once("::").unwrap_or((path, path));
     if host.is_empty() || guest.is_empty() {
-        let message = anyhow!("{place}: `{text}` is no directory");
+        let message = anyhow!("{place}: invalid directory `{text}`");
         return Err(Failure::usage(message).hint("write HOST, HOST::GUEST or HOST::GUEST:ro"));
     }
     Ok(Named {
@@ -225,10 +225,10 @@ fn judge(named: &Named<'_>, link: &Link, writable: &[&Path]) -> Result<()> {
     let (shown, target) = (link.path.display(), link.target.display());
     if let Some(writable) = link.lies_in(writable) {
         let message = anyhow!(
-            "{place}: `{text}` leads over a symbolic link, {shown}, which lies in {} and may be of the guest's making",
+            "{place}: `{text}` passes through the symbolic link {shown} in {}, which a guest may have created",
             writable.display()
         );
-        return Err(Failure::usage(message).hint(format!("it leads to {target}: name that, if it is what you mean")));
+        return Err(Failure::usage(message).hint(format!("name {target} itself, if you mean it")));
     }
     let us = rustix::process::geteuid();
     // What others have made, the system above all, is none of our guests'.
@@ -240,6 +240,6 @@ fn judge(named: &Named<'_>, link: &Link, writable: &[&Path]) -> Result<()> {
         tracing::warn!("{place}: {shown} is a symbolic link: the guest gets {target}");
         return Ok(());
     }
-    let message = anyhow!("{place}: `{text}` leads over a symbolic link, {shown}, out of the folder that it lies in");
-    Err(Failure::usage(message).hint(format!("it leads to {target}: name that, if it is what you mean")))
+    let message = anyhow!("{place}: `{text}` passes through the symbolic link {shown}, which leads out of its folder");
+    Err(Failure::usage(message).hint(format!("name {target} itself, if you mean it")))
 }

@@ -21,8 +21,8 @@ pub fn refuse_others(path: &Path) -> Result<()> {
     };
     for (place, metadata) in [(path, look(path)?), (folder, look(folder)?)] {
         if let Some(why) = whose(&metadata) {
-            let message = anyhow!("{} is not obeyed: {} {why}", path.display(), place.display());
-            let hint = format!("name it, if it is meant: `--config {}`", path.display());
+            let message = anyhow!("refusing to use {}: {} {why}", path.display(), place.display());
+            let hint = format!("if you trust it, pass `--config {}`", path.display());
             return Err(Failure::usage(message).hint(hint));
         }
     }

@@ -28,7 +28,7 @@ pub fn find(path: &Path, named: Option<&Named>) -> Result<PathBuf> {
     if let Some(Named { artifact, by }) = named {
         if !artifact.is_file() {
             let message = anyhow!(
-                "{} names {} as the guest, which is not there",
+                "{} names the guest {}, which does not exist",
                 by.display(),
                 artifact.display()
             );

@@ -186,10 +186,10 @@ impl Command {
         match &self.output {
             Output::File(path) if path.is_file() => Ok(path.clone()),
             Output::File(path) => Err(Failure::usage(anyhow!(
-                "the build ended well, but there is no {}",
+                "the build succeeded, but did not create {}",
                 path.display()
             ))
-            .hint("name what it makes: `output = \"…\"` under `[build]`")),
+            .hint("name the file it creates: `output = \"…\"` under `[build]`")),
             Output::OnlyOneIn(folder) => artifact::find(folder, None),
             Output::CargoMessages => named.ok_or_else(|| {
                 Failure::usage(anyhow!("cargo built no .wasm file"))

@@ -9,8 +9,8 @@ use std::path::Path;
 pub fn refuse(folder: &Path) -> Result<()> {
     let home = dirs::home_dir().and_then(|home| home.canonicalize().ok());
     if folder == Path::new("/") || home.is_some_and(|home| home.starts_with(folder)) {
-        let message = anyhow!("the program would be shown all of {}", folder.display());
-        return Err(Failure::usage(message).hint("put it into a folder of its own"));
+        let message = anyhow!("the program would see all of {}", folder.display());
+        return Err(Failure::usage(message).hint("move it into a folder of its own"));
     }
     Ok(())
 }

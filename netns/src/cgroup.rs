@@ -78,7 +78,7 @@ pub enum CgroupError {
     #[error("cannot find this process's control group")]
     Unknown(#[from] ProcError),
     /// No group that may be written has the controller.
-    #[error("no control group that this process may write has the controller `{}`", .0.name())]
+    #[error("no writable control group has the controller `{}`", .0.name())]
     NotDelegated(Controller),
     /// A file of a group could not be written.
     #[error("cannot write {}", .0.display())]

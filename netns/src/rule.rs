@@ -186,7 +186,7 @@ pub enum Reason {
         guest_len: String,
     },
     /// A protocol other than tcp and udp.
-    #[error("`{0}` is not a protocol that can be forwarded; tcp, the default, and udp are")]
+    #[error("unsupported protocol `{0}`; write `/tcp`, the default, or `/udp`")]
     Protocol(String),
 }
 

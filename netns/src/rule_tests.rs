@@ -77,7 +77,7 @@ fn each_fault_has_its_own_text() {
         ),
         (
             "8080:3000/sctp",
-            "`sctp` is not a protocol that can be forwarded; tcp, the default, and udp are",
+            "unsupported protocol `sctp`; write `/tcp`, the default, or `/udp`",
         ),
         (
             "8080:0",

@@ -16,7 +16,7 @@ const NO_THREAD: [&str; 3] = [
     "ThreadPoolBuildError",
 ];
 /// The cause of a refused thread or process.
-pub const TASKS: &str = "this user, or what wasmrun runs in, may have no more processes and threads";
+pub const TASKS: &str = "the limit of processes and threads of this user, service or container is reached";
 /// The way out.
 pub const TASKS_HINT: &str =
     "raise `ulimit -u`, systemd's TasksMax= or docker's --pids-limit: wasmrun and a guest need about 20";
@@ -33,7 +33,7 @@ pub fn report_panics() {
             let version = env!("CARGO_PKG_VERSION");
             writeln!(
                 out,
-                "error: wasmrun {version} has a fault at {place}: {said}\nhint: please report this line"
+                "error: wasmrun {version} panicked at {place}: {said}\nhint: report this line"
             )
         };
         // There is nobody else to tell.
@@ -59,5 +59,5 @@ pub fn explain(failure: Failure) -> Failure {
 }
 
 fn text(panic: &PanicHookInfo<'_>) -> String {
-    panic.payload_as_str().unwrap_or("no words for it").to_owned()
+    panic.payload_as_str().unwrap_or("no message").to_owned()
 }

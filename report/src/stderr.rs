@@ -224,6 +224,6 @@ fn say_dropped(lines: u64) {
     tracing::warn!(
         event = "dropped",
         lines,
-        "{lines} {lines_of} of wasmrun {were} dropped: nobody read them"
+        "{lines} {lines_of} of wasmrun {were} dropped: standard error was not read"
     );
 }

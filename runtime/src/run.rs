@@ -130,7 +130,7 @@ fn load_more(guest: &Guest) -> LoadMore {
     let guest = guest.clone();
     Box::new(move || {
         let Code::Component(component, _) = load(&engine(Allocation::OnDemand, guest.tier)?, &guest)? else {
-            return Err(wasmtime::format_err!("the code is not what it was"));
+            return Err(wasmtime::format_err!("the compiled code has changed"));
         };
         epoch::start(component.engine())?;
         command::linker(&component)

@@ -24,13 +24,13 @@ pub struct Cli {
 /// How much is said, and how.
 #[derive(Debug, Args)]
 pub struct Talk {
-    /// Say more: what the guest is, where its code came from, each step. Twice for everything
+    /// Use verbose output: the kind of guest, the origin of its code, each step; repeat it for everything
     #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
-    /// Say nothing but errors
+    /// Print errors only
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// Form of wasmrun's own lines on standard error
+    /// Format of wasmrun's own lines on standard error
     #[arg(
         long,
         global = true,
@@ -55,10 +55,10 @@ impl Talk {
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub enum LogFormat {
-    /// Lines for people
+    /// Human-readable lines
     #[default]
     Text,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
 }
 
@@ -76,32 +76,32 @@ pub enum Command {
     /// Run a guest in its own namespaces and forward ports into it
     #[command(visible_alias = "run")]
     Os(Box<Os>),
-    /// List what runs
+    /// List runs
     Ps(ps::Arguments),
-    /// Show everything about a run
+    /// Show a run's state and settings as JSON
     Inspect(Named),
-    /// Show what a guest has written
+    /// Show a guest's output
     Logs(logs::Arguments),
-    /// End runs in order: open connections finish
+    /// Stop runs gracefully: open connections finish
     Stop(stop::Arguments),
-    /// Start a run's guest again; connections wait or move on
+    /// Restart a run's guest; connections wait or move to the new generation
     Restart(Named),
-    /// Forward a port into a guest that runs, until Ctrl-C
+    /// Forward a port into a running guest until Ctrl-C
     Forward(forward::Arguments),
-    /// End a forward that was added to a run
+    /// Remove a forward that was added to a run
     Unforward(unforward::Arguments),
-    /// Run a program of this machine in a guest's network
+    /// Run a host program in a guest's network
     Netns(netns::Arguments),
-    /// Write a .wasmrun.toml to start from
+    /// Write a .wasmrun.toml with every key commented out
     Init(init::Arguments),
-    /// Check a .wasmrun.toml, and say what a run would do
+    /// Check a .wasmrun.toml and print what a run would do
     Check(check::Arguments),
-    /// Trust a project with what its .wasmrun.toml asks for and no jail makes harmless
+    /// Trust the settings of a project's .wasmrun.toml that no jail makes harmless
     #[command(after_help = trust::HELP)]
     Trust(trust::Arguments),
-    /// Look at the cache, or take away what is in it
+    /// List or remove cache entries
     Cache(cache::Arguments),
-    /// Check whether this machine can isolate guests, and say how to make it so
+    /// Check whether this machine can isolate guests, and print fixes
     Doctor,
     /// Print a completion script for a shell
     Completions(completions::Arguments),

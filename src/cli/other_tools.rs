@@ -15,34 +15,34 @@ const OPTIONS: &[(&[&str], &str)] = &[
     ),
     (
         &["--port", "--expose", "--addr", "--listen"],
-        "lead a port into the guest with `--forward HOST:PROC`",
+        "forward a port into the guest with `--forward HOST:PROC`",
     ),
     (
         &["-P", "--publish-all"],
-        "forward what the guest listens on with `--auto-forward`",
+        "forward every port the guest listens on with `--auto-forward`",
     ),
     (
         &["-i", "-t", "--interactive", "--tty"],
-        "hand input to the guest with `--stdin`",
+        "pass input to the guest with `--stdin`",
     ),
     (
         &["-d", "--detach"],
-        "a run stays in the foreground: `wasmrun os … &`, or a service of systemd; `wasmrun ps` lists it",
+        "runs stay in the foreground: use `wasmrun os … &` or a systemd service; `wasmrun ps` lists them",
     ),
     (
         &["--rm"],
-        "nothing is left of a run that has ended, so there is nothing to remove",
+        "leave `--rm` out: a run that has ended leaves nothing to remove",
     ),
     (
         &["--network", "--net"],
-        "every guest has a network of its own, with nothing outside; `--forward` leads into it",
+        "forward ports with `--forward HOST:PROC`: every guest has its own isolated network",
     ),
     (&["-m"], "write `--memory SIZE`"),
     (&["--pids-limit"], "write `--pids NUMBER`"),
     (&["--reload", "--hot", "--dev"], "write `--watch`"),
     (
         &["-S", "--tcplisten"],
-        "wasmrun opens the guest's ports by itself: `--forward HOST:PROC` leads to them",
+        "forward the guest's ports with `--forward HOST:PROC`: wasmrun opens them",
     ),
 ];
 
@@ -50,23 +50,20 @@ const OPTIONS: &[(&[&str], &str)] = &[
 const COMMANDS: &[(&[&str], &str)] = &[
     (
         &["exec"],
-        "run a program of this machine in a guest's network with `wasmrun netns NAME -- PROGRAM`",
+        "run a host program in a guest's network with `wasmrun netns NAME -- PROGRAM`",
     ),
     (
         &["rm", "kill"],
-        "end a run with `wasmrun stop NAME`, at once with `--grace 0s`; nothing is left of it",
+        "stop a run with `wasmrun stop NAME`, at once with `--grace 0s`; it leaves nothing behind",
     ),
     (
         &["start", "serve", "up", "build"],
-        "`wasmrun os PATH` builds and runs a project",
+        "build and run a project with `wasmrun os PATH`",
     ),
     (&["dev", "watch"], "write `wasmrun os PATH --watch`"),
     (&["ls", "list"], "write `wasmrun ps`"),
-    (
-        &["attach"],
-        "follow what a guest writes with `wasmrun logs NAME --follow`",
-    ),
-    (&["port"], "`wasmrun ps` shows the forwards of each run"),
+    (&["attach"], "follow a guest's output with `wasmrun logs NAME --follow`"),
+    (&["port"], "list the forwards of each run with `wasmrun ps`"),
 ];
 
 /// The command line, or the exit code after what was wrong with it is said.
@@ -105,7 +102,7 @@ fn hint(error: &clap::Error) -> Option<String> {
         ErrorKind::InvalidSubcommand => of(COMMANDS, text(error, ContextKind::InvalidSubcommand)?),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             let option = text(error, ContextKind::InvalidArg)?.split(' ').next()?;
-            variable_behind(option, &[]).map(|name| format!("the value is that of the variable {name}"))
+            variable_behind(option, &[]).map(|name| format!("correct or unset the environment variable `{name}`"))
         }
         _ => None,
     }

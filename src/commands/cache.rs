@@ -14,18 +14,18 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// List what is in it, the least recently used first
+    /// List entries, least recently used first
     List,
-    /// Take away what is old, or more than there should be; what runs stays
+    /// Remove entries beyond an age or a total size; entries in use stay
     Prune {
-        /// Most that may stay
+        /// Total size to keep at most
         #[arg(long, value_name = "SIZE", default_value = "20GiB")]
         size: bytesize::ByteSize,
-        /// What was not used for this long goes
+        /// Remove entries unused for this long
         #[arg(long, value_name = "TIME", default_value = "90days", value_parser = humantime::parse_duration)]
         age: std::time::Duration,
     },
-    /// Take everything away but what runs
+    /// Remove every entry that is not in use
     Clear,
 }
 
@@ -55,6 +55,7 @@ pub fn run(cache: &Arguments) -> Result<u8> {
         0 => String::new(),
         number => format!("; {number} in use"),
     };
-    tracing::info!("removed {}, {}{in_use}", pruned.entries, shown(pruned.bytes));
+    let entries = if pruned.entries == 1 { "entry" } else { "entries" };
+    tracing::info!("removed {} {entries}, {}{in_use}", pruned.entries, shown(pruned.bytes));
     Ok(0)
 }

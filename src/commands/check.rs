@@ -27,8 +27,8 @@ pub struct Arguments {
 /// Reads the file as a run would and prints what comes of it.
 pub fn run(check: &Arguments) -> Result<u8> {
     let Some(file) = File::find(check.config.as_deref(), &check.path)? else {
-        let message = anyhow!("there is no {} in {} or here", file::NAME, check.path.display());
-        return Err(Failure::usage(message).hint("`wasmrun init` writes one"));
+        let message = anyhow!("no {} in {} or the current directory", file::NAME, check.path.display());
+        return Err(Failure::usage(message).hint("create one with `wasmrun init`"));
     };
     let os = Os::of_path(&check.path).map_err(Failure::usage)?;
     let settings = settings::resolve(&os, Some(&file))?;

@@ -32,10 +32,10 @@ pub struct Arguments {
     /// Ports or ranges, with commas between: 8000-8010:9000-9010,8015
     #[arg(short, long = "port", value_name = "RULE", value_delimiter = ',')]
     pub ports: Vec<String>,
-    /// The port of this machine; 0 takes a free one
+    /// Host port; 0 takes a free one
     #[arg(long, value_name = "PORT")]
     pub local_port: Option<u16>,
-    /// The address of this machine; without it 127.0.0.1 and ::1
+    /// Host address to bind [default: 127.0.0.1 and ::1]
     #[arg(long, value_name = "ADDRESS")]
     pub local_host: Option<std::net::IpAddr>,
     /// The protocol
@@ -47,7 +47,7 @@ pub struct Arguments {
     /// List the run's forwards
     #[arg(long, conflicts_with_all = ["rules", "ports", "detach"])]
     pub list: bool,
-    /// Wait for a run that is not there yet
+    /// Wait until the run exists
     #[arg(long)]
     pub wait: bool,
 }
@@ -87,7 +87,7 @@ pub async fn run(forward: &Arguments) -> Result<u8> {
         detached: forward.detach,
     };
     let mut stream = client.open(Method::POST, "forwards", &new).await?;
-    let added: Added = stream.line().await?.context("the run's answer makes no sense")?;
+    let added: Added = stream.line().await?.context("invalid response from the run")?;
     for (host, (protocol, guest)) in added.forwards {
         report::ready(host, guest, protocol);
     }
@@ -111,12 +111,13 @@ fn rules(forward: &Arguments) -> Result<Vec<String>> {
     };
     let typed: Vec<&String> = forward.rules.iter().chain(&forward.ports).collect();
     if typed.is_empty() {
-        return Err(Failure::usage(anyhow!("no port is named")).hint("write for example `wasmrun forward NAME 8888`"));
+        return Err(
+            Failure::usage(anyhow!("no port given")).hint("name a port, for example `wasmrun forward NAME 8888`")
+        );
     }
     if forward.local_port.is_some() && (typed.len() != 1 || typed[0].contains([':', '-'])) {
-        return Err(
-            Failure::usage(anyhow!("--local-port goes with one port of the guest")).hint("write several as HOST:PROC")
-        );
+        return Err(Failure::usage(anyhow!("`--local-port` takes exactly one guest port"))
+            .hint("write several forwards as HOST:PROC"));
     }
     let bind = match forward.local_host {
         None => String::new(),

@@ -15,7 +15,7 @@ pub struct Arguments {
     /// The project's directory
     #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
     pub path: PathBuf,
-    /// Write over a file that exists
+    /// Overwrite an existing file
     #[arg(long)]
     pub force: bool,
 }
@@ -32,13 +32,13 @@ pub fn run(init: &Arguments) -> Result<u8> {
     }
     let mut written = options.open(&path).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => {
-            Failure::usage(anyhow!("{} exists", path.display())).hint("edit it, or write over it with --force")
+            Failure::usage(anyhow!("{} already exists", path.display())).hint("edit it, or overwrite it with `--force`")
         }
         _ => Failure::from(anyhow::Error::new(error).context(format!("cannot write {}", path.display()))),
     })?;
     written
         .write_all(TEXT.as_bytes())
         .with_context(|| format!("cannot write {}", path.display()))?;
-    tracing::info!("wrote {}; `wasmrun check` says what it means", path.display());
+    tracing::info!("wrote {}; check it with `wasmrun check`", path.display());
     Ok(0)
 }

@@ -14,16 +14,16 @@ use supervisor::logs::{Record, StreamName};
 pub struct Arguments {
     /// A name or id, as `wasmrun ps` shows it
     pub name: String,
-    /// Go on with what is written from here on
+    /// Follow the output
     #[arg(short, long)]
     pub follow: bool,
-    /// Only what was written in this last time, for example 10m
+    /// Show only output of the last TIME, for example 10m
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
-    /// Only the last lines, so many; with --follow before what is yet to come
+    /// Show only the last NUMBER lines
     #[arg(short = 'n', long, alias = "lines", value_name = "NUMBER")]
     pub tail: Option<usize>,
-    /// One JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     pub json: bool,
 }
@@ -71,11 +71,11 @@ pub async fn run(logs: &Arguments) -> Result<u8> {
         }
         let time = humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(record.time));
         if record.missed > 0 {
-            let lines = if record.missed == 1 { "line is" } else { "lines are" };
+            let lines = if record.missed == 1 { "line" } else { "lines" };
             let missed = record.missed;
             writeln!(
                 out,
-                "{time} #{} {missed} {lines} missing: they came faster than they were read",
+                "{time} #{} {missed} {lines} dropped: written faster than read",
                 record.generation
             )?;
             continue;

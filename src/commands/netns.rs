@@ -9,7 +9,7 @@ use report::{Failure, Result};
 pub struct Arguments {
     /// A name or id, as `wasmrun ps` shows it
     pub name: String,
-    /// The program and its arguments; without one, a shell
+    /// Program and arguments [default: your shell]
     #[arg(last = true)]
     pub command: Vec<std::ffi::OsString>,
 }
@@ -20,10 +20,10 @@ pub async fn guest_pid(netns: &Arguments) -> Result<u32> {
     match (state.isolated, state.guest_pid) {
         (true, Some(pid)) => Ok(pid),
         (false, _) => Err(Failure::usage(anyhow!(
-            "`{}` runs without isolation, in this network",
+            "`{}` runs without isolation, in the host's network",
             netns.name
         ))),
-        (true, None) => Err(anyhow!("no guest of `{}` runs at the moment", netns.name).into()),
+        (true, None) => Err(anyhow!("`{}` has no running guest", netns.name).into()),
     }
 }
 

@@ -12,7 +12,7 @@ pub async fn run(os: &Os) -> Result<u8> {
     stderr::start()?;
     if let Err(error) = cli::hide(&os.env) {
         tracing::warn!(
-            hint = "name a file of them with --env-file",
+            hint = "pass them in a file with `--env-file`",
             "other users can read the values of --env in the list of processes: {error:#}"
         );
     }

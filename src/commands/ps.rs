@@ -12,10 +12,10 @@ const AGAIN: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// One JSON array
+    /// Print one JSON array
     #[arg(long)]
     pub json: bool,
-    /// Show it again and again
+    /// Refresh the list until Ctrl-C
     #[arg(short, long, conflicts_with = "json")]
     pub watch: bool,
 }

@@ -10,10 +10,10 @@ pub struct Arguments {
     /// Names or ids, as `wasmrun ps` shows them
     #[arg(required_unless_present = "all")]
     pub names: Vec<String>,
-    /// Every run of yours
+    /// Stop all of your runs
     #[arg(long, conflicts_with = "names")]
     pub all: bool,
-    /// How long open connections may go on, for example 10s; 0s ends them
+    /// Grace for open connections, for example 10s; 0s ends them at once
     #[arg(long, value_name = "TIME")]
     pub grace: Option<String>,
 }

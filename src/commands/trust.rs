@@ -10,26 +10,27 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 pub const HELP: &str = "\
-What needs trust: `[build] jail = false`, paths outside the project in `[guest] dirs` and `[build]`, and forwards that other
-machines can connect to. Builds run in a jail and need none, nor does what is typed on the command line.
+These settings need trust: `[build] jail = false`, paths outside the project in `[guest] dirs` and
+`[build]`, and forwards that other machines can reach. Builds in the build jail and options on the
+command line need none.
 
 Examples:
-  wasmrun trust ./app             agree to what ./app/.wasmrun.toml asks for now; other lines are asked about again
+  wasmrun trust ./app             trust the present settings of ./app/.wasmrun.toml, no later ones
   wasmrun trust --list
   wasmrun trust ./app --revoke";
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The project's directory; without it, this one
+    /// Project directory [default: the current one]
     #[arg(value_hint = ValueHint::DirPath)]
     pub path: Option<PathBuf>,
     /// Read this file instead of .wasmrun.toml
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["list", "revoke"])]
     pub config: Option<PathBuf>,
-    /// List the folders that are trusted, and with what
+    /// List trusted folders with their settings
     #[arg(long, conflicts_with_all = ["path", "revoke"])]
     pub list: bool,
-    /// Trust the directory no longer
+    /// Revoke the trust in the directory
     #[arg(long)]
     pub revoke: bool,
 }
@@ -53,19 +54,21 @@ pub fn run(typed: &Arguments) -> Result<u8> {
         let mut had = false;
         Store::change(|store| had = store.remove(&folder))?;
         if had {
-            tracing::info!("{} is not trusted any more", folder.display());
+            tracing::info!("revoked the trust in {}", folder.display());
         } else {
             tracing::info!("{} was not trusted", folder.display());
         }
         return Ok(0);
     }
     let Some(file) = File::find(typed.config.as_deref(), path)? else {
-        let message = anyhow!("there is no {} in {}", file::NAME, path.display());
-        return Err(Failure::usage(message).hint("without one nothing needs your trust"));
+        let message = anyhow!("no {} in {}", file::NAME, path.display());
+        return Err(
+            Failure::usage(message).hint("pass the project's directory; a project without this file needs no trust")
+        );
     };
     let demands = trust::demands(&Os::of_path(path)?, &file)?;
     if demands.is_empty() {
-        tracing::info!("nothing in {} needs your trust", file.path.display());
+        tracing::info!("no setting in {} needs trust", file.path.display());
         return Ok(0);
     }
     let folder = trust::folder(&file)?;

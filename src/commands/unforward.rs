@@ -8,7 +8,7 @@ use report::Result;
 pub struct Arguments {
     /// A name or id, as `wasmrun ps` shows it
     pub name: String,
-    /// The forward's port of this machine
+    /// Host port of the forward
     pub port: u16,
 }
 

@@ -42,8 +42,8 @@ impl Client {
         }
         let names: Vec<&str> = running.iter().map(|(name, _)| name.as_str()).collect();
         let hint = match names.as_slice() {
-            [] => "nothing runs; `wasmrun os PATH` starts a guest".to_owned(),
-            names => format!("these run: {}", names.join(", ")),
+            [] => "start a run first: `wasmrun os PATH`".to_owned(),
+            names => format!("pass the name of a run: {}", names.join(", ")),
         };
         Err(Failure::usage(anyhow!("no run is named `{name}`")).hint(hint))
     }
@@ -87,7 +87,7 @@ impl Client {
             while let Some(part) = stream.part().await? {
                 all.extend_from_slice(&part);
             }
-            Ok::<_, Failure>(serde_json::from_slice(&all).context("the run's answer makes no sense")?)
+            Ok::<_, Failure>(serde_json::from_slice(&all).context("invalid response from the run")?)
         };
         tokio::time::timeout(PATIENCE, exchange)
             .await
@@ -124,7 +124,7 @@ impl Client {
         while let Some(part) = stream.part().await? {
             all.extend_from_slice(&part);
         }
-        let complaint: Complaint = serde_json::from_slice(&all).context("the run's answer makes no sense")?;
+        let complaint: Complaint = serde_json::from_slice(&all).context("invalid response from the run")?;
         let failure = Failure::usage(anyhow!(complaint.error));
         Err(match complaint.hint {
             Some(hint) => failure.hint(hint),
@@ -167,7 +167,7 @@ impl Stream {
             if let Some(end) = self.line.iter().position(|byte| *byte == b'\n') {
                 let line = self.line.split_to(end + 1);
                 return Ok(Some(
-                    serde_json::from_slice(&line).context("the run's answer makes no sense")?,
+                    serde_json::from_slice(&line).context("invalid response from the run")?,
                 ));
             }
             match self.part().await? {

@@ -22,7 +22,8 @@ const BOUNDS: Bounds = Bounds {
 /// Serves `--metrics`.
 pub async fn start(address: SocketAddr, asks: Asks) -> Result<accept::Server> {
     let listener = TcpListener::bind(address).await.map_err(|error| {
-        Failure::from(anyhow!("cannot serve metrics on {address}: {error}")).hint("name another address")
+        Failure::from(anyhow!("cannot serve metrics on {address}: {error}"))
+            .hint("choose another address with `--metrics`")
     })?;
     let address = listener.local_addr()?;
     tracing::info!("metrics: http://{address}/metrics");

@@ -51,7 +51,7 @@ pub fn folder() -> Result<PathBuf> {
     let metadata = fs::symlink_metadata(&folder).with_context(cannot)?;
     if !metadata.is_dir() || metadata.uid() != uid || metadata.mode() & 0o077 != 0 {
         return Err(Failure::from(anyhow!(
-            "{} is not private: it must be a folder of yours, closed to others",
+            "{} is not private: it must belong to you and be closed to others (`chmod 700`)",
             folder.display()
         ))
         .hint("remove it, or set XDG_RUNTIME_DIR"));
@@ -75,15 +75,16 @@ impl Claim {
     /// Another run has it.
     pub fn take(folder: &Path, name: &str) -> Result<Claim> {
         if name.is_empty() || name.len() > NAME || !name.chars().all(is_plain) || name.starts_with(['.', '-']) {
-            return Err(Failure::usage(anyhow!("`{name}` is no name for a run"))
-                .hint(format!("use letters, digits, `-`, `_` and `.`, {NAME} at most")));
+            return Err(Failure::usage(anyhow!("invalid run name `{name}`")).hint(format!(
+                "use at most {NAME} letters, digits, `-`, `_` and `.`, without `-` or `.` at the start"
+            )));
         }
         let _locked = lock(folder)?;
         let path = socket(folder, name);
         if is_alive(&path)? {
             return Err(
-                Failure::usage(anyhow!("a run named `{name}` is there already")).hint(format!(
-                    "give this one another name with --name, or end that one: `wasmrun stop {name}`"
+                Failure::usage(anyhow!("a run named `{name}` already exists")).hint(format!(
+                    "choose another name with `--name`, or stop that run: `wasmrun stop {name}`"
                 )),
             );
         }
@@ -103,7 +104,7 @@ impl Claim {
             // Plain names have one byte a character.
             taken = format!("{}{ending}", &name[..name.len().min(NAME - ending.len())]);
         }
-        Err(anyhow!("no name is left that is like `{name}`").into())
+        Err(anyhow!("no free run name like `{name}`").into())
     }
 
     fn bind(path: PathBuf, name: &str) -> Result<Claim> {
@@ -183,7 +184,7 @@ fn is_alive(path: &Path) -> Result<bool> {
         Err((ErrorKind::ConnectionRefused | ErrorKind::NotFound, _)) => Ok(false),
         // No socket.
         Err((_, error)) if error.raw_os_error() == Some(Errno::NOTSOCK.raw_os_error()) => Ok(false),
-        Err((_, error)) => Err(error).with_context(|| format!("cannot look at {}", path.display()))?,
+        Err((_, error)) => Err(error).with_context(|| format!("cannot connect to {}", path.display()))?,
     }
 }
 

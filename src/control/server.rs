@@ -90,7 +90,7 @@ pub fn asks() -> (Asks, mpsc::Receiver<Ask>) {
 
 /// Asks the session.
 pub async fn ask(asks: &Asks, request: Request) -> Answer {
-    let over = || Answer::Failed(StatusCode::GONE, anyhow!("the run is over").into());
+    let over = || Answer::Failed(StatusCode::GONE, anyhow!("the run has ended").into());
     let (answer, answered) = oneshot::channel();
     match asks.send(Ask { request, answer }).await {
         Ok(()) => answered.await.unwrap_or_else(|_| over()),
@@ -149,7 +149,7 @@ async fn whole(asks: Asks, request: Request) -> Answer {
 async fn logs(State(asks): State<Asks>, query: Result<Query<Logs>, QueryRejection>) -> Answer {
     match query {
         Ok(Query(Logs { since, follow })) => ask(&asks, Request::Logs { since, follow }).await,
-        Err(error) => nonsense(error),
+        Err(error) => invalid(error),
     }
 }
 
@@ -164,20 +164,20 @@ async fn forward(State(asks): State<Asks>, Whole(new): Whole<NewForward>) -> Ans
 async fn unforward(State(asks): State<Asks>, port: Result<Path<u16>, PathRejection>) -> Answer {
     match port {
         Ok(Path(port)) => ask(&asks, Request::Unforward(port)).await,
-        Err(error) => nonsense(error),
+        Err(error) => invalid(error),
     }
 }
 
 async fn unknown(method: Method, uri: Uri) -> Answer {
     let text = match uri.path().starts_with("/v1/") {
-        true => format!("nothing at {method} {}", uri.path()),
-        false => format!("this is wasmrun {}, which speaks /v1", env!("CARGO_PKG_VERSION")),
+        true => format!("no such endpoint: {method} {}", uri.path()),
+        false => format!("no such endpoint: wasmrun {} serves /v1", env!("CARGO_PKG_VERSION")),
     };
     Answer::usage(StatusCode::NOT_FOUND, text)
 }
 
-fn nonsense(error: impl std::fmt::Display) -> Answer {
-    Answer::usage(StatusCode::BAD_REQUEST, format!("the request makes no sense: {error}"))
+fn invalid(error: impl std::fmt::Display) -> Answer {
+    Answer::usage(StatusCode::BAD_REQUEST, format!("invalid request: {error}"))
 }
 
 /// A JSON body, bounded in length and time, whatever type it is said to have.
@@ -190,8 +190,8 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Whole<T> {
         let read = axum::body::to_bytes(request.into_body(), BODY);
         let body = tokio::time::timeout(PATIENCE, read)
             .await
-            .map_err(|_| nonsense("it does not end"))?;
-        let body = body.map_err(nonsense)?;
-        serde_json::from_slice(&body).map(Whole).map_err(nonsense)
+            .map_err(|_| invalid("its body timed out"))?;
+        let body = body.map_err(invalid)?;
+        serde_json::from_slice(&body).map(Whole).map_err(invalid)
     }
 }

@@ -86,7 +86,7 @@ impl Builds {
             self.optimizing = Some(Box::pin(async move {
                 // Nothing that anybody has asked for.
                 if let Err(failure) = build::make_ahead(ahead, &optimizer).await {
-                    tracing::debug!("nothing is made for the next start: {failure}");
+                    tracing::debug!("cannot prepare the next start: {failure}");
                 }
                 Ok(None)
             }));

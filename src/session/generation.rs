@@ -250,8 +250,10 @@ impl Generation {
         match self.process.out_of_memory() {
             _ if code != KILLED => "",
             None => "",
-            Some(OutOfMemory::OfGuest) => ": it had all the memory that --memory gives it and the runtime",
-            Some(OutOfMemory::OfMachine) => ": this machine's memory had ended",
+            Some(OutOfMemory::OfGuest) => {
+                ": it exceeded the memory that `--memory` allows for the guest and its runtime"
+            }
+            Some(OutOfMemory::OfMachine) => ": this machine ran out of memory",
         }
     }
 

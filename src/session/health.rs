@@ -18,14 +18,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub async fn healthy(target: Arc<Target>, port: u16, path: String, limit: Duration) -> Result<()> {
     let end = tokio::time::Instant::now() + limit;
     loop {
-        let asked = tokio::time::timeout(PATIENCE, ask(&target, port, &path)).await;
+        let patience = PATIENCE.min(end.saturating_duration_since(tokio::time::Instant::now()));
+        let asked = tokio::time::timeout(patience, ask(&target, port, &path)).await;
         let error = match asked {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(error)) => error,
-            Err(_) => anyhow::anyhow!("no answer within {PATIENCE:?}"),
+            Err(_) => anyhow::anyhow!("no answer within {patience:?}"),
         };
         if tokio::time::Instant::now() + AGAIN > end {
-            return Err(error.context(format!("it is not well: GET {path} on port {port}")));
+            return Err(error.context(format!("its health check failed: GET {path} on port {port}")));
         }
         tokio::time::sleep(AGAIN).await;
     }
@@ -54,10 +55,10 @@ async fn ask(target: &Target, port: u16, path: &str) -> Result<()> {
     };
     let status = tokio::select! {
         status = exchange => status?,
-        () = drive => bail!("the connection went on for ever"),
+        () = drive => bail!("the connection did not end"),
     };
     if !(status.is_success() || status.is_redirection()) {
-        bail!("it answered {status}");
+        bail!("status {status}");
     }
     Ok(())
 }

@@ -146,7 +146,10 @@ fn claim(os: &Os) -> Result<Option<Claim>> {
     match Claim::take_like(&folder, &name) {
         Ok(claim) => {
             if claim.name != name {
-                tracing::info!("this run is called `{}`: there is a `{name}` already", claim.name);
+                tracing::info!(
+                    "this run is named `{}`: a run named `{name}` already exists",
+                    claim.name
+                );
             }
             Ok(Some(claim))
         }
@@ -166,8 +169,11 @@ fn raise_descriptor_limit() -> Result<()> {
     let _ = setrlimit(Resource::Nofile, limit);
     match limit.current {
         Some(fds) if fds < Limits::LEAST_FDS => {
-            let message = anyhow!("this process may have {fds} open files (`ulimit -n`), which is not enough");
-            Err(Failure::from(message).hint(format!("{} are the least", Limits::LEAST_FDS)))
+            let message = anyhow!("the limit of {fds} open files (`ulimit -n`) is too low");
+            Err(Failure::from(message).hint(format!(
+                "raise the hard limit to {} or more: `ulimit -Hn`, limits.conf(5)",
+                Limits::LEAST_FDS
+            )))
         }
         _ => Ok(()),
     }

@@ -22,10 +22,10 @@ pub fn say(what: Say, facts: &Facts<'_>) {
     match what {
         Say::Failure(failure) => report::failure(&failure),
         Say::NotOptimized(failure) => tracing::warn!("the guest cannot be optimized: {failure}"),
-        Say::TriesAgain(pause) => tracing::info!("trying again in {}, connections wait", shown(pause)),
-        Say::ServesOn(number) => tracing::info!("#{number} serves on"),
-        Say::NobodyServes => tracing::info!("nothing serves: waiting for a change"),
-        Say::Unchanged(number) => tracing::info!("nothing changed in the guest: #{number} serves on"),
+        Say::TriesAgain(pause) => tracing::info!("retrying in {}; connections wait", shown(pause)),
+        Say::ServesOn(number) => tracing::info!("still serving #{number}"),
+        Say::NobodyServes => tracing::info!("no guest is running; waiting for a change"),
+        Say::Unchanged(number) => tracing::info!("the guest has not changed; still serving #{number}"),
         Say::DidNotTakeOver { number, why } => tracing::error!("#{number} did not take over: {}", reason(why)),
         Say::Ended { number, end, next } => ended(number, end, next),
         Say::Reloaded(swap) => {
@@ -57,10 +57,10 @@ pub fn say(what: Say, facts: &Facts<'_>) {
         Say::Drained { number, cut: 0 } => tracing::debug!("#{number}: gone"),
         Say::Drained { number, cut } => {
             let cut = plural(cut, "connection");
-            tracing::warn!("#{number}: ended {cut} that still went on after {}", shown(facts.grace));
+            tracing::warn!("#{number}: ended {cut} still open after {}", shown(facts.grace));
         }
         Say::NoForward => tracing::warn!(
-            hint = "add --forward 8080:8080",
+            hint = "add `--forward 8080:8080`",
             "the guest answers HTTP requests, but no port is forwarded to it"
         ),
         Say::NotForwarded((protocol, port)) => {
@@ -76,25 +76,25 @@ pub fn say(what: Say, facts: &Facts<'_>) {
             tracing::warn!("a connection waited {waited} for guest:{port} and was closed: nothing listens there");
         }
         Say::MostDetected(most) => {
-            tracing::warn!("--auto-forward: {most} ports are forwarded, and no more are by themselves");
+            tracing::warn!("--auto-forward: the limit of {most} forwards is reached; further ports are not forwarded");
         }
         Say::Silent { number, ends: true } => tracing::error!(
-            "#{number}: the guest's init has not answered for {}: it is ended",
+            "#{number}: the guest's init has not answered for {}; ending the guest",
             shown(Target::SILENT)
         ),
         Say::Silent { ends: false, .. } => tracing::error!(
-            hint = "with `--restart on-failure` the guest is started again",
+            hint = "pass `--restart on-failure` to restart such a guest",
             "the guest's init has not answered for {}: new connections fail",
             shown(Target::SILENT)
         ),
         Say::StoppedByUser => tracing::info!("stopped by `wasmrun stop`"),
         Say::Stopping => {
             let waits_for = match facts.draining {
-                0 => "the guest's own end".to_owned(),
+                0 => "the guest to exit".to_owned(),
                 live => plural(live, "open connection"),
             };
             let grace = shown(facts.grace);
-            tracing::info!("stopping: {waits_for}, up to {grace}; Ctrl-C again to end now");
+            tracing::info!("stopping: waiting for {waits_for}, up to {grace}; press Ctrl-C again to stop now");
         }
         Say::Cut(cut) => tracing::warn!("ended {}", plural(cut, "open connection")),
     }
@@ -114,7 +114,7 @@ fn reason(why: Why) -> String {
         Why::Ended(End { short, .. }) => format!("it {short}"),
         Why::Refused(failure) => failure.to_string(),
         Why::Unwell(text) => text,
-        Why::Overdue(waited) => format!("it was not well within {}", shown(waited)),
+        Why::Overdue(waited) => format!("its health check did not pass within {}", shown(waited)),
         Why::NotListening(ports, waited) => {
             let ports: Vec<String> = ports
                 .iter()
@@ -133,8 +133,8 @@ fn reason(why: Why) -> String {
 fn ended(number: u64, end: End, next: Next) {
     let next = match next {
         Next::TakesOver(next) => format!("; #{next} takes over"),
-        Next::Made => "; the next one is being made".to_owned(),
-        Next::Again(pause) => format!("; starting it again in {}, connections wait", shown(pause)),
+        Next::Made => "; waiting for the next generation".to_owned(),
+        Next::Again(pause) => format!("; restarting in {}, connections wait", shown(pause)),
         Next::Change => "; waiting for a change".to_owned(),
         Next::Nothing => String::new(),
     };
@@ -153,7 +153,7 @@ pub fn ended_with(end: &End, is_service: bool) {
     match (end.has_trapped, is_service) {
         (true, false) => tracing::error!("the guest trapped: {text}"),
         (true, true) => {
-            let hint = "with `--restart on-failure` a service is started again";
+            let hint = "pass `--restart on-failure` to restart such a guest";
             tracing::error!(hint, "the guest trapped: {text}");
         }
         (false, true) => {
@@ -186,7 +186,7 @@ fn draining(live: usize) -> String {
 fn not_listening((protocol, port): Port, elsewhere: Option<u16>, facts: &Facts<'_>) {
     match (elsewhere, (facts.host_port)((protocol, port))) {
         (Some(other), Some(host)) => tracing::warn!(
-            hint = format!("forward that one: --forward {host}:{other}"),
+            hint = format!("forward that port: `--forward {host}:{other}`"),
             "port {port} is forwarded, but the guest listens on {other}"
         ),
         _ if protocol == Protocol::Udp => {
@@ -206,21 +206,21 @@ pub fn event(event: &Event) {
         Event::Listening(address) => tracing::debug!("guest: listens on {address}"),
         Event::Bound(address) => tracing::debug!("guest: binds {address}/udp"),
         Event::Denied(attempt) => tracing::warn!(
-            "the guest tried to reach {} and was refused: a guest has no way out of its namespace",
+            "the guest tried to reach {} and was refused: a guest has no network outside of its namespace",
             line(&attempt.to_string())
         ),
         Event::NoSpace => tracing::warn!(
-            hint = "its /tmp holds what --tmp-size says; a directory that it was given, as much as there is room for",
-            "the guest writes to a file system that is full"
+            hint = "raise `--tmp-size` for its /tmp, or free space in its directories",
+            "the guest wrote to a full file system"
         ),
-        Event::HandlesEnd => tracing::debug!("guest: handles its end"),
+        Event::HandlesEnd => tracing::debug!("guest: handles termination"),
         Event::Closed(port) => tracing::debug!("guest: accepts no more on {port}"),
         Event::AtLimit(connections) => at_limit(*connections),
         Event::MemoryLimit(limit) => {
             let limit = bytesize::ByteSize::b(*limit);
             tracing::warn!(
-                hint = "give it more with --memory",
-                "the guest asked for more than its {limit} of memory and was refused"
+                hint = "raise the limit with `--memory`",
+                "the guest reached its memory limit of {limit}: an allocation was refused"
             );
         }
         Event::InstanceTrapped(text) => tracing::error!("a request failed in the guest: {text}"),
@@ -235,11 +235,11 @@ pub fn forwards(notice: &Notice) {
     match notice {
         Notice::AtLimit { connections } => at_limit(*connections),
         Notice::DoesNotAnswer { waited } => tracing::warn!(
-            hint = "it may be stopped: by SIGSTOP, a debugger, a freezer, or a machine that is very busy",
+            hint = "check for SIGSTOP, a debugger, a frozen control group, or an overloaded machine",
             "the guest's init has not answered for {}: new connections wait",
             humantime::format_duration(*waited)
         ),
-        Notice::AnswersAgain => tracing::info!("the guest's init answers again: connections go on"),
+        Notice::AnswersAgain => tracing::info!("the guest's init answers again; connections continue"),
         Notice::Failed { guest_port, reason } => {
             tracing::warn!("a connection to guest:{guest_port} failed: {reason}");
         }
@@ -249,8 +249,8 @@ pub fn forwards(notice: &Notice) {
 
 fn at_limit(connections: usize) {
     tracing::warn!(
-        hint = "raise --max-connections, and `ulimit -n` with it: each connection needs two descriptors",
-        "{connections} connections are open, which is the limit; more wait in the queue"
+        hint = "raise `--max-connections` and `ulimit -n`: each connection needs two descriptors",
+        "the limit of {connections} open connections is reached; more wait in the queue"
     );
 }
 

@@ -207,10 +207,10 @@ impl Project {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         tracing::warn!(
             hint = format!(
-                "if nobody edits it, write `ignore = [\"{}\"]` under [watch] in .wasmrun.toml",
+                "to ignore the file, write `ignore = [\"{}\"]` under `[watch]` in .wasmrun.toml",
                 report::line(&name)
             ),
-            "{} changes again and again, and each time the guest is made anew",
+            "{} keeps changing, and each change reloads the guest",
             shown(&file)
         );
     }
@@ -239,7 +239,7 @@ impl Project {
             });
             match tokio::time::timeout(READ, read).await {
                 Ok(read) => read.unwrap_or_else(|error| Err(error.into())),
-                Err(_) => Err(anyhow!("the file system does not answer").into()),
+                Err(_) => Err(anyhow!("the file system does not respond").into()),
             }
         }
     }

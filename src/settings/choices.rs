@@ -17,7 +17,7 @@ pub enum Listeners {
 pub enum ForwardPath {
     /// adopt, but with --watch splice
     Auto,
-    /// The guest accepts them itself, unless it is a compiled one or the kernel cannot
+    /// The guest accepts from the host's listener; relayed for .cwasm guests and without kernel support
     Adopt,
     /// Through a relay
     Splice,
@@ -27,11 +27,11 @@ pub enum ForwardPath {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tiered {
-    /// Where nothing is lost by a second start: with --watch, and where each request has an instance of its own (wasi:http 0.2)
+    /// For large guests that lose nothing by a second start: with --watch, and wasi:http 0.2
     Auto,
-    /// Whenever the code is not in the cache
+    /// For every guest that is not in the cache
     Always,
-    /// Never: compiled in full before it starts
+    /// Optimize before the start
     Never,
 }
 
@@ -49,10 +49,10 @@ impl From<Tiered> for supervisor::code::Tiered {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Restart {
-    /// Its end is ours
+    /// The run ends with the guest
     Never,
-    /// After a trap, a kill, or an exit code other than 0, with growing pauses
+    /// After a trap, a kill, or a nonzero exit code, with growing pauses
     OnFailure,
-    /// Whatever its exit code
+    /// After every end of the guest
     Always,
 }

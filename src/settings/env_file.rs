@@ -50,10 +50,10 @@ fn parse(text: &str, lookup: impl Fn(&str) -> Option<String>) -> Result<Vec<(Str
             None => (line, lookup(line)),
         };
         let wrong = match name {
-            "" => Some("there is no name before the `=`"),
-            name if name.contains(char::is_whitespace) => Some("the name has white space in it"),
-            name if name.contains('\0') => Some("the name has a NUL in it"),
-            _ if value.as_ref().is_some_and(|value| value.contains('\0')) => Some("the value has a NUL in it"),
+            "" => Some("missing name before `=`"),
+            name if name.contains(char::is_whitespace) => Some("the name contains white space"),
+            name if name.contains('\0') => Some("the name contains a NUL byte"),
+            _ if value.as_ref().is_some_and(|value| value.contains('\0')) => Some("the value contains a NUL byte"),
             _ => None,
         };
         if let Some(wrong) = wrong {

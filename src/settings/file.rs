@@ -125,7 +125,7 @@ impl File {
         match is_below().filter(|path| path.exists()) {
             // One that others have left where the project lies somewhere below must not stop everybody.
             Some(path) if files::owner::refuse_others(&path).is_err() => {
-                tracing::warn!("{} is not obeyed: others can write it", path.display());
+                tracing::warn!("ignoring {}: other users can write it", path.display());
                 Ok(None)
             }
             Some(path) => File::read(&path).map(Some),

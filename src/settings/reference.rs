@@ -162,7 +162,10 @@ fn options() -> Vec<Arg> {
     cli.build();
     let os = cli.find_subcommand("os").expect("there is `wasmrun os`");
     let shown = os.get_arguments().filter(|arg| !arg.is_hide_set());
-    shown.filter(|arg| arg.get_id() != "help").cloned().collect()
+    shown
+        .filter(|arg| arg.get_id() != "help" && arg.get_id() != "version")
+        .cloned()
+        .collect()
 }
 
 /// The keys of the file, as its example has them; `file::tests` holds that it has all. `[env]` has any.

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// A length of time as it was typed at a place; the examples are for the hint.
 pub fn time(text: &str, place: &str, examples: &str) -> Result<Duration> {
     humantime::parse_duration(text).map_err(|error| {
-        Failure::usage(anyhow!("{place}: `{text}` is no length of time: {error}"))
+        Failure::usage(anyhow!("{place}: invalid duration `{text}`: {error}"))
             .hint(format!("write for example {examples}"))
     })
 }
@@ -15,7 +15,7 @@ pub fn time(text: &str, place: &str, examples: &str) -> Result<Duration> {
 /// A number of bytes as it was typed at a place.
 pub fn size(text: &str, place: &str) -> Result<u64> {
     let size: bytesize::ByteSize = text.parse().map_err(|_| {
-        Failure::usage(anyhow!("{place}: `{text}` is no size")).hint("write for example `64MiB` or `1GiB`")
+        Failure::usage(anyhow!("{place}: invalid size `{text}`")).hint("write for example `64MiB` or `1GiB`")
     })?;
     Ok(size.as_u64())
 }

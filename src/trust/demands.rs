@@ -36,7 +36,7 @@ pub fn of(os: &Os, file: &File) -> Result<Vec<Demand>> {
             .unwrap_or("the build of the project's language");
         add(
             "`[build] jail = false`".to_owned(),
-            format!("runs as you, with all that is yours: {command}"),
+            format!("runs outside of the build jail, with your privileges: {command}"),
         );
     }
     let command = build.command.is_some();
@@ -85,7 +85,7 @@ pub fn of(os: &Os, file: &File) -> Result<Vec<Demand>> {
         if let Some(address) = address {
             add(
                 format!("`[network] forwards`, `{}`", forward.get_ref()),
-                format!("other machines can connect, to {address}"),
+                format!("other machines can connect to {address}"),
             );
         }
     }
@@ -127,11 +127,11 @@ mod tests {
         for (text, means) in [
             (
                 "[build]\njail = false\n",
-                "runs as you, with all that is yours: the build of the project's language",
+                "runs outside of the build jail, with your privileges: the build of the project's language",
             ),
             (
                 "[build]\ncommand = \"make\"\njail = false\n",
-                "runs as you, with all that is yours: make",
+                "runs outside of the build jail, with your privileges: make",
             ),
             (
                 "[build]\ncommand = \"x\"\noutput = \"/usr/x.wasm\"\n",
@@ -149,11 +149,11 @@ mod tests {
             ),
             (
                 "[network]\nforwards = [\"0.0.0.0:8080:80\"]\n",
-                "other machines can connect, to 0.0.0.0",
+                "other machines can connect to 0.0.0.0",
             ),
             (
                 "[network]\nforwards = [\"[::]:8080-8090:80-90\"]\n",
-                "other machines can connect, to ::",
+                "other machines can connect to ::",
             ),
         ] {
             assert_eq!(demands(text), [means], "{text}");

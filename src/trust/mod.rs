@@ -36,14 +36,12 @@ pub fn require(os: &Os, file: Option<&File>) -> Result<()> {
         return Ok(());
     }
     let message = anyhow!(
-        "{} asks for what needs your trust:{}",
+        "{} has settings that need your trust:{}",
         file.path.display(),
         lines(&demands)
     );
     let command = format!("`wasmrun trust {}`", folder.display());
-    Err(Failure::usage(message).hint(format!(
-        "{command} allows these lines; WASMRUN_TRUST=1 where nobody can be asked"
-    )))
+    Err(Failure::usage(message).hint(format!("allow them with {command}; in a script, set WASMRUN_TRUST=1")))
 }
 
 /// The same, and asks where somebody can be asked.
@@ -56,7 +54,7 @@ pub fn require_or_ask(os: &Os, file: Option<&File>) -> Result<()> {
     let demands = demands::of(os, file)?;
     let folder = folder(file)?;
     let question = format!(
-        "{} asks for what needs your trust:{}\n  trust {} with these lines?",
+        "{} has settings that need your trust:{}\n  trust {} with these settings?",
         file.path.display(),
         lines(&demands),
         folder.display()

@@ -32,8 +32,8 @@ impl Store {
         };
         super::refuse_others(&path)?;
         serde_json::from_slice(&text).map_err(|error| {
-            Failure::from(anyhow!("{} makes no sense: {error}", path.display()))
-                .hint("remove it: you will be asked again")
+            Failure::from(anyhow!("{} is not valid: {error}", path.display()))
+                .hint("remove it; wasmrun then asks for your trust again")
         })
     }
 
@@ -81,6 +81,6 @@ impl Store {
 
 /// The folder of what wasmrun remembers (XDG Base Directory Specification, `XDG_STATE_HOME`).
 fn place() -> Result<PathBuf> {
-    let folder = dirs::state_dir().ok_or_else(|| anyhow!("there is no folder for what is trusted"))?;
+    let folder = dirs::state_dir().ok_or_else(|| anyhow!("no state folder for the list of trusted projects"))?;
     Ok(folder.join("wasmrun"))
 }

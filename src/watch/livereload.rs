@@ -38,7 +38,7 @@ impl Livereload {
     pub async fn start(port: u16) -> Result<Livereload> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|error| {
             Failure::from(anyhow!("livereload cannot listen on port {port}: {error}"))
-                .hint("name another port, or 0 for a free one: `livereload = 0` under `[watch]`")
+                .hint("choose another port, or a free one: `livereload = 0` under `[watch]`")
         })?;
         let address = listener.local_addr()?;
         let reloads = watch::Sender::new(0);

@@ -165,7 +165,7 @@ fn is_limit(error: &notify::Error) -> bool {
 fn warn_of_limit(name: &str, error: &notify::Error) {
     tracing::warn!(
         hint = format!("sysctl -w fs.inotify.{name}=524288"),
-        "the kernel gives no more file notifications ({error}): looking for changes twice a second instead"
+        "cannot use inotify ({error}): polling for changes twice a second"
     );
 }
 

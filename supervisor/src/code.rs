@@ -108,19 +108,20 @@ impl Precompiled {
     fn check(self, path: &Path) -> Result<()> {
         let shown = path.display();
         if path.extension().is_none_or(|extension| extension != "cwasm") {
-            let message = anyhow!("{shown} is compiled code by another name");
-            return Err(Failure::usage(message).hint("name the WebAssembly that it was made of, or call it `….cwasm`"));
+            let message = anyhow!("{shown} is compiled code without the extension `.cwasm`");
+            return Err(Failure::usage(message)
+                .hint("run the WebAssembly that it was compiled from, or rename it to `….cwasm`"));
         }
         match self {
             Precompiled::Allowed => Ok(()),
             Precompiled::Refused => {
-                let message = anyhow!("{shown} is compiled code, which runs as it is: nothing can check it");
-                Err(Failure::usage(message).hint("`--allow-precompiled`, if you have compiled it yourself"))
+                let message = anyhow!("{shown} is compiled code, which cannot be verified");
+                Err(Failure::usage(message).hint("if you compiled it yourself, pass `--allow-precompiled`"))
             }
             Precompiled::NotWithoutIsolation => {
-                let message = anyhow!("{shown} is compiled code, around which there has to be isolation");
+                let message = anyhow!("{shown} is compiled code, which needs isolation");
                 Err(Failure::usage(message)
-                    .hint("leave `--no-isolation` out, or run the WebAssembly that it was made of"))
+                    .hint("leave `--no-isolation` out, or run the WebAssembly that it was compiled from"))
             }
         }
     }
@@ -199,10 +200,8 @@ fn read(artifact: &Path) -> Result<Content> {
         .with_context(cannot)
         .map_err(Failure::usage)?;
     let form = Source::of(&bytes)
-        .with_context(|| format!("{shown} is no guest"))
-        .map_err(|error| {
-            Failure::usage(error).hint("name a WebAssembly module or component (.wasm, .wat or .cwasm)")
-        })?;
+        .with_context(|| format!("{shown} is not a WebAssembly module or component"))
+        .map_err(|error| Failure::usage(error).hint("pass a .wasm, .wat or .cwasm file"))?;
     let traits = match form {
         Source::Wasm => Traits::of(&bytes),
         Source::Wat if bytes.len() <= LARGE_TEXT => Traits::of_text(&bytes),
@@ -245,7 +244,7 @@ fn find(cache: &Cache, digest: &blake3::Hash) -> Result<Option<(PathBuf, File)>>
     Ok(match cache.find(&key(digest)?) {
         Found::Nothing => None,
         Found::Damaged(path) => {
-            tracing::warn!("{} in the cache is damaged: compiling it anew", path.display());
+            tracing::warn!("{} in the cache is damaged; recompiling", path.display());
             None
         }
         Found::Code { path, held } => {
@@ -308,7 +307,7 @@ impl Binary<'_> {
             match self.optimized_into(&cache, compiler).await? {
                 Ok(code) => return Ok(code),
                 // On a file system that is read-only, or full.
-                Err(error) => tracing::warn!("compiling without a cache: it cannot be written: {error}"),
+                Err(error) => tracing::warn!("compiling without a cache: cannot write to it: {error}"),
             }
         }
         let (file, compiled) = self.compile_for_now(Tier::Optimized, compiler).await?;
@@ -349,10 +348,10 @@ impl Binary<'_> {
         let code = ForNow::begin()
             .with_context(|| {
                 let place = std::env::temp_dir();
-                format!("there is no place for the guest's code: neither the cache nor {} can be written", place.display())
+                format!("cannot store the guest's code: neither the cache nor {} is writable", place.display())
             })
             .map_err(|error| {
-                let hint = "set WASMRUN_CACHE_DIR or TMPDIR to a folder that can be; in a read-only container: `--tmpfs /tmp:exec`";
+                let hint = "set WASMRUN_CACHE_DIR or TMPDIR to a writable folder; in a read-only container, add `--tmpfs /tmp:exec`";
                 Failure::from(error).hint(hint)
             })?;
         let compiled = self.compile(code.file(), tier, compiler).await?;

@@ -127,8 +127,8 @@ impl Compiler {
         let done = tokio::time::timeout(time, running.run(&job, source, code)).await;
         let done = done.map_err(|_| {
             let shown = humantime::format_duration(time);
-            Failure::from(anyhow!("the compiler was ended: it took more than {shown}"))
-                .hint(format!("{}=1h gives it an hour", Limits::TIME))
+            Failure::from(anyhow!("the compiler exceeded its time limit of {shown}"))
+                .hint(format!("raise the limit, for example with {}=1h", Limits::TIME))
         })??;
         if self.keeps {
             *self.kept.lock().await = Some(running);
@@ -177,5 +177,5 @@ impl Running {
 
 fn more_memory(memory: u64) -> String {
     let shown = bytesize::ByteSize::b(memory);
-    format!("it may use {shown}; {}=16GiB gives it more", Limits::MEMORY)
+    format!("raise its limit of {shown}, for example with {}=16GiB", Limits::MEMORY)
 }

@@ -26,10 +26,7 @@ const MADE_FOR: &[(&[&str], &str)] = &[
         &["env::emscripten", "env::_emscripten", "env::invoke_"],
         "it was built with Emscripten for a browser: build it with wasi-sdk or `zig cc -target wasm32-wasi`",
     ),
-    (
-        &["extism"],
-        "it is a plug-in for Extism, which is no service of its own",
-    ),
+    (&["extism"], "it is an Extism plug-in: run it in a host of Extism"),
     (
         &["fastly"],
         "it was built for Fastly's Compute: build it for `wasi:http` (wasm32-wasip2)",
@@ -40,7 +37,7 @@ const MADE_FOR: &[(&[&str], &str)] = &[
     ),
     (
         &["asyncify"],
-        "it was made with Asyncify for another host: build it without",
+        "it was built with Asyncify for another host: build it without Asyncify",
     ),
 ];
 

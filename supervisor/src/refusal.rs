@@ -18,7 +18,7 @@ pub fn require_proc() -> Result<()> {
         return Ok(());
     }
     Err(Failure::from(anyhow::anyhow!(
-        "/proc is not mounted, and no guest can be started without"
+        "/proc is not mounted, and guests cannot start without it"
     ))
     .hint(MOUNT_PROC))
 }
@@ -32,9 +32,9 @@ pub fn explain(error: &str, errno: Option<i32>) -> Failure {
     let fix = errno.and_then(|errno| cause(Errno::from_raw(errno)));
     let (why, hint) = match fix {
         Some((why, fix)) => (format!("\n  cause: {why}"), fix),
-        None => (String::new(), "`wasmrun doctor` looks at each need".to_owned()),
+        None => (String::new(), "check this machine with `wasmrun doctor`".to_owned()),
     };
-    let hint = format!("{hint}\nor run without isolation, in the host's network: --no-isolation");
+    let hint = format!("{hint}\nor run without isolation, in the host's network: `--no-isolation`");
     Failure::from(anyhow::anyhow!("the guest cannot be isolated: {error}{why}")).hint(hint)
 }
 
@@ -62,7 +62,7 @@ fn cause(errno: Errno) -> Option<(String, String)> {
     }
     match errno {
         Errno::ENOSPC | Errno::EUSERS => found(
-            "this user has as many namespaces as it may, or they are nested too deep",
+            "this user's namespace limit is reached, or namespaces are nested too deeply",
             "end other guests, or raise user.max_user_namespaces and user.max_net_namespaces with sysctl",
         ),
         Errno::EPERM if fs::metadata("/.dockerenv").is_ok() || fs::metadata("/run/.containerenv").is_ok() => found(

@@ -129,9 +129,8 @@ fn a_project_says_itself_what_it_is() {
     std::fs::write(waits.path().join("app.js"), "await 1;\n").unwrap();
     let said = output(wasmrun(&["os", waits.path().to_str().unwrap()]));
     assert!(
-        said.stderr.ends_with(
-            "hint: `await` outside of a function is not there yet: put it into one, `async function main() { … } main()`\n"
-        ),
+        said.stderr
+            .ends_with("hint: top-level `await` is not supported: use `async function main() { … } main()`\n"),
         "{}",
         said.stderr
     );
@@ -142,8 +141,8 @@ fn a_project_says_itself_what_it_is() {
     std::fs::write(preloads.path().join("app.js"), "").unwrap();
     output(wasmrun(&["os", preloads.path().to_str().unwrap()])).says(
         2,
-        "error: package.json starts with `node -r dotenv/config app.js`, and a guest has no `-r`\n\
-         hint: load dotenv/config in the first line of the program itself",
+        "error: cannot use the start script `node -r dotenv/config app.js` of package.json: `-r` is not supported\n\
+         hint: import dotenv/config in the first line of the program",
     );
 }
 
@@ -274,7 +273,7 @@ fn typescript_and_modules_are_bundled() {
     eventually("the edit is live", || get(address, "/").1 == "good day, files");
     std::fs::write(&file, "export const greet = (name: string => ;\n").unwrap();
     run.wait_for("src/greet.ts:1:");
-    run.wait_for("#2 serves on");
+    run.wait_for("still serving #2");
     // A rejection that nobody handles ends a program, as in Node.
     get(address, "/reject");
     run.wait_for("nobody caught this");
@@ -362,7 +361,7 @@ fn an_edit_is_live_soon() {
     program::edits_are_live(&file, "Hello", |word| get(address, "/").1.starts_with(word));
     std::fs::write(&file, "const broken = ;\n").unwrap();
     run.wait_for("SyntaxError");
-    run.wait_for("#6 serves on");
+    run.wait_for("still serving #6");
     assert!(get(address, "/").1.starts_with("edit 4"));
     std::fs::write(&file, &original).unwrap();
     eventually("the mended program serves", || get(address, "/").1.starts_with("Hello"));
@@ -392,8 +391,8 @@ fn what_is_wrong_with_a_program_is_said() {
     let folder = script("package.json", r#"{"scripts": {"start": "next start"}}"#);
     output(wasmrun(&["os", folder.path().to_str().unwrap()])).says(
         2,
-        "error: package.json starts with `next start`, which is not `node FILE`\n\
-         hint: name the file: `script` under `[nodejs]` in .wasmrun.toml",
+        "error: cannot use the start script `next start` of package.json: it is not `node FILE`\n\
+         hint: name the entry point: `script` under `[nodejs]` in .wasmrun.toml",
     );
 }
 
@@ -405,7 +404,7 @@ fn nothing_is_fetched_offline() {
     command.env("WASMRUN_CACHE_DIR", cache.path());
     output(command).says(
         2,
-        "error: the Node.js toolchain is not installed, and nothing may be fetched\nhint: start once without --offline",
+        "error: the Node.js toolchain is not installed, and offline mode forbids fetching it\nhint: run once without `--offline`",
     );
     let once = output(wasmrun(&["os", file.to_str().unwrap()]));
     assert_eq!(once.stdout, "hello\n", "{}", once.stderr);

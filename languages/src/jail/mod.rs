@@ -229,7 +229,7 @@ impl Drop for Absent {
             let _ = std::fs::remove_dir_all(&other).or_else(|_| std::fs::remove_file(&other));
             if std::fs::rename(path, &other).is_ok() {
                 tracing::warn!(
-                    "the build has made {}, which is {} now",
+                    "the build created {}; renamed it to {}",
                     path.display(),
                     other.display()
                 );
@@ -356,6 +356,6 @@ fn setting(path: &Path) -> Option<View> {
 
 /// Says how a build could run that this machine gives no jail.
 pub fn no_jail() -> Failure {
-    Failure::from(anyhow!("the build could not be jailed"))
-        .hint("`wasmrun doctor` says what this machine lacks; `--no-build-jail` builds as any program of yours")
+    Failure::from(anyhow!("cannot start the build jail"))
+        .hint("check this machine with `wasmrun doctor`, or build without the build jail: `--no-build-jail`")
 }

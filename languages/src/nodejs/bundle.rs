@@ -115,8 +115,8 @@ fn refuse_far(inputs: &[PathBuf], folder: &Path, installed: Option<&Path>) -> Re
     let is_shown = |path: &PathBuf| shown.iter().flatten().any(|shown| path.starts_with(shown));
     match inputs.iter().find(|path| !is_shown(path)) {
         Some(far) => {
-            let message = anyhow!("the program imports {}, which is not of the project", far.display());
-            let hint = "run the folder that has both, and name the file: `script` under `[nodejs]`";
+            let message = anyhow!("the program imports {}, which is outside of the project", far.display());
+            let hint = "run the folder that contains both, and name the entry point: `script` under `[nodejs]`";
             Err(Failure::usage(message).hint(hint))
         }
         None => Ok(()),
@@ -169,9 +169,7 @@ pub async fn make(program: &Source, out: &Path) -> Result<Bundle> {
         let failure = Failure::usage(anyhow!("the build failed ({})", process::describe(status)));
         let awaits = regular::read_text(script, regular::MANIFEST).is_ok_and(|text| awaits_at_top(&text));
         return Err(if awaits {
-            failure.hint(
-                "`await` outside of a function is not there yet: put it into one, `async function main() { … } main()`",
-            )
+            failure.hint("top-level `await` is not supported: use `async function main() { … } main()`")
         } else {
             failure
         });

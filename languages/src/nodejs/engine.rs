@@ -27,8 +27,8 @@ pub async fn find_or_make(policy: Policy) -> Result<Component> {
         return Ok(engine);
     }
     if policy.offline {
-        let message = anyhow!("the Node.js toolchain is not installed, and nothing may be fetched");
-        return Err(Failure::usage(message).hint("start once without --offline"));
+        let message = anyhow!("the Node.js toolchain is not installed, and offline mode forbids fetching it");
+        return Err(Failure::usage(message).hint("run once without `--offline`"));
     }
     let making = Staging::begin(&place)?;
     let work =

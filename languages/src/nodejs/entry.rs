@@ -90,7 +90,7 @@ impl Entry {
         if let Some(script) = named {
             let script = project.folder.join(script);
             if !script.is_file() {
-                let message = anyhow!("`[nodejs] script`: there is no {}", script.display());
+                let message = anyhow!("`[nodejs] script`: {} does not exist", script.display());
                 return Err(Failure::usage(message));
             }
             return Ok(plain(script));
@@ -104,26 +104,27 @@ impl Entry {
         if let Some(start) = &manifest.scripts.start {
             return Entry::of_command(&project.folder, start).map_err(|refused| {
                 let (what, hint) = match refused {
-                    Refused::NoFile => ("which is not `node FILE`".to_owned(), None),
+                    Refused::NoFile => ("it is not `node FILE`".to_owned(), None),
                     Refused::Preload(option, module) => (
-                        format!("and a guest has no `{option}`"),
-                        Some(format!("load {module} in the first line of the program itself")),
+                        format!("`{option}` is not supported"),
+                        Some(format!("import {module} in the first line of the program")),
                     ),
-                    Refused::Option(option) => (format!("and a guest has no `{option}`"), None),
+                    Refused::Option(option) => (format!("`{option}` is not supported"), None),
                 };
-                let name = || format!("name the file: `script` under `[nodejs]` in {}", config::NAME);
-                Failure::usage(anyhow!("package.json starts with `{start}`, {what}")).hint(hint.unwrap_or_else(name))
+                let name = || format!("name the entry point: `script` under `[nodejs]` in {}", config::NAME);
+                let message = anyhow!("cannot use the start script `{start}` of package.json: {what}");
+                Failure::usage(message).hint(hint.unwrap_or_else(name))
             });
         }
         let main = manifest.main.and_then(|main| resolved(&project.folder, &main));
         let usual = || USUAL.iter().find_map(|name| resolved(&project.folder, name));
         main.or_else(usual).map(plain).ok_or_else(|| {
             let message = anyhow!(
-                "{} says nowhere what to run: package.json has neither `start` under `scripts` nor `main`, and there is no {}.js",
+                "no entry point in {}: package.json has neither `start` under `scripts` nor `main`, and there is no {}.js",
                 project.folder.display(),
                 USUAL.join(".js, ")
             );
-            Failure::usage(message).hint(format!("name the file: `script` under `[nodejs]` in {}", config::NAME))
+            Failure::usage(message).hint(format!("name the entry point: `script` under `[nodejs]` in {}", config::NAME))
         })
     }
 

@@ -63,8 +63,8 @@ impl Entry {
             [Entry::Script(script)] => return script_of(&project.folder, script),
             [one] => return Ok(one.clone()),
             _ => {
-                let message = anyhow!("`[python]` says more than one of script, module, wsgi and asgi");
-                return Err(Failure::usage(message).hint("leave the one that is meant"));
+                let message = anyhow!("`[python]` has more than one of `script`, `module`, `wsgi` and `asgi`");
+                return Err(Failure::usage(message).hint("keep one of them"));
             }
         }
         let usual = USUAL.iter().map(|name| project.folder.join(name));
@@ -79,14 +79,14 @@ impl Entry {
             return Ok(Entry::Script(scripts.remove(0)));
         }
         let message = anyhow!(
-            "{} has none of {}, no one script under `[project.scripts]`, no one package with `__main__`, `app` or `create_app`, \
-             and {} other scripts",
+            "no entry point in {}: none of {}, no single script under `[project.scripts]`, \
+             no single package with `__main__`, `app` or `create_app`, and {} other scripts",
             project.folder.display(),
             USUAL.join(", "),
             scripts.len()
         );
         Err(Failure::usage(message).hint(format!(
-            "name what to run: `script`, `module`, `wsgi` or `asgi` under `[python]` in {}",
+            "name the entry point: `script`, `module`, `wsgi` or `asgi` under `[python]` in {}",
             config::NAME
         )))
     }
@@ -173,7 +173,7 @@ fn script_of(folder: &Path, name: &Path) -> Result<Entry> {
     }
     if !script.is_file() {
         return Err(Failure::usage(anyhow!(
-            "`[python] script`: there is no {}",
+            "`[python] script`: {} does not exist",
             script.display()
         )));
     }

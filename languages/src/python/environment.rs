@@ -56,13 +56,13 @@ pub async fn find_or_make(project: &Path, requirements: &Requirements, may: May)
     }
     let local = requirements.local.first().filter(|_| !may.build);
     if let Some(local) = local.filter(|local| local.is_dir()) {
-        let message = anyhow!("{} is a package that has to be built", local.display());
+        let message = anyhow!("the package {} must be built from source", local.display());
         return Err(Failure::usage(message).hint(BUILD_HINT));
     }
     let toolchain = Toolchain::find_or_install(may.policy).await?;
     let making = Staging::begin(&folder)?;
     for index in &requirements.indexes {
-        tracing::info!("packages come from {index} as well: requirements.txt says so");
+        tracing::info!("using the package index {index} of requirements.txt");
     }
     let work = Work::begin("preparing Python and the project's packages".to_owned());
     // All that is ours first: later there may be links of a package's in its place.
@@ -79,7 +79,7 @@ pub async fn find_or_make(project: &Path, requirements: &Requirements, may: May)
 }
 
 const BUILD_HINT: &str =
-    "to build a package runs its code in the build jail: `build-packages = true` under `[python]` allows it";
+    "to allow the build, which runs the package's code in the build jail, set `build-packages = true` under `[python]`";
 
 /// By everything that it depends on.
 fn place(project: &Path, requirements: &Requirements, may: May) -> Result<PathBuf> {

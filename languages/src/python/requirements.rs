@@ -86,7 +86,7 @@ impl Requirements {
         let text = text.trim();
         let refused = |why: &str| Err(Failure::usage(anyhow!("{place}: `{text}` {why}")));
         if text.is_empty() || text.starts_with('-') || text.contains(['\n', '\r', '\0']) || text.contains("${") {
-            return refused("is no package");
+            return refused("is not a requirement");
         }
         if is_path(text) {
             let (path, rest) = text
@@ -101,14 +101,14 @@ impl Requirements {
                 .with_context(|| format!("{place}: cannot use `{path}`"))
                 .map_err(Failure::usage)?;
             if !project.canonicalize().is_ok_and(|project| whole.starts_with(project)) {
-                return refused("is not of the project");
+                return refused("is outside of the project");
             }
             self.packages.push(format!("{}{rest}", whole.display()));
             self.local.push(whole);
             return Ok(());
         }
         if !text.starts_with(|first: char| first.is_ascii_alphanumeric()) {
-            return refused("is no package");
+            return refused("is not a requirement");
         }
         // A name and where it is, or the place alone.
         let place_of = match (text.split_once('@'), text.find("://")) {
@@ -119,15 +119,15 @@ impl Requirements {
         if let Some(url) = place_of {
             let url = url.trim();
             if url.starts_with(['.', '/', '~']) {
-                return refused("names a file of this machine: write its path alone");
+                return refused("names a local file: write only its path");
             }
             let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
             match scheme {
                 "http" | "https" | "git+https" | "git+http" | "git+ssh" | "git+git" => {}
-                "file" | "git+file" => return refused("names a file of this machine"),
+                "file" | "git+file" => return refused("names a local file"),
                 // A version with a local part, or a marker's text.
                 _ if !url.contains("://") => {}
-                _ => return refused("is at no place that packages come from"),
+                _ => return refused("has an unsupported URL scheme"),
             }
         }
         self.packages.push(text.to_owned());

@@ -29,8 +29,8 @@ impl Toolchain {
         let python = place.join("bin").join("python");
         if !python.is_file() {
             if policy.offline {
-                let message = anyhow!("the Python toolchain is not installed, and nothing may be fetched");
-                return Err(Failure::usage(message).hint("start once without --offline"));
+                let message = anyhow!("the Python toolchain is not installed, and offline mode forbids fetching it");
+                return Err(Failure::usage(message).hint("run once without `--offline`"));
             }
             let host = ["python3", "python"].iter().find_map(|name| crate::tools::find(name));
             let Some(host) = host else {
@@ -74,7 +74,7 @@ impl Toolchain {
             ];
             let pip = [inside.into_os_string()].into_iter().chain(pip.map(OsString::from));
             let fetched = run(pip.collect()).await;
-            fetched.map_err(|failure| failure.hint("PyPI has to be reachable for this once"))?;
+            fetched.map_err(|failure| failure.hint("check the connection to PyPI: the first run installs from it"))?;
             making.finish(|place| place.join("bin").join("python").is_file())?;
             work.done();
         }

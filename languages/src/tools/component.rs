@@ -28,7 +28,7 @@ impl Component {
 
     /// The same where there has to be one.
     pub fn of(folder: &Path) -> Result<Component> {
-        Component::open(folder).ok_or_else(|| anyhow!("{} is not whole", folder.display()).into())
+        Component::open(folder).ok_or_else(|| anyhow!("{} is incomplete", folder.display()).into())
     }
 
     /// Says that the component in a folder is finished. Code of packages was at work there.

@@ -47,7 +47,7 @@ fn pbkdf2(hash: &str, password: &[u8], salt: &[u8], rounds: u32, length: u32) ->
     };
     // No hash has less than 20 bytes.
     if length > LONGEST || u64::from(rounds) * u64::from(length / 20 + 1) > ROUNDS {
-        return Err("this takes longer than anybody waits".to_owned());
+        return Err("time limit exceeded".to_owned());
     }
     let mut key = vec![0; length as usize];
     derive(password, salt, rounds, &mut key);

@@ -159,7 +159,7 @@ fn a_candidate_is_asked_whether_it_is_well() {
     );
     after_serving(
         rules,
-        &format!("{reload} +10000 due | {failed} overdue; say #1 serves on"),
+        &format!("{reload} +10000 due |\n +500 due | {failed} overdue; say #1 serves on"),
     );
 }
 

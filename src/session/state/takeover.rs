@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 /// A generation says within this that it accepts no more from the host's listeners.
 const RELEASE: Duration = Duration::from_millis(500);
+/// The answer of a probe is there that soon after its time is over.
+const LATE_ANSWER: Duration = Duration::from_millis(500);
 
 impl State {
     pub(super) fn is_candidate(&self, number: Number, step: Step) -> bool {
@@ -16,11 +18,15 @@ impl State {
         candidate.is_some_and(|candidate| candidate.guest.number == number && candidate.step == step)
     }
 
-    /// A candidate that takes over waits for the listeners, and they have a deadline of their own.
+    /// A candidate that takes over waits for the listeners, and they have a deadline of their own. A probe ends by itself, and
+    /// knows why.
     pub(super) fn candidate_due(&self) -> Option<Instant> {
         let candidate = self.candidate.as_ref();
-        let candidate = candidate.filter(|candidate| candidate.step != Step::TakesOver);
-        candidate.map(|candidate| candidate.due)
+        candidate.and_then(|candidate| match candidate.step {
+            Step::Starts => Some(candidate.due),
+            Step::Probed => Some(candidate.due + LATE_ANSWER),
+            Step::TakesOver => None,
+        })
     }
 
     /// Where a candidate has to listen: on each forwarded port, but for those on which nobody listens now, either. Such a

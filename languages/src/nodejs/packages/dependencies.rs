@@ -31,7 +31,7 @@ fn check_all(dependencies: &Map<String, Value>, manifest: &Path) -> Result<()> {
         };
         if let Some(why) = why_not(wanted) {
             let message = anyhow!("{}: `{name}` is `{wanted}`, {why}", manifest.display());
-            let hint = "run `npm install` in the project, if you trust it: then its own packages are used";
+            let hint = "if you trust the project, run `npm install` in it: wasmrun uses the installed packages";
             return Err(Failure::usage(message).hint(hint));
         }
     }
@@ -64,8 +64,11 @@ pub fn check_lock(lock: &str, folder: &Path) -> Result<()> {
             why_not(resolved)
         };
         if let Some(why) = why {
-            let message = anyhow!("{}: the lock has `{name}` from `{resolved}`, {why}", folder.display());
-            let hint = "run `npm install` in the project, if you trust it: then its own packages are used";
+            let message = anyhow!(
+                "{}: the lock file has `{name}` from `{resolved}`, {why}",
+                folder.display()
+            );
+            let hint = "if you trust the project, run `npm install` in it: wasmrun uses the installed packages";
             return Err(Failure::usage(message).hint(hint));
         }
     }
@@ -78,7 +81,7 @@ pub fn check_yarn(lock: &str, folder: &Path) -> Result<()> {
     for resolved in resolved.map(|resolved| resolved.trim_matches('"')) {
         if let Some(why) = why_not(resolved) {
             let message = anyhow!("{}: yarn.lock has a package from `{resolved}`, {why}", folder.display());
-            return Err(Failure::usage(message).hint("run `yarn install` in the project, if you trust it"));
+            return Err(Failure::usage(message).hint("if you trust the project, run `yarn install` in it"));
         }
     }
     Ok(())
@@ -97,7 +100,7 @@ const HOSTS: [&str; 5] = [
 fn why_not(wanted: &str) -> Option<&'static str> {
     let wanted = wanted.trim();
     if let Some(alias) = wanted.strip_prefix("npm:") {
-        return alias.contains(':').then_some("which is no package of a registry");
+        return alias.contains(':').then_some("which is not a registry package");
     }
     let (before, after) = wanted.split_once("://").unwrap_or(("", wanted));
     match before {
@@ -117,7 +120,7 @@ fn why_not(wanted: &str) -> Option<&'static str> {
                 return Some("a repository, whose own settings run programs");
             }
             let is_archive = [".tgz", ".tar.gz", ".tar"].iter().any(|ending| path.ends_with(ending));
-            (!is_archive).then_some("which is no archive of a package")
+            (!is_archive).then_some("which is not a package archive")
         }
         "" if ["file:", "link:", "portal:"]
             .iter()
@@ -129,7 +132,7 @@ fn why_not(wanted: &str) -> Option<&'static str> {
             Some("a folder of this machine")
         }
         "" if wanted.starts_with("workspace:") || wanted.starts_with("catalog:") => {
-            Some("which only its workspace knows")
+            Some("which is only valid in its workspace")
         }
         // A version, a range or a tag.
         "" if !wanted.contains(['/', ':']) => None,

@@ -105,10 +105,12 @@ pub async fn find_or_install(folder: &Path, policy: Policy) -> Result<Packages> 
         dependencies::check_yarn(yarn, folder)?;
     } else if let Some((name, command)) = FOREIGN.iter().find(|(name, _)| folder.join(name).is_file()) {
         let message = anyhow!(
-            "the versions of {}'s packages are in {name}, which npm does not read",
+            "the package versions of {} are locked in {name}, which npm cannot read",
             folder.display()
         );
-        return Err(Failure::usage(message).hint(format!("run `{command}` in it once: then its own packages are used")));
+        return Err(Failure::usage(message).hint(format!(
+            "run `{command}` in it once: wasmrun uses the installed packages"
+        )));
     }
     let registries = Registries::read(folder);
     // With a lock the whole of package.json has to fit it.
@@ -128,8 +130,8 @@ pub async fn find_or_install(folder: &Path, policy: Policy) -> Result<Packages> 
     let place = cache::folder(cache::Kind::Nodejs)?.join(digest.name());
     if !place.is_dir() {
         if policy.offline {
-            let message = anyhow!("the project's packages are not installed, and nothing may be fetched");
-            return Err(Failure::usage(message).hint("start once without --offline, or run `npm install`"));
+            let message = anyhow!("the project's packages are not installed, and offline mode forbids fetching them");
+            return Err(Failure::usage(message).hint("run once without `--offline`, or run `npm install`"));
         }
         registries.tell();
         let making = Staging::begin(&place)?;

@@ -38,7 +38,7 @@ impl Registries {
     /// The user should know whom packages come from.
     pub fn tell(&self) {
         for name in &self.names {
-            tracing::info!("packages come from {name}: the project's .npmrc says so");
+            tracing::info!("using the registry {name} of the project's .npmrc");
         }
     }
 }

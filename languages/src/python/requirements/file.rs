@@ -56,10 +56,13 @@ fn take(into: &mut Requirements, file: &Path, project: &Path, kind: Kind, depth:
                     .with_context(|| format!("{place}: cannot read {value}"))
                     .map_err(Failure::usage)?;
                 if !project.canonicalize().is_ok_and(|project| whole.starts_with(project)) {
-                    return refused("names a file that is not of the project", "copy it into the project");
+                    return refused("names a file outside of the project", "copy it into the project");
                 }
                 if depth == 0 {
-                    return Err(Failure::usage(anyhow!("{} names itself, by others", file.display())));
+                    return Err(Failure::usage(anyhow!(
+                        "{} includes itself through another requirements file",
+                        file.display()
+                    )));
                 }
                 let kind = if option.contains('r') && option != "--constraint" {
                     kind
@@ -71,7 +74,7 @@ fn take(into: &mut Requirements, file: &Path, project: &Path, kind: Kind, depth:
             "-i" | "--index-url" | "--extra-index-url" => {
                 let is_plain = ["http://", "https://"].iter().any(|scheme| value.starts_with(scheme));
                 if !is_plain || value.contains("${") || value.contains(char::is_whitespace) {
-                    return refused("names no index", "write its https address");
+                    return refused("does not name an index", "write the https URL of the index");
                 }
                 let long = if option == "-i" { "--index-url" } else { option };
                 into.options.push(format!("{long} {value}"));
@@ -84,8 +87,10 @@ fn take(into: &mut Requirements, file: &Path, project: &Path, kind: Kind, depth:
             "--only-binary" | "--no-binary" => tracing::debug!("{place}: `{option}` is decided by `build-packages`"),
             "-e" | "--editable" if super::is_path(value) => into.add(value, &place, project)?,
             "-e" | "--editable" => into.add(&named(value), &place, project)?,
-            "-f" | "--find-links" => return refused("is not obeyed", "put the wheels into the project, and name them"),
-            _ => return refused("is not obeyed in a project's file", "remove it"),
+            "-f" | "--find-links" => {
+                return refused("is not supported", "put the wheels into the project, and name them");
+            }
+            _ => return refused("is not supported in a project's file", "remove it"),
         }
     }
     Ok(())

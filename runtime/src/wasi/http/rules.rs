@@ -16,15 +16,12 @@ const fn bad(text: &'static str) -> Refusal {
 
 impl Refusal {
     /// The body that was sent is still on its way.
-    pub(super) const LATE: Refusal = Refusal(
-        StatusCode::REQUEST_TIMEOUT,
-        "408: the request's body did not come in time\n",
-    );
+    pub(super) const LATE: Refusal = Refusal(StatusCode::REQUEST_TIMEOUT, "408: the request's body timed out\n");
     /// What came is no body.
-    pub(super) const BROKEN: Refusal = bad("400: the request's body is broken\n");
+    pub(super) const BROKEN: Refusal = bad("400: the request's body is invalid\n");
     pub(super) const FAILED: Refusal = Refusal(
         StatusCode::INTERNAL_SERVER_ERROR,
-        "500: the guest failed; wasmrun's output says how\n",
+        "500: the guest failed; see wasmrun's output\n",
     );
 
     pub(super) fn response(self) -> Response<ResponseBody> {
@@ -46,22 +43,19 @@ pub(super) fn check<B: http_body::Body>(request: &mut Request<B>, local: SocketA
     match *request.method() {
         // There is no resource that could be a tunnel (RFC 9110, 9.3.6).
         Method::CONNECT => {
-            return Err(Refusal(
-                StatusCode::NOT_IMPLEMENTED,
-                "501: this server is no proxy, so there is no CONNECT\n",
-            ));
+            return Err(Refusal(StatusCode::NOT_IMPLEMENTED, "501: CONNECT is not supported\n"));
         }
         Method::TRACE if !request.body().is_end_stream() => return Err(bad("400: TRACE has no body\n")),
         Method::OPTIONS => {}
-        _ if is_asterisk => return Err(bad("400: only OPTIONS has the target *\n")),
+        _ if is_asterisk => return Err(bad("400: the target `*` is for OPTIONS only\n")),
         _ => {}
     }
     match request.uri().scheme() {
         Some(scheme) if *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS => {
-            return Err(bad("400: the target is neither of http nor of https\n"));
+            return Err(bad("400: the target's scheme must be http or https\n"));
         }
         // `GET example.com`: that form is CONNECT's (RFC 9112, 3.2.3).
-        None if has_authority => return Err(bad("400: the target is no path\n")),
+        None if has_authority => return Err(bad("400: the target must be a path\n")),
         _ => {}
     }
     if version != Version::HTTP_10 {
@@ -127,7 +121,7 @@ fn expectations(headers: &HeaderMap) -> Result<(), Refusal> {
     }
     Err(Refusal(
         StatusCode::EXPECTATION_FAILED,
-        "417: nothing can be expected here but 100-continue\n",
+        "417: only `100-continue` can be expected\n",
     ))
 }
 
@@ -141,13 +135,13 @@ fn codings(headers: &HeaderMap) -> Result<(), Refusal> {
             } else if !coding.is_empty() {
                 return Err(Refusal(
                     StatusCode::NOT_IMPLEMENTED,
-                    "501: no transfer coding is known here but chunked\n",
+                    "501: the only supported transfer coding is chunked\n",
                 ));
             }
         }
     }
     if chunked > 1 {
-        return Err(bad("400: a body is chunked once\n"));
+        return Err(bad("400: more than one chunked coding\n"));
     }
     Ok(())
 }

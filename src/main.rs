@@ -1,6 +1,7 @@
 //! The `wasmrun` command. See ARCHITECTURE.md for the processes it becomes.
 
 #![forbid(unsafe_code)]
+#![warn(clippy::unwrap_used)]
 
 // What is typed, and what is meant.
 mod cli;

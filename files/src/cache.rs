@@ -36,6 +36,7 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
     pub const ALL: [Kind; 6] = [
         Kind::Code,
         Kind::Toolchains,
@@ -45,6 +46,7 @@ impl Kind {
         Kind::Layers,
     ];
 
+    /// As it is listed and typed.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Code => "code",
@@ -134,10 +136,13 @@ pub fn touch(file: &File) {
 /// One thing that can be taken away.
 #[derive(Debug)]
 pub struct Entry {
+    /// What it is.
     pub kind: Kind,
+    /// Where it lies.
     pub path: PathBuf,
     /// In bytes.
     pub size: u64,
+    /// When it was used last.
     pub used: SystemTime,
 }
 
@@ -184,8 +189,11 @@ fn size(path: &Path) -> u64 {
 /// What was taken away, and what could not be.
 #[derive(Debug, Default)]
 pub struct Pruned {
+    /// Entries that were removed.
     pub entries: usize,
+    /// What they took, in bytes.
     pub bytes: u64,
+    /// Entries that stay because they are in use.
     pub in_use: usize,
 }
 

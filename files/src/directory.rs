@@ -22,7 +22,9 @@ const LINKS: usize = 40;
 pub struct Directory {
     /// Without a symbolic link in it.
     pub host: PathBuf,
+    /// Where the guest finds it.
     pub guest: String,
+    /// The guest cannot change what is in it.
     pub read_only: bool,
     /// None is opened when a guest is started.
     held: Option<Held>,

@@ -6,6 +6,7 @@
 //! * [`cache`]: the user's cache folder: its places, locks and bounds.
 
 #![forbid(unsafe_code)]
+#![warn(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 pub mod cache;
 pub mod directory;

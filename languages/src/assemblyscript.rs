@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// AssemblyScript.
-pub struct AssemblyScript;
+pub(crate) struct AssemblyScript;
 
 impl Language for AssemblyScript {
     fn id(&self) -> &'static str {

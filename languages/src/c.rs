@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// C.
-pub struct C;
+pub(crate) struct C;
 
 impl Language for C {
     fn id(&self) -> &'static str {

@@ -16,14 +16,14 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 /// The program that a build needs, and where it comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tool {
+pub(crate) struct Tool {
     pub program: &'static str,
     pub install: &'static str,
 }
 
 /// What to run.
 #[derive(Clone, Debug)]
-pub struct Command {
+pub(crate) struct Command {
     pub tool: Option<Tool>,
     pub command: Vec<OsString>,
     pub variables: Vec<(&'static str, &'static str)>,
@@ -41,7 +41,7 @@ pub struct Command {
 
 /// How the reason of a failure is found.
 #[derive(Clone, Copy, Debug)]
-pub struct Hint {
+pub(crate) struct Hint {
     /// Adds the words of a command to ask; none where nothing has to be asked.
     pub ask: fn(&mut Vec<OsString>),
     /// From what it has said, and whether it has ended well.
@@ -50,7 +50,7 @@ pub struct Hint {
 
 /// Where the guest is when the command has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
+pub(crate) enum Output {
     /// In this file.
     File(PathBuf),
     /// In the only .wasm file of this folder.
@@ -61,7 +61,7 @@ pub enum Output {
 
 impl Command {
     /// A command of a tool of the language's own, in the project's folder.
-    pub fn new(project: &Project<'_>, tool: Tool, command: Vec<OsString>, output: Output) -> Result<Command> {
+    pub(crate) fn new(project: &Project<'_>, tool: Tool, command: Vec<OsString>, output: Output) -> Result<Command> {
         Ok(Command {
             tool: Some(tool),
             command,
@@ -76,18 +76,18 @@ impl Command {
     }
 
     /// The same with these variables.
-    pub fn with(mut self, variables: &[(&'static str, &'static str)]) -> Command {
+    pub(crate) fn with(mut self, variables: &[(&'static str, &'static str)]) -> Command {
         self.variables.extend(variables);
         self
     }
 
     /// The same, which is looked into when it fails.
-    pub fn explained_by(self, hint: Option<Hint>) -> Command {
+    pub(crate) fn explained_by(self, hint: Option<Hint>) -> Command {
         Command { hint, ..self }
     }
 
     /// What the file's `[build]` says; the project's folder is where it runs.
-    pub fn of_config(path: &Path, project: &Project<'_>, file: &Written<'_>, command: &str) -> Result<Command> {
+    pub(crate) fn of_config(path: &Path, project: &Project<'_>, file: &Written<'_>, command: &str) -> Result<Command> {
         let build_output = file.build.output.as_ref().map(|output| file.folder.join(output));
         let output = match build_output.or_else(|| file.artifact.clone()) {
             Some(output) => Output::File(absolute(&output)?),
@@ -256,12 +256,12 @@ fn absolute(path: &Path) -> Result<PathBuf> {
 }
 
 /// Words of a command.
-pub fn words(words: &[&str]) -> Vec<OsString> {
+pub(crate) fn words(words: &[&str]) -> Vec<OsString> {
     words.iter().map(OsString::from).collect()
 }
 
 /// The same, and paths.
-pub fn with(first: &[&str], paths: &[&Path]) -> Vec<OsString> {
+pub(crate) fn with(first: &[&str], paths: &[&Path]) -> Vec<OsString> {
     let mut command = words(first);
     command.extend(paths.iter().map(OsString::from));
     command

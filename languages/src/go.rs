@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Go.
-pub struct Go;
+pub(crate) struct Go;
 
 impl Language for Go {
     fn id(&self) -> &'static str {

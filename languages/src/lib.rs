@@ -9,6 +9,7 @@
 //! ```
 
 #![forbid(unsafe_code)]
+#![warn(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 pub mod artifact;
 mod assemblyscript;

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// make.
-pub struct Make;
+pub(crate) struct Make;
 
 impl Language for Make {
     fn id(&self) -> &'static str {

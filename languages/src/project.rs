@@ -41,7 +41,7 @@ impl Project<'_> {
 }
 
 /// A folder for what the build of a project's folder writes.
-pub fn out(folder: &Path) -> Result<PathBuf> {
+pub(crate) fn out(folder: &Path) -> Result<PathBuf> {
     let name = Digest::default().add(folder.as_os_str().as_encoded_bytes()).name();
     Ok(cache::folder(cache::Kind::Build)?.join(name))
 }

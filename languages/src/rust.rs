@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Rust.
-pub struct Rust;
+pub(crate) struct Rust;
 
 impl Language for Rust {
     fn id(&self) -> &'static str {

@@ -8,7 +8,7 @@ use report::Result;
 use std::sync::Arc;
 
 /// Zig.
-pub struct Zig;
+pub(crate) struct Zig;
 
 impl Language for Zig {
     fn id(&self) -> &'static str {
@@ -39,7 +39,7 @@ impl Language for Zig {
     }
 }
 
-pub const ZIG: Tool = Tool {
+pub(crate) const ZIG: Tool = Tool {
     program: "zig",
     install: "install Zig: `pip install ziglang` and put its folder on PATH, or https://ziglang.org/download",
 };

@@ -8,7 +8,7 @@
 //! Invariants: no thread that awaits ever changes its namespace; descriptors are owned or borrowed, never numbers; each
 //! kernel power has one file (`cgroup`, `namespace`, `netlink`, `fd_passing`, `forward::tcp::pipe`, …).
 
-#![warn(missing_docs, unreachable_pub)]
+#![warn(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 pub mod cgroup;
 pub mod fd_passing;

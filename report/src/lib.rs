@@ -7,7 +7,7 @@
 //! * [`panics`]: faults of wasmrun itself.
 
 #![forbid(unsafe_code)]
-#![warn(missing_docs, unreachable_pub)]
+#![warn(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 mod failure;
 mod lines;

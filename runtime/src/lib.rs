@@ -6,7 +6,7 @@
 //! A process runs one guest. Everything happens on the tokio runtime that [`run()`] builds; wasmtime-wasi's fallback
 //! runtime is never started.
 
-#![warn(missing_docs, unreachable_pub)]
+#![warn(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 mod adoption;
 mod code;

@@ -27,12 +27,15 @@ const LARGE_TEXT: usize = 1 << 20;
 
 /// Compiled code in a file.
 pub struct Code {
+    /// The file of the code.
     pub path: PathBuf,
     /// Of the guest's file.
     pub digest: blake3::Hash,
     /// How long the compiler took; none when the code was there.
     pub compiled: Option<Duration>,
+    /// What the binary tells of the guest.
     pub traits: Traits,
+    /// The tier that it was compiled in.
     pub tier: Tier,
     /// What it was made of, where better code can be made of it.
     source: Option<File>,
@@ -75,8 +78,11 @@ impl Code {
 /// How code is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wish {
+    /// Code may come from the cache, and stays there.
     pub use_cache: bool,
+    /// When the baseline tier comes first.
     pub tiered: Tiered,
+    /// Whether the user's own compiled code is run.
     pub precompiled: Precompiled,
 }
 

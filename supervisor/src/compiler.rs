@@ -87,10 +87,12 @@ impl Compiler {
         }
     }
 
+    /// Whether more builds of the same guest are to come.
     pub fn is_for_many_builds(&self) -> bool {
         self.keeps
     }
 
+    /// Whether it lets other processes go first.
     pub fn is_background(&self) -> bool {
         self.background
     }

@@ -22,7 +22,9 @@ use std::time::Duration;
 const CHUNK: usize = 64 * 1024;
 /// The writing ends that a guest's process gets.
 pub struct Ends {
+    /// The guest's standard output.
     pub stdout: PipeWriter,
+    /// The guest's standard error.
     pub stderr: PipeWriter,
 }
 

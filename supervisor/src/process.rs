@@ -40,17 +40,22 @@ pub struct GuestProcess {
     /// Of all processes of the machine, when it started.
     killed_for_memory: u64,
     is_deaf: AtomicBool,
+    /// Where forwards send connections.
     pub target: Arc<Target>,
 }
 
 /// What a new process is given.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Start {
+    /// What the process is for.
     pub task: Task,
+    /// A jail is built around it.
     pub is_isolated: bool,
     /// The file of the guest's code; none where none is run.
     pub code: Option<PathBuf>,
+    /// What the guest is shown.
     pub mounts: Vec<Mount>,
+    /// It reads wasmrun's standard input.
     pub stdin: bool,
     /// It accepts from listeners of the host.
     pub adopts: Option<Adopts>,
@@ -63,6 +68,7 @@ pub struct Start {
 pub enum OutOfMemory {
     /// What it and the runtime around it may have.
     OfGuest,
+    /// The whole machine's.
     OfMachine,
 }
 

@@ -27,15 +27,19 @@ const TEXT: usize = 8 * 1024;
 /// The first message, in a file because arguments and environment can be larger than a message.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Launch {
+    /// The supervisor's process id.
     pub supervisor: i32,
     /// The process accepts from listeners of the host. None: it never gets any.
     pub adopts: Option<Adopts>,
+    /// A jail is built before anything runs.
     pub is_isolated: bool,
     /// The file of the guest's code; none where none is run.
     pub code: Option<PathBuf>,
+    /// What the guest is shown.
     pub mounts: Vec<Mount>,
     /// Most processes and threads.
     pub tasks: Option<u64>,
+    /// What the process is for.
     pub task: Task,
 }
 
@@ -62,9 +66,11 @@ pub struct Adopts {
 /// Something that a guest is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mount {
+    /// Where it comes from.
     pub source: Source,
     /// Where the guest finds it.
     pub guest: String,
+    /// The guest cannot change what is in it.
     pub read_only: bool,
     /// Files in it that are not the guest's to change, from its root.
     pub fixed: Vec<PathBuf>,
@@ -76,12 +82,17 @@ pub enum Source {
     /// A file or directory of the host; the path is what it is called. In a jail it comes along open: as it was held, or by its
     /// path where it was not.
     Host {
+        /// The path of it.
         path: PathBuf,
+        /// It, opened when it was chosen.
         #[serde(skip)]
         held: Option<Held>,
     },
     /// An empty directory in memory, of at most so many bytes. It takes a jail.
-    Memory { size: u64 },
+    Memory {
+        /// Bytes.
+        size: u64,
+    },
 }
 
 /// What the process is for.
@@ -96,7 +107,9 @@ pub enum Task {
 /// From the guest's process.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Message {
+    /// The guest did something that others act on.
     Event(runtime::Event),
+    /// The guest has ended.
     Ended(runtime::Outcome),
     /// What came through adopted listeners; forwards without connections are left out.
     Adopted(Vec<Counts>),
@@ -106,17 +119,23 @@ pub enum Message {
     Released(u64),
     /// The jail could not be built; with the errno, if it was a system call.
     Jail {
+        /// What failed, with its causes.
         error: String,
+        /// The kernel's error number, where it was one.
         errno: Option<i32>,
     },
+    /// The answer to [`Task::Probe`].
     Inside(Inside),
 }
 
 /// A jail from inside.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Inside {
+    /// Connections on its loopback interface work.
     pub loopback: bool,
+    /// The host's files are not there.
     pub root_is_empty: bool,
+    /// It has some capability left.
     pub capabilities: bool,
 }
 
@@ -124,7 +143,12 @@ pub struct Inside {
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Order {
     /// Accept from this listener, which comes along, for a port of the guest.
-    Adopt { forward: u64, port: u16 },
+    Adopt {
+        /// The forward's number.
+        forward: u64,
+        /// The guest's port.
+        port: u16,
+    },
     /// Say what came through adopted listeners.
     Count,
     /// Give adopted listeners up, and say so with this number.
@@ -205,7 +229,9 @@ pub fn shorten(text: String) -> String {
 
 /// What a launch comes with.
 pub struct Launched {
+    /// What to do.
     pub launch: Launch,
+    /// What becomes standard input.
     pub stdin: OwnedFd,
     /// Its end of the socket factory.
     pub factory: Option<OwnedFd>,

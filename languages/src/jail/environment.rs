@@ -86,7 +86,7 @@ const ELSEWHERE: [&str; 7] = [
 ];
 
 /// The user's variables that a build has; one that only fetches packages has those of package managers, too.
-pub fn variables(fetches: bool) -> impl Iterator<Item = (OsString, OsString)> {
+pub(crate) fn variables(fetches: bool) -> impl Iterator<Item = (OsString, OsString)> {
     std::env::vars_os().filter(move |(name, _)| is_passed_on(name) || (fetches && is_of_registry(name)))
 }
 

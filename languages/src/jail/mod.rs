@@ -7,8 +7,8 @@
 mod environment;
 mod tools;
 
-pub use environment::variables;
-pub use tools::{home, registries};
+pub(crate) use environment::variables;
+pub(crate) use tools::{home, registries};
 
 use crate::tools::digest::Digest;
 use anyhow::{Context, anyhow};
@@ -355,7 +355,7 @@ fn setting(path: &Path) -> Option<View> {
 }
 
 /// Says how a build could run that this machine gives no jail.
-pub fn no_jail() -> Failure {
+pub(crate) fn no_jail() -> Failure {
     Failure::from(anyhow!("cannot start the build jail"))
         .hint("check this machine with `wasmrun doctor`, or build without the build jail: `--no-build-jail`")
 }

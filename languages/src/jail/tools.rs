@@ -67,7 +67,7 @@ const FILES: [&str; 9] = [
 ];
 
 /// The user's home folder.
-pub fn home() -> Option<PathBuf> {
+pub(crate) fn home() -> Option<PathBuf> {
     dirs::home_dir().and_then(|home| home.canonicalize().ok())
 }
 
@@ -81,7 +81,7 @@ fn variable(name: &str) -> Option<PathBuf> {
 }
 
 /// The folders of toolchains that PATH and their own variables lead to.
-pub fn on_path() -> BTreeSet<PathBuf> {
+pub(super) fn on_path() -> BTreeSet<PathBuf> {
     let home = home();
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
@@ -147,14 +147,14 @@ fn toolchain(folder: &Path, home: Option<&Path>) -> Vec<PathBuf> {
 }
 
 /// What tools are told by the user.
-pub fn settings() -> Vec<PathBuf> {
+pub(super) fn settings() -> Vec<PathBuf> {
     let own = home().into_iter().flat_map(|home| SETTINGS.map(|name| home.join(name)));
     let named = FILES.iter().filter_map(|name| variable(name));
     own.chain(named).collect()
 }
 
 /// What package managers are told besides.
-pub fn registries() -> Vec<PathBuf> {
+pub(crate) fn registries() -> Vec<PathBuf> {
     home()
         .into_iter()
         .flat_map(|home| REGISTRIES.map(|name| home.join(name)))
@@ -162,7 +162,7 @@ pub fn registries() -> Vec<PathBuf> {
 }
 
 /// What tools have fetched. A folder that is not there is one of a tool that is: it will fetch.
-pub fn caches() -> Vec<PathBuf> {
+pub(super) fn caches() -> Vec<PathBuf> {
     let home = home();
     let place = |(tool, usual, name): &(&str, &str, Option<&str>)| {
         let named = name.and_then(variable);

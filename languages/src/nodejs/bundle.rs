@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// Where the guest finds it.
-pub const PLACE: &str = "/bundle";
+pub(super) const PLACE: &str = "/bundle";
 const NAME: &str = "main.cjs";
 /// What is behind its name in that of its table (`positions`).
 const POSITIONS: &str = "positions";
@@ -29,7 +29,7 @@ const OWN: [(&str, &str); 5] = [
 
 /// A bundle that was made.
 #[derive(Clone, Debug)]
-pub struct Bundle {
+pub(super) struct Bundle {
     folder: PathBuf,
     /// All files that are in it.
     pub inputs: Vec<PathBuf>,
@@ -37,27 +37,27 @@ pub struct Bundle {
 }
 
 impl Bundle {
-    pub fn main(&self) -> PathBuf {
+    pub(super) fn main(&self) -> PathBuf {
         self.folder.join(NAME)
     }
 
-    pub fn positions(&self) -> PathBuf {
+    pub(super) fn positions(&self) -> PathBuf {
         self.main().with_added_extension(POSITIONS)
     }
 }
 
 /// Its name in the guest.
-pub fn main_of_guest() -> String {
+pub(super) fn main_of_guest() -> String {
     format!("{PLACE}/{NAME}")
 }
 
 /// Its folder. Two scripts of one project may run side by side.
-pub fn folder(out: &Path, script: &Path) -> PathBuf {
+pub(super) fn folder(out: &Path, script: &Path) -> PathBuf {
     out.join(Digest::default().add(script.as_os_str().as_encoded_bytes()).name())
 }
 
 /// Whether a file is not CommonJS (<https://nodejs.org/api/packages.html#determining-module-system>).
-pub fn is_needed(folder: &Path, script: &Path) -> Result<bool> {
+pub(super) fn is_needed(folder: &Path, script: &Path) -> Result<bool> {
     match script.extension().and_then(|extension| extension.to_str()) {
         Some("mjs" | "ts" | "mts" | "tsx" | "jsx") => return Ok(true),
         Some("cjs") => return Ok(false),
@@ -124,7 +124,7 @@ fn refuse_far(inputs: &[PathBuf], folder: &Path, installed: Option<&Path>) -> Re
 }
 
 /// Makes it in its folder. One may start while another is made.
-pub async fn make(program: &Source, out: &Path) -> Result<Bundle> {
+pub(super) async fn make(program: &Source, out: &Path) -> Result<Bundle> {
     let Source { folder, script, .. } = program;
     let installed = program.installed.as_deref();
     let began = SystemTime::now();

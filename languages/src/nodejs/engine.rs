@@ -19,7 +19,7 @@ use std::path::Path;
 static GUEST: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/nodejs/guest");
 
 /// The engine that is there, or a new one with packages from npm.
-pub async fn find_or_make(policy: Policy) -> Result<Component> {
+pub(super) async fn find_or_make(policy: Policy) -> Result<Component> {
     // By everything that it is made of.
     let name = Digest::default().add_folder(&GUEST).add(stack::VERSION).name();
     let place = crate::tools::toolchains()?.join(format!("nodejs-{name}"));
@@ -46,7 +46,7 @@ pub async fn find_or_make(policy: Policy) -> Result<Component> {
 }
 
 /// Bounds the stack of the engine that componentize-qjs has made in a folder.
-pub fn bound_stack(folder: &Path) -> Result<()> {
+pub(super) fn bound_stack(folder: &Path) -> Result<()> {
     let path = folder.join(component::NAME);
     let bytes = sealed::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     std::fs::remove_file(&path).with_context(|| format!("cannot replace {}", path.display()))?;
@@ -54,7 +54,7 @@ pub fn bound_stack(folder: &Path) -> Result<()> {
 }
 
 /// Runs npm in a folder that is being made.
-pub async fn npm(work: &Work, arguments: &[&str], making: &Staging, policy: Policy) -> Result<()> {
+pub(super) async fn npm(work: &Work, arguments: &[&str], making: &Staging, policy: Policy) -> Result<()> {
     if crate::tools::find("npm").is_none() {
         let message = anyhow!("Node projects are built with npm, which is not installed");
         return Err(Failure::usage(message).hint("sudo apt-get install nodejs npm"));

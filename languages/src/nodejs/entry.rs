@@ -54,7 +54,7 @@ const OF_TYPESCRIPT: [&str; 8] = [
 ];
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Entry {
+pub(super) struct Entry {
     pub script: PathBuf,
     /// What the start script sets before it.
     pub variables: Vec<(String, String)>,
@@ -79,7 +79,7 @@ struct Scripts {
 }
 
 impl Entry {
-    pub fn find(project: &Project, named: Option<&Path>) -> Result<Entry> {
+    pub(super) fn find(project: &Project, named: Option<&Path>) -> Result<Entry> {
         let plain = |script: PathBuf| Entry {
             script,
             ..Entry::default()

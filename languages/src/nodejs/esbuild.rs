@@ -10,18 +10,18 @@ use std::path::{self, Path, PathBuf};
 
 /// What it says with `--metafile` (<https://esbuild.github.io/api/#metafile>), as far as it matters here.
 #[derive(Deserialize)]
-pub struct Metafile {
+pub(super) struct Metafile {
     /// By path.
     pub inputs: BTreeMap<PathBuf, Input>,
 }
 
 #[derive(Deserialize)]
-pub struct Input {
+pub(super) struct Input {
     pub imports: Vec<Import>,
 }
 
 #[derive(Deserialize)]
-pub struct Import {
+pub(super) struct Import {
     pub path: PathBuf,
     pub kind: String,
     /// As it stands in the file.
@@ -32,7 +32,7 @@ pub struct Import {
 
 impl Metafile {
     /// Reads one of a run in `folder`.
-    pub fn read(path: &Path, folder: &Path) -> Result<Metafile> {
+    pub(super) fn read(path: &Path, folder: &Path) -> Result<Metafile> {
         let text = std::fs::read(path).context("cannot read what esbuild found")?;
         let found: Metafile = serde_json::from_slice(&text).context("cannot read what esbuild found")?;
         // It names them from there.
@@ -50,7 +50,7 @@ impl Metafile {
 }
 
 /// The program itself: the one in `.bin` is Node's and takes a start of that.
-pub fn program(engine: &Component) -> Result<PathBuf> {
+pub(super) fn program(engine: &Component) -> Result<PathBuf> {
     let machine = match std::env::consts::ARCH {
         "aarch64" => "linux-arm64",
         _ => "linux-x64",
@@ -67,12 +67,12 @@ pub fn program(engine: &Component) -> Result<PathBuf> {
 }
 
 /// The variable by which it finds packages that were installed elsewhere; the user's own has no place in the guest.
-pub fn variables(installed: Option<&Path>) -> [(&'static str, &OsStr); 1] {
+pub(super) fn variables(installed: Option<&Path>) -> [(&'static str, &OsStr); 1] {
     [("NODE_PATH", installed.map_or(OsStr::new(""), Path::as_os_str))]
 }
 
 /// A path as it says them without `..`; what is a link it has resolved.
-pub fn plain(path: &Path) -> PathBuf {
+pub(super) fn plain(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
         match part {

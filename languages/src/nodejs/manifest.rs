@@ -7,10 +7,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-pub const NAME: &str = "package.json";
+pub(super) const NAME: &str = "package.json";
 
 /// Reads one.
-pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
+pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     serde_json::from_slice(&text)
         .with_context(|| format!("{} is not valid", path.display()))
@@ -18,20 +18,20 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
 }
 
 /// What one says that the files below it are: `module` or `commonjs`.
-pub fn module_type(path: &Path) -> Result<Option<String>> {
+pub(super) fn module_type(path: &Path) -> Result<Option<String>> {
     let manifest: Value = read(path)?;
     Ok(manifest.get("type").and_then(Value::as_str).map(str::to_owned))
 }
 
 /// Whether a folder is the root of several packages
 /// (<https://docs.npmjs.com/cli/using-npm/workspaces>, <https://pnpm.io/pnpm-workspace_yaml>).
-pub fn is_workspace(folder: &Path) -> bool {
+pub(super) fn is_workspace(folder: &Path) -> bool {
     let of_npm = || read::<Value>(&folder.join(NAME)).is_ok_and(|manifest| manifest.get("workspaces").is_some());
     folder.join("pnpm-workspace.yaml").is_file() || of_npm()
 }
 
 /// The root of the workspace that a folder is a package of.
-pub fn workspace(folder: &Path) -> Option<PathBuf> {
+pub(super) fn workspace(folder: &Path) -> Option<PathBuf> {
     let root = folder.ancestors().skip(1).find(|parent| is_workspace(parent))?;
     let below = folder.strip_prefix(root).ok()?;
     let is_member = |patterns: Vec<String>| {

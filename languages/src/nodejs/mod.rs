@@ -36,7 +36,7 @@ const FOLDER: &str = "WASMRUN_FOLDER";
 const ENV_FILES: &str = "WASMRUN_ENV_FILES";
 
 /// Node.js.
-pub struct Nodejs;
+pub(crate) struct Nodejs;
 
 impl Language for Nodejs {
     fn id(&self) -> &'static str {

@@ -22,7 +22,7 @@ struct Map {
 }
 
 /// Makes the table of a map; `named` says how the guest calls a file.
-pub fn table(map: &Path, named: impl Fn(PathBuf) -> PathBuf) -> Result<Vec<u8>> {
+pub(super) fn table(map: &Path, named: impl Fn(PathBuf) -> PathBuf) -> Result<Vec<u8>> {
     let text = std::fs::read(map).with_context(|| format!("cannot read {}", map.display()))?;
     let said: Map = serde_json::from_slice(&text).with_context(|| format!("{} is not valid", map.display()))?;
     let entries = entries(&said.mappings).ok_or_else(|| anyhow!("{} is not valid", map.display()))?;

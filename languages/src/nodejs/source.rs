@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// A program, and what there is to run it.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub(super) struct Source {
     pub engine: Component,
     pub folder: PathBuf,
     pub script: PathBuf,
@@ -20,7 +20,7 @@ pub struct Source {
 impl Source {
     /// What esbuild is shown, and the engine's own tools: the project with its workspace, its packages, and a folder for what
     /// they make.
-    pub fn room(&self, out: &Path) -> Option<Room> {
+    pub(super) fn room(&self, out: &Path) -> Option<Room> {
         self.confinement.around(|| {
             let room = Room::writing(out)
                 .and_reads(&self.engine.folder)
@@ -37,7 +37,7 @@ impl Source {
     }
 
     /// The folder that has `node_modules`.
-    pub fn base(&self) -> &Path {
+    pub(super) fn base(&self) -> &Path {
         match &self.installed {
             Some(packages) => packages.parent().unwrap_or(packages),
             None => &self.folder,
@@ -45,7 +45,7 @@ impl Source {
     }
 
     /// The same as the guest sees it, without a slash at its end.
-    pub fn base_of_guest(&self, is_bundle: bool) -> String {
+    pub(super) fn base_of_guest(&self, is_bundle: bool) -> String {
         match &self.installed {
             None if !is_bundle => self.folder.to_string_lossy().into_owned(),
             // `packages::PLACE` and `bundle::PLACE` are at the root.

@@ -15,7 +15,7 @@ use wasmparser::{BinaryReader, DataKind, DataSectionReader, ExportSectionReader,
 use wasmparser::{MemorySectionReader, Operator};
 
 /// What is made of an engine depends on this file.
-pub const VERSION: &[u8] = b"stack 2";
+pub(super) const VERSION: &[u8] = b"stack 2";
 
 const PAGE: u64 = 1 << 16;
 /// JavaScript functions call each other some 15,000 deep in this, in Node some 11,000.
@@ -45,7 +45,7 @@ const HEADER: usize = 8;
 /// # Errors
 ///
 /// It is none that componentize-qjs 0.4.5 has made.
-pub fn bound(component: &[u8]) -> Result<Vec<u8>> {
+pub(super) fn bound(component: &[u8]) -> Result<Vec<u8>> {
     let mut moved = 0;
     let bounded = of_component(component, &mut moved)?;
     if moved != 1 {

@@ -24,7 +24,7 @@ const SOURCES: [&str; 2] = ["", "src"];
 
 /// What is run.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Entry {
+pub(super) enum Entry {
     /// As `python SCRIPT`.
     Script(PathBuf),
     /// As `python -m MODULE`.
@@ -40,7 +40,7 @@ pub enum Entry {
 }
 
 impl Entry {
-    pub fn find(project: &Project, config: &Section) -> Result<Entry> {
+    pub(super) fn find(project: &Project, config: &Section) -> Result<Entry> {
         if let Some(script) = &project.script {
             return Ok(Entry::Script(script.clone()));
         }
@@ -91,7 +91,7 @@ impl Entry {
         )))
     }
 
-    pub fn describe(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         match self {
             Entry::Script(script) => script.display().to_string(),
             Entry::Module(module) => format!("-m {module}"),
@@ -103,7 +103,7 @@ impl Entry {
     }
 
     /// What the guest is told, in lines: how, what, where.
-    pub fn told(&self, folder: &str) -> String {
+    pub(super) fn told(&self, folder: &str) -> String {
         let (how, what) = match self {
             Entry::Script(script) => ("script", script.to_string_lossy().into_owned()),
             Entry::Module(module) => ("module", module.clone()),

@@ -42,14 +42,14 @@ const CONSTRAINTS: &str = "constraints.in";
 
 /// What may be done on this machine to make one.
 #[derive(Clone, Copy)]
-pub struct May {
+pub(super) struct May {
     pub policy: Policy,
     /// Build packages without a wheel, which runs their code.
     pub build: bool,
 }
 
 /// The environment for a project's requirements.
-pub async fn find_or_make(project: &Path, requirements: &Requirements, may: May) -> Result<Component> {
+pub(super) async fn find_or_make(project: &Path, requirements: &Requirements, may: May) -> Result<Component> {
     let folder = place(project, requirements, may)?;
     if let Some(environment) = Component::open(&folder) {
         return Ok(environment);

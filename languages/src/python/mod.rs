@@ -34,7 +34,7 @@ const ENVIRONMENT: &str = "/0";
 const TIME_ZONES: &str = "/usr/share/zoneinfo";
 
 /// Python.
-pub struct Python;
+pub(crate) struct Python;
 
 impl Language for Python {
     fn id(&self) -> &'static str {

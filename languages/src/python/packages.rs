@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// What a folder of packages has.
 #[derive(Debug, Default, PartialEq)]
-pub struct Packages {
+pub(super) struct Packages {
     /// Names that can be imported, of the packages' tops.
     pub imports: BTreeSet<String>,
     /// Modules that are native code, with the package that they belong to.
@@ -18,7 +18,7 @@ impl Packages {
     /// Reads the lists that installers leave
     /// (<https://packaging.python.org/en/latest/specifications/recording-installed-packages/>), and removes native code,
     /// which is for this machine and of no use to a guest.
-    pub fn read(site: &Path) -> Result<Packages> {
+    pub(super) fn read(site: &Path) -> Result<Packages> {
         let mut packages = Packages::default();
         let entries = std::fs::read_dir(site).with_context(|| format!("cannot read {}", site.display()))?;
         for entry in entries.flatten() {
@@ -94,7 +94,7 @@ fn is_native(file: &str) -> bool {
 
 /// Modules that a project's files import, with their dots: a guess for what the snapshot should have, where a wrong one
 /// costs nothing but the time to import it.
-pub fn imports_of(folder: &Path) -> BTreeSet<String> {
+pub(super) fn imports_of(folder: &Path) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let walk = ignore::WalkBuilder::new(folder)
         .require_git(false)

@@ -14,7 +14,7 @@ const ASGI_SERVER: &str = "uvicorn";
 
 /// What is to be installed. Nothing in it is an option of a program, but what `options` has.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Requirements {
+pub(super) struct Requirements {
     /// As PEP 508 has them, or names of the project's own packages and wheels.
     pub packages: Vec<String>,
     /// What versions of packages may be, which are not asked for by this.
@@ -29,7 +29,7 @@ pub struct Requirements {
 
 impl Requirements {
     /// requirements.txt, else the dependencies of pyproject.toml, else nothing.
-    pub fn find(folder: &Path) -> Result<Requirements> {
+    pub(super) fn find(folder: &Path) -> Result<Requirements> {
         let file = folder.join("requirements.txt");
         if file.is_file() {
             return file::read(&file, folder);
@@ -56,19 +56,19 @@ impl Requirements {
     }
 
     /// With what runs an entry that does not serve itself.
-    pub fn and_servers(mut self, is_asgi: bool) -> Requirements {
+    pub(super) fn and_servers(mut self, is_asgi: bool) -> Requirements {
         if is_asgi {
             self.packages.push(ASGI_SERVER.to_owned());
         }
         self
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.packages.is_empty()
     }
 
     /// Everything that they say, by which they are told apart. What a path means depends on the project.
-    pub fn text(&self, project: &Path) -> String {
+    pub(super) fn text(&self, project: &Path) -> String {
         let mut lines = self.options.clone();
         lines.extend(self.packages.iter().cloned());
         lines.extend(self.constraints.iter().map(|line| format!("-c {line}")));

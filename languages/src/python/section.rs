@@ -5,7 +5,7 @@ use std::path::PathBuf;
 /// `[python]`: the entry point, one of four, and how packages are had.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct Section {
+pub(super) struct Section {
     pub script: Option<PathBuf>,
     pub module: Option<String>,
     pub wsgi: Option<String>,

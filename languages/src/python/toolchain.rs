@@ -11,19 +11,19 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// It has CPython 3.14.
-pub const COMPONENTIZE_PY: &str = "componentize-py==0.25.1";
-pub const UV: &str = "uv==0.13.9";
+pub(super) const COMPONENTIZE_PY: &str = "componentize-py==0.25.1";
+pub(super) const UV: &str = "uv==0.13.9";
 /// The version of Python that guests have.
-pub const PYTHON: &str = "3.14";
+pub(super) const PYTHON: &str = "3.14";
 
 /// The Python of a virtual environment that has both.
-pub struct Toolchain {
+pub(super) struct Toolchain {
     python: PathBuf,
 }
 
 impl Toolchain {
     /// The one that is there, or a new one from PyPI.
-    pub async fn find_or_install(policy: Policy) -> Result<Toolchain> {
+    pub(super) async fn find_or_install(policy: Policy) -> Result<Toolchain> {
         let name = format!("python-{COMPONENTIZE_PY}-{UV}").replace("==", "-");
         let place = crate::tools::toolchains()?.join(name);
         let python = place.join("bin").join("python");
@@ -82,18 +82,18 @@ impl Toolchain {
     }
 
     /// The command that runs uv.
-    pub fn uv(&self) -> Vec<OsString> {
+    pub(super) fn uv(&self) -> Vec<OsString> {
         words([self.python.as_os_str(), "-m".as_ref(), "uv".as_ref()])
     }
 
     /// The command that runs componentize-py, which is a function of a module.
-    pub fn componentize_py(&self) -> Vec<OsString> {
+    pub(super) fn componentize_py(&self) -> Vec<OsString> {
         let start = "import sys, componentize_py; sys.argv[0] = 'componentize-py'; sys.exit(componentize_py.script())";
         words([self.python.as_os_str(), "-c".as_ref(), start.as_ref()])
     }
 
     /// What its programs are shown: the virtual environment with the Python that it is of, and a folder to write.
-    pub fn room(&self, writes: &std::path::Path) -> Room {
+    pub(super) fn room(&self, writes: &std::path::Path) -> Room {
         let room = Room::writing(writes);
         let whole = self.python.canonicalize().unwrap_or_else(|_| self.python.clone());
         // PREFIX/bin/python
@@ -101,7 +101,7 @@ impl Toolchain {
         prefixes.into_iter().flatten().fold(room, Room::and_reads)
     }
 
-    pub fn python(&self) -> &std::path::Path {
+    pub(super) fn python(&self) -> &std::path::Path {
         &self.python
     }
 }

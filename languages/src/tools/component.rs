@@ -6,19 +6,19 @@ use report::Result;
 use std::path::{Path, PathBuf};
 
 /// What it is called in its folder.
-pub const NAME: &str = "component.wasm";
+pub(crate) const NAME: &str = "component.wasm";
 /// Its digest, so that a start need not read it. Written last: where it is, the folder is whole.
 const DIGEST: &str = "component.blake3";
 
 #[derive(Clone, Debug)]
-pub struct Component {
+pub(crate) struct Component {
     pub folder: PathBuf,
     pub digest: blake3::Hash,
 }
 
 impl Component {
     /// The one of a folder that is whole.
-    pub fn open(folder: &Path) -> Option<Component> {
+    pub(crate) fn open(folder: &Path) -> Option<Component> {
         let digest = std::fs::read_to_string(folder.join(DIGEST)).ok()?;
         Some(Component {
             folder: folder.to_owned(),
@@ -27,18 +27,18 @@ impl Component {
     }
 
     /// The same where there has to be one.
-    pub fn of(folder: &Path) -> Result<Component> {
+    pub(crate) fn of(folder: &Path) -> Result<Component> {
         Component::open(folder).ok_or_else(|| anyhow!("{} is incomplete", folder.display()).into())
     }
 
     /// Says that the component in a folder is finished. Code of packages was at work there.
-    pub fn seal(folder: &Path) -> Result<()> {
+    pub(crate) fn seal(folder: &Path) -> Result<()> {
         let component = folder.join(NAME);
         let bytes = sealed::read(&component).with_context(|| format!("cannot read {}", component.display()))?;
         sealed::write(&folder.join(DIGEST), blake3::hash(&bytes).to_hex().as_bytes())
     }
 
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.folder.join(NAME)
     }
 }

@@ -4,11 +4,11 @@ use include_dir::Dir;
 
 /// What a name is made of, part by part.
 #[derive(Default)]
-pub struct Digest(blake3::Hasher);
+pub(crate) struct Digest(blake3::Hasher);
 
 impl Digest {
     /// With its length, so that two parts are not one.
-    pub fn add(mut self, part: impl AsRef<[u8]>) -> Digest {
+    pub(crate) fn add(mut self, part: impl AsRef<[u8]>) -> Digest {
         let part = part.as_ref();
         self.0.update(&(part.len() as u64).to_le_bytes());
         self.0.update(part);
@@ -16,7 +16,7 @@ impl Digest {
     }
 
     /// Every file of a folder, with its name.
-    pub fn add_folder(self, folder: &Dir<'_>) -> Digest {
+    pub(crate) fn add_folder(self, folder: &Dir<'_>) -> Digest {
         let named = folder.files().fold(self, |digest, file| {
             digest
                 .add(file.path().as_os_str().as_encoded_bytes())
@@ -26,12 +26,12 @@ impl Digest {
     }
 
     /// All of it.
-    pub fn whole(&self) -> blake3::Hash {
+    pub(crate) fn whole(&self) -> blake3::Hash {
         self.0.finalize()
     }
 
     /// Short enough for a path, and long enough that two are never the same by chance.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         self.whole().to_hex()[..16].to_owned()
     }
 }

@@ -29,7 +29,7 @@ const NO_JAIL: i32 = report::FAILED as i32;
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A process to be.
-pub struct Step<'a> {
+pub(crate) struct Step<'a> {
     pub command: &'a [OsString],
     pub variables: &'a [(&'a str, &'a OsStr)],
     pub folder: &'a Path,
@@ -39,7 +39,7 @@ pub struct Step<'a> {
 
 impl Step<'_> {
     /// Starts it; `messages`: its standard output is for us, and not for people.
-    pub async fn start(&self, messages: bool) -> Result<Group> {
+    pub(crate) async fn start(&self, messages: bool) -> Result<Group> {
         let mut command = Command::new("/proc/self/exe");
         command.arg0("wasmrun").arg(BUILD).current_dir(self.folder);
         let (mut words, mut lock) = (None, None);
@@ -133,7 +133,7 @@ fn pass_on(mut from: PipeReader) -> Result<oneshot::Receiver<()>> {
 }
 
 /// Runs a command for what it writes, on both streams in order.
-pub async fn captured(step: &Step<'_>) -> Result<(String, ExitStatus)> {
+pub(crate) async fn captured(step: &Step<'_>) -> Result<(String, ExitStatus)> {
     tracing::debug!("runs: {}", step.command.join(OsStr::new(" ")).display());
     let mut whole: Vec<OsString> = ["sh", "-c", "exec \"$@\" 2>&1", "sh"].map(OsString::from).to_vec();
     whole.extend_from_slice(step.command);
@@ -148,7 +148,7 @@ pub async fn captured(step: &Step<'_>) -> Result<(String, ExitStatus)> {
 }
 
 /// The same for what nobody waits for: others come first.
-pub async fn background(step: &Step<'_>) -> Result<(String, ExitStatus)> {
+pub(crate) async fn background(step: &Step<'_>) -> Result<(String, ExitStatus)> {
     let mut whole: Vec<OsString> = ["nice", "-n", "19"].map(OsString::from).to_vec();
     whole.extend_from_slice(step.command);
     captured(&Step {
@@ -159,7 +159,7 @@ pub async fn background(step: &Step<'_>) -> Result<(String, ExitStatus)> {
 }
 
 /// How a process ended, for people.
-pub fn describe(status: ExitStatus) -> String {
+pub(crate) fn describe(status: ExitStatus) -> String {
     match status.code() {
         Some(code) => format!("exit code {code}"),
         None => status.to_string(),
@@ -167,7 +167,7 @@ pub fn describe(status: ExitStatus) -> String {
 }
 
 /// A build's processes, all of which can be ended.
-pub struct Group {
+pub(crate) struct Group {
     pub child: Child,
     is_jailed: bool,
     is_over: bool,
@@ -179,7 +179,7 @@ pub struct Group {
 
 impl Group {
     /// Waits for the end of the first process; in a jail all others end with it.
-    pub async fn ended(mut self) -> Result<ExitStatus> {
+    pub(crate) async fn ended(mut self) -> Result<ExitStatus> {
         let status = self.child.wait().await.context("cannot wait for the build")?;
         self.is_over = true;
         if let Some(words) = self.words.take() {
@@ -192,7 +192,7 @@ impl Group {
     }
 
     /// All that is written on standard output, and how it ended.
-    pub async fn output(mut self) -> Result<(String, ExitStatus)> {
+    pub(crate) async fn output(mut self) -> Result<(String, ExitStatus)> {
         let mut text = Vec::new();
         if let Some(mut stdout) = self.child.stdout.take() {
             stdout

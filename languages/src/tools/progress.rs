@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 
 /// Runs them: a spinner on a terminal, one line at the end, and all that
 /// was said when it fails.
-pub struct Work {
+pub(crate) struct Work {
     what: String,
     spinner: Spinner,
     started: Instant,
 }
 
 impl Work {
-    pub fn begin(what: String) -> Work {
+    pub(crate) fn begin(what: String) -> Work {
         let spinner = spinner::start(what.clone());
         Work {
             what,
@@ -26,7 +26,7 @@ impl Work {
     }
 
     /// One step; returns what it wrote.
-    pub async fn step(&self, step: &Step<'_>) -> Result<String> {
+    pub(crate) async fn step(&self, step: &Step<'_>) -> Result<String> {
         let (text, status) = process::captured(step).await?;
         if status.success() {
             return Ok(text);
@@ -40,7 +40,7 @@ impl Work {
     }
 
     /// Says that it is done.
-    pub fn done(self) {
+    pub(crate) fn done(self) {
         drop(self.spinner);
         let time = self.started.elapsed();
         let shown = if time < Duration::from_secs(60) {

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 const MOMENT: Duration = Duration::from_secs(60);
 
 /// A folder in the making, that becomes one of the cache's when it is whole; so a kill leaves no half of one.
-pub struct Staging {
+pub(crate) struct Staging {
     folder: TempDir,
     place: PathBuf,
     /// Locked (flock(2)) as long as somebody is at work on it: until it is closed, however its process ends.
@@ -21,7 +21,7 @@ pub struct Staging {
 
 impl Staging {
     /// Begins.
-    pub fn begin(place: &Path) -> Result<Staging> {
+    pub(crate) fn begin(place: &Path) -> Result<Staging> {
         let parent = place.parent().unwrap_or(Path::new("."));
         let cannot = || format!("cannot write to {}", parent.display());
         std::fs::create_dir_all(parent).with_context(cannot)?;
@@ -39,13 +39,13 @@ impl Staging {
         })
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// Puts it in its place. Where another has done the same meanwhile, the other's stays; what is there and is not whole
     /// (any more) goes.
-    pub fn finish(self, is_whole: impl Fn(&Path) -> bool) -> Result<PathBuf> {
+    pub(crate) fn finish(self, is_whole: impl Fn(&Path) -> bool) -> Result<PathBuf> {
         if self.place.exists() && !is_whole(&self.place) {
             let _ = std::fs::remove_dir_all(&self.place);
         }

@@ -10,11 +10,11 @@ use tokio::sync::Notify;
 /// What may wait for one follower, in bytes.
 const LIMIT: usize = 1 << 20;
 /// Lines are handed on together, in pieces of about this many bytes.
-pub const PIECE: usize = 64 * 1024;
+pub(super) const PIECE: usize = 64 * 1024;
 
 /// A line that a guest wrote.
 #[derive(Clone, Copy)]
-pub struct Line<'a> {
+pub(super) struct Line<'a> {
     /// Milliseconds since 1970.
     pub time: u64,
     pub stream: StreamName,
@@ -24,7 +24,7 @@ pub struct Line<'a> {
 
 impl Line<'_> {
     /// As JSON, with its end.
-    pub fn encode(&self, into: &mut Vec<u8>) {
+    pub(super) fn encode(&self, into: &mut Vec<u8>) {
         encode(self, 0, into);
     }
 }
@@ -43,10 +43,10 @@ fn encode(line: &Line<'_>, missed: u64, into: &mut Vec<u8>) {
 }
 
 /// The end that lines are put into.
-pub struct Tail(Arc<Shared>);
+pub(super) struct Tail(Arc<Shared>);
 
 /// The end that they are taken from.
-pub struct Follower(Arc<Shared>);
+pub(super) struct Follower(Arc<Shared>);
 
 struct Shared {
     waiting: Mutex<Waiting>,
@@ -64,7 +64,7 @@ struct Waiting {
 }
 
 /// A follower, and the end for what it is to be given.
-pub fn follower() -> (Tail, Follower) {
+pub(super) fn follower() -> (Tail, Follower) {
     let shared = Arc::new(Shared {
         waiting: Mutex::default(),
         come: Notify::new(),
@@ -81,12 +81,12 @@ impl Shared {
 
 impl Tail {
     /// Nobody takes anything any more.
-    pub fn is_gone(&self) -> bool {
+    pub(super) fn is_gone(&self) -> bool {
         Arc::strong_count(&self.0) == 1
     }
 
     /// Adds what `lines` hands over; never waits.
-    pub fn add(&self, lines: impl FnOnce(&mut dyn FnMut(Line<'_>))) {
+    pub(super) fn add(&self, lines: impl FnOnce(&mut dyn FnMut(Line<'_>))) {
         let mut waiting = self.0.waiting();
         lines(&mut |line| waiting.add(&line));
         drop(waiting);
@@ -141,7 +141,7 @@ impl Waiting {
 
 impl Follower {
     /// The next lines; none when there will be no more. Cancel-safe.
-    pub async fn next(&self) -> Option<Bytes> {
+    pub(super) async fn next(&self) -> Option<Bytes> {
         loop {
             {
                 let mut waiting = self.0.waiting();

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StreamName {
+    /// Standard output.
     Stdout,
+    /// Standard error.
     Stderr,
 }
 
@@ -15,8 +17,11 @@ pub enum StreamName {
 pub struct Record {
     /// Milliseconds since 1970.
     pub time: u64,
+    /// Where it was written.
     pub stream: StreamName,
+    /// The generation that wrote it.
     pub generation: u64,
+    /// The line, without its end.
     pub text: String,
     /// It stands for so many lines that came faster than they were read; then there is no text.
     #[serde(default, skip_serializing_if = "is_zero")]

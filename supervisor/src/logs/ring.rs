@@ -35,6 +35,7 @@ struct Halves {
 }
 
 impl Ring {
+    /// An empty ring.
     pub fn new() -> Arc<Ring> {
         Arc::new(Ring {
             halves: Mutex::default(),

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use std::path::Path;
 
 /// Checks what a package.json depends on.
-pub fn check(whole: &Value, manifest: &Path) -> Result<()> {
+pub(super) fn check(whole: &Value, manifest: &Path) -> Result<()> {
     for key in ["dependencies", "optionalDependencies", "peerDependencies", "overrides"] {
         if let Some(dependencies) = whole.get(key).and_then(Value::as_object) {
             check_all(dependencies, manifest)?;
@@ -39,7 +39,7 @@ fn check_all(dependencies: &Map<String, Value>, manifest: &Path) -> Result<()> {
 }
 
 /// Checks where a package-lock.json has packages from.
-pub fn check_lock(lock: &str, folder: &Path) -> Result<()> {
+pub(super) fn check_lock(lock: &str, folder: &Path) -> Result<()> {
     let lock: Value = serde_json::from_str(lock)
         .map_err(|error| Failure::usage(anyhow!("the lock file of {}: {error}", folder.display())))?;
     let packages = lock.get("packages").and_then(Value::as_object);
@@ -76,7 +76,7 @@ pub fn check_lock(lock: &str, folder: &Path) -> Result<()> {
 }
 
 /// The same of a yarn.lock.
-pub fn check_yarn(lock: &str, folder: &Path) -> Result<()> {
+pub(super) fn check_yarn(lock: &str, folder: &Path) -> Result<()> {
     let resolved = lock.lines().filter_map(|line| line.trim().strip_prefix("resolved "));
     for resolved in resolved.map(|resolved| resolved.trim_matches('"')) {
         if let Some(why) = why_not(resolved) {

@@ -22,9 +22,9 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// Where the guest finds them: where Node looks last, coming from any file.
-pub const PLACE: &str = "/node_modules";
+pub(super) const PLACE: &str = "/node_modules";
 /// What a folder of packages is called.
-pub const FOLDER: &str = "node_modules";
+pub(super) const FOLDER: &str = "node_modules";
 /// Which versions were settled on; the first that is there (npm-shrinkwrap.json wins: `npm help shrinkwrap`).
 const LOCKS: [&str; 2] = ["npm-shrinkwrap.json", "package-lock.json"];
 /// npm reads the versions of this one, too, in its first form (arborist: `lib/yarn-lock.js`).
@@ -39,7 +39,7 @@ const FOREIGN: [(&str, &str); 4] = [
 ];
 
 /// Where a project's packages are.
-pub enum Packages {
+pub(super) enum Packages {
     /// In its own folder, or it has none.
     Own,
     /// In the folder of its workspace, as package managers leave them there.
@@ -68,7 +68,7 @@ fn without_orders(mut manifest: Value) -> Value {
 }
 
 /// Finds them, or installs what the project does not have itself.
-pub async fn find_or_install(folder: &Path, policy: Policy) -> Result<Packages> {
+pub(super) async fn find_or_install(folder: &Path, policy: Policy) -> Result<Packages> {
     let path = folder.join(manifest::NAME);
     if !path.is_file() {
         return Ok(Packages::Own);

@@ -6,13 +6,13 @@ use std::path::Path;
 
 /// The lines, and what they name.
 #[derive(Debug, Default)]
-pub struct Registries {
+pub(super) struct Registries {
     text: String,
     names: Vec<String>,
 }
 
 impl Registries {
-    pub fn read(folder: &Path) -> Registries {
+    pub(super) fn read(folder: &Path) -> Registries {
         let text = regular::read_text(&folder.join(".npmrc"), regular::MANIFEST).unwrap_or_default();
         let mut found = Registries::default();
         for line in text.lines() {
@@ -31,12 +31,12 @@ impl Registries {
         found
     }
 
-    pub fn text(&self) -> &str {
+    pub(super) fn text(&self) -> &str {
         &self.text
     }
 
     /// The user should know whom packages come from.
-    pub fn tell(&self) {
+    pub(super) fn tell(&self) {
         for name in &self.names {
             tracing::info!("using the registry {name} of the project's .npmrc");
         }

@@ -22,7 +22,7 @@ const GLOB: &str = "Module not found in bundle: ";
 
 /// Packages and the program's own files.
 #[derive(Default)]
-pub struct Graph {
+pub(super) struct Graph {
     pub packages: Packages,
     /// All files of packages, and what else decides which they are: their folders, and each package.json of these.
     pub depends_on: BTreeSet<PathBuf>,
@@ -34,14 +34,14 @@ pub struct Graph {
 /// Files of packages that can be compiled ahead, for `guest/src/prepared.js`. They are called what they are called below the
 /// folder that has `node_modules`, so the same packages are the same wherever they lie.
 #[derive(Default, Serialize)]
-pub struct Packages {
+pub(super) struct Packages {
     pub files: Vec<File>,
     /// What `require` of a name leads to: folder, name, file.
     wires: Vec<(String, String, String)>,
 }
 
 #[derive(Serialize)]
-pub struct File {
+pub(super) struct File {
     name: String,
     text: String,
     /// Nothing in it has to be written otherwise for the engine.
@@ -50,7 +50,7 @@ pub struct File {
 
 impl Graph {
     /// Follows what a program loads; `room` is a folder for what esbuild writes.
-    pub async fn of(program: &Source, room: &Path) -> Result<Graph> {
+    pub(super) async fn of(program: &Source, room: &Path) -> Result<Graph> {
         let metafile = room.join("meta.json");
         let esbuild = esbuild::program(&program.engine)?;
         let mut command = vec![esbuild.into_os_string(), program.script.clone().into()];
@@ -159,7 +159,7 @@ impl Graph {
     }
 
     /// The one file that a bundle is. What it depends on is all that esbuild looks at.
-    pub fn of_bundle(bundle: &Bundle, folder: &Path, base: &Path) -> Result<Graph> {
+    pub(super) fn of_bundle(bundle: &Bundle, folder: &Path, base: &Path) -> Result<Graph> {
         let mut graph = Graph::default();
         for path in &bundle.inputs {
             graph.depends_on.insert(path.clone());

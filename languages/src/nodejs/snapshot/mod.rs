@@ -29,7 +29,7 @@ use std::time::SystemTime;
 use supervisor::code;
 
 /// The variable that says which folder has `node_modules`; `guest/src/main.js` reads it.
-pub const BASE: &str = "WASMRUN_BASE";
+pub(super) const BASE: &str = "WASMRUN_BASE";
 /// What the engine is made of.
 const ENGINE: &str = "engine.js";
 const WORLD: &str = "engine.wit";
@@ -40,7 +40,7 @@ const LONGEST: usize = 64 << 20;
 
 /// A program, and what it became.
 #[derive(Clone, Debug)]
-pub struct Program {
+pub(super) struct Program {
     pub source: Source,
     /// None: it is run as it is.
     pub bundle: Option<Bundle>,
@@ -48,7 +48,7 @@ pub struct Program {
 
 /// A snapshot for a start.
 #[derive(Clone, Debug)]
-pub struct Snapshot {
+pub(super) struct Snapshot {
     pub digest: blake3::Hash,
     place: PathBuf,
 }
@@ -75,7 +75,7 @@ impl Program {
     }
 
     /// The snapshot that is there and fits, and whether it is all that there could be.
-    pub fn snapshot(&self, is_bundle: bool) -> Result<(Option<Snapshot>, bool)> {
+    pub(super) fn snapshot(&self, is_bundle: bool) -> Result<(Option<Snapshot>, bool)> {
         let place = self.place(is_bundle)?;
         let Some(record) = Record::read(&place).filter(Record::fits) else {
             return Ok((None, false));

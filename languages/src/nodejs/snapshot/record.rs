@@ -16,7 +16,7 @@ const LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// One program's.
 #[derive(Serialize, Deserialize)]
-pub struct Record {
+pub(super) struct Record {
     /// Of the snapshot, hexadecimal; none where the program loads nothing that could be in one.
     digest: Option<String>,
     /// What the snapshot depends on: if one of these does not hold, it must not be used.
@@ -26,7 +26,7 @@ pub struct Record {
 }
 
 impl Record {
-    pub fn new(digest: Option<blake3::Hash>, packages: Vec<Stamp>, sources: Vec<Stamp>) -> Record {
+    pub(super) fn new(digest: Option<blake3::Hash>, packages: Vec<Stamp>, sources: Vec<Stamp>) -> Record {
         Record {
             digest: digest.map(|digest| digest.to_hex().to_string()),
             packages,
@@ -35,20 +35,20 @@ impl Record {
     }
 
     /// Whether the snapshot still fits.
-    pub fn fits(&self) -> bool {
+    pub(super) fn fits(&self) -> bool {
         self.packages.iter().all(Stamp::holds)
     }
 
-    pub fn digest(&self) -> Option<blake3::Hash> {
+    pub(super) fn digest(&self) -> Option<blake3::Hash> {
         blake3::Hash::from_hex(self.digest.as_ref()?).ok()
     }
 
-    pub fn read(place: &Path) -> Option<Record> {
+    pub(super) fn read(place: &Path) -> Option<Record> {
         serde_json::from_slice(&std::fs::read(place).ok()?).ok()
     }
 
     /// Puts it in its place in one step.
-    pub fn write(&self, place: &Path) -> Result<()> {
+    pub(super) fn write(&self, place: &Path) -> Result<()> {
         let cannot = || format!("cannot write {}", place.display());
         let folder = place.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder).with_context(cannot)?;
@@ -76,7 +76,7 @@ fn sweep(folder: &Path) {
 }
 
 /// Where the record is of a program that this engine runs with these packages.
-pub fn place(engine: &Component, script: &Path, base: &Path, is_bundle: bool) -> Result<PathBuf> {
+pub(super) fn place(engine: &Component, script: &Path, base: &Path, is_bundle: bool) -> Result<PathBuf> {
     let name = Digest::default()
         .add(engine.digest.as_bytes())
         .add(base.as_os_str().as_encoded_bytes())

@@ -12,7 +12,7 @@ const STEP: Duration = Duration::from_millis(10);
 /// How a file or folder was. npm gives all files of all packages the same time of change, so what counts is the time of the
 /// last change of its inode (stat(2)), which nobody can set. A folder's changes when something in it comes or goes.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub struct Stamp {
+pub(super) struct Stamp {
     path: PathBuf,
     /// None where it is not there.
     state: Option<State>,
@@ -27,7 +27,7 @@ struct State {
 }
 
 impl Stamp {
-    pub fn of(path: &Path) -> io::Result<Stamp> {
+    pub(super) fn of(path: &Path) -> io::Result<Stamp> {
         let state = match std::fs::metadata(path) {
             Ok(metadata) => Some(State {
                 size: metadata.len(),
@@ -44,12 +44,12 @@ impl Stamp {
     }
 
     /// Whether it is as it was.
-    pub fn holds(&self) -> bool {
+    pub(super) fn holds(&self) -> bool {
         Stamp::of(&self.path).is_ok_and(|now| now == *self)
     }
 
     /// Whether it was so at this time already. Of what is not there this cannot be told, so its folder should have a stamp.
-    pub fn is_before(&self, time: SystemTime) -> bool {
+    pub(super) fn is_before(&self, time: SystemTime) -> bool {
         let Some(state) = &self.state else { return true };
         let time = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         let (seconds, nanoseconds) = state.changed;

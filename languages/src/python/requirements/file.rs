@@ -10,7 +10,7 @@ use std::path::Path;
 const NESTED: usize = 16;
 
 /// Reads a file, with those that it names, as far as they are of the project.
-pub fn read(file: &Path, project: &Path) -> Result<Requirements> {
+pub(super) fn read(file: &Path, project: &Path) -> Result<Requirements> {
     let mut requirements = Requirements::default();
     take(&mut requirements, file, project, Kind::Requirements, NESTED)?;
     Ok(requirements)

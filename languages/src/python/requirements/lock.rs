@@ -14,7 +14,7 @@ const LOCKS: [(&str, &str); 4] = [
 
 /// The versions of all packages that a lock file has once. Of those that it has in several versions, for several machines,
 /// the resolver takes what fits.
-pub fn pins(folder: &Path) -> Result<Vec<String>> {
+pub(super) fn pins(folder: &Path) -> Result<Vec<String>> {
     let found = LOCKS.iter().map(|(name, list)| (folder.join(name), list));
     let Some((file, list)) = found.into_iter().find(|(file, _)| file.is_file()) else {
         return Ok(Vec::new());

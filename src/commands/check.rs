@@ -32,7 +32,7 @@ pub fn run(check: &Arguments) -> Result<u8> {
     };
     let os = Os::of_path(&check.path).map_err(Failure::usage)?;
     let settings = settings::resolve(&os, Some(&file))?;
-    let artifact = match &settings.build {
+    let artifact = match &settings.source.build {
         // What is built need not be there yet.
         Some(_) => None,
         None => Some(artifact::find(&check.path, file.named().as_ref())?),
@@ -42,10 +42,10 @@ pub fn run(check: &Arguments) -> Result<u8> {
     if let Some(artifact) = artifact {
         writeln!(out, "guest:     {}", artifact.display())?;
     }
-    if let Some(plan) = &settings.build {
+    if let Some(plan) = &settings.source.build {
         writeln!(out, "build:     {}", plan.describe())?;
     }
-    for mapping in &settings.mappings {
+    for mapping in &settings.network.mappings {
         let host = match mapping.bind {
             Bind::Loopback => "localhost".to_owned(),
             Bind::Address(address) if address.is_ipv6() => format!("[{address}]"),
@@ -57,7 +57,7 @@ pub fn run(check: &Arguments) -> Result<u8> {
             mapping.host, mapping.guest, mapping.protocol
         )?;
     }
-    for directory in &settings.directories {
+    for directory in &settings.guest.directories {
         let access = if directory.read_only {
             "read only"
         } else {
@@ -70,7 +70,7 @@ pub fn run(check: &Arguments) -> Result<u8> {
             directory.guest
         )?;
     }
-    for (name, value) in &settings.environment {
+    for (name, value) in &settings.guest.environment {
         writeln!(out, "env:       {name}={value}")?;
     }
     for (name, value, from) in settings::explain(&os, Some(&file), &settings) {

@@ -7,15 +7,15 @@ use super::drain::{Drained, Draining};
 use super::forwards::Forwards;
 use super::generation::{Generation, Next, Word, next_of};
 use super::later::or_never;
-use super::launch::{Launch, what_a_guest_gets};
+use super::launch::Launch;
 use super::project::{Building, Project, Read, Sorted, rules};
 use super::ready::Ready;
 use super::state::{Condition, Effect, Event, Exit, Heard, Made, Number, State, Upstream};
 use super::{forwards, health, notices};
 use crate::accept::Server;
 use crate::control::{Answer, Ask, Claim, NewForward, Request, Source, Stop};
-use crate::settings::Settings;
 use crate::settings::choices::Tiered;
+use crate::settings::{Network, Settings};
 use crate::signals::Signals;
 use crate::watch::Changes;
 use anyhow::anyhow;
@@ -203,7 +203,7 @@ impl Session {
         match effect {
             Effect::Build => self.builds.build(self.order()),
             Effect::CancelBuild => self.builds.cancel_build(),
-            Effect::Optimize(made) => self.builds.optimize(made, self.project.settings.cache),
+            Effect::Optimize(made) => self.builds.optimize(made, self.project.settings.code.cache),
             Effect::CancelOptimize => self.builds.cancel_optimizing(),
             Effect::LetGo(made) => {
                 if let Some(made) = self.builds.get(made) {
@@ -325,20 +325,20 @@ impl Session {
 
     fn order(&self) -> builds::Order {
         let Project { os, file, settings, .. } = &self.project;
-        let is_service = settings.auto_forward || !self.forwards.is_empty();
-        let tiered = match settings.tiered {
+        let is_service = settings.network.auto_forward || !self.forwards.is_empty();
+        let tiered = match settings.code.tiered {
             // A program that nobody connects to does its work once.
             Tiered::Auto if !is_service => Tiered::Never,
             wanted => wanted,
         };
         builds::Order {
             path: os.path.clone(),
-            plan: settings.build.clone(),
+            plan: settings.source.build.clone(),
             named: file.as_ref().and_then(|file| file.named()),
             wish: Wish {
-                use_cache: settings.cache,
+                use_cache: settings.code.cache,
                 tiered: tiered.into(),
-                precompiled: settings.precompiled,
+                precompiled: settings.code.precompiled,
             },
         }
     }
@@ -357,7 +357,7 @@ impl Session {
     }
 
     fn keep(&mut self, made: super::build::Made) -> Made {
-        self.builds.keep(made, self.project.settings.cache)
+        self.builds.keep(made, self.project.settings.code.cache)
     }
 
     fn launch(&self) -> Launch<'_> {
@@ -527,26 +527,27 @@ impl Session {
             return false;
         }
         tracing::info!("the settings have changed");
-        let limits = |settings: &Settings| (settings.connect_timeout, settings.udp_idle, settings.max_connections);
-        if limits(&old) != limits(new) {
-            let limits = forwards::limits(new, new.mappings.len());
+        let limits = |network: &Network| (network.connect_timeout, network.udp_idle, network.max_connections);
+        if limits(&old.network) != limits(&new.network) {
+            let limits = forwards::limits(new, new.network.mappings.len());
             self.connections = limits.connections;
             self.forwarder.limit(limits);
         }
         let old_ports = self.forwards.guest_ports_in_order();
-        let unwanted = self.forwards.unwanted(&new.mappings);
+        let unwanted = self.forwards.unwanted(&new.network.mappings);
         // Gone before what is new is bound: it may be the same port of this machine.
         self.forwards.remove(&unwanted);
-        let forwards = self.forwards.add_wanted(&new.mappings);
+        let forwards = self.forwards.add_wanted(&new.network.mappings);
         let source = Source::Settings;
         self.work.events.extend([
             Event::Removed(unwanted),
             Event::Ruled(rules(new)),
             Event::Added { forwards, source },
         ]);
-        let another = |settings: &Settings| (settings.artifact.clone(), settings.build.clone());
-        let another_guest = another(&old) != another(new);
-        let is_given_anew = what_a_guest_gets(&old) != what_a_guest_gets(new);
+        let another_guest = old.source != new.source;
+        // A guest that adopts is started with the limit.
+        let adopts = |settings: &Settings| settings.adopts().then_some(settings.network.max_connections);
+        let is_given_anew = old.guest != new.guest || adopts(&old) != adopts(new);
         let other_ports = old_ports != self.forwards.guest_ports_in_order();
         if (another_guest || old.watch != new.watch)
             && let Err(failure) = self.project.watch().await

@@ -62,11 +62,11 @@ pub struct New {
 pub fn limits(settings: &Settings, mappings: usize) -> Limits {
     // One listener for each of two addresses; a connection has two descriptors as well.
     let mut limits = Limits::of_this_process();
-    limits.connect_timeout = settings.connect_timeout;
-    limits.udp_idle = settings.udp_idle;
+    limits.connect_timeout = settings.network.connect_timeout;
+    limits.udp_idle = settings.network.udp_idle;
     let most = limits.connections.saturating_sub(mappings).max(1);
     // More than the descriptors allow would fail at accept, with a worse message.
-    limits.connections = settings.max_connections.unwrap_or(usize::MAX).min(most);
+    limits.connections = settings.network.max_connections.unwrap_or(usize::MAX).min(most);
     limits
 }
 

@@ -33,13 +33,19 @@ impl Launch<'_> {
         let settings = self.settings;
         let name = made.artifact.file_name().unwrap_or(made.artifact.as_os_str());
         let ports = self.ports.clone();
-        let mut environment = settings.environment.clone();
-        let mut directories = settings.directories.clone();
+        let mut environment = settings.guest.environment.clone();
+        let mut directories = settings.guest.directories.clone();
         if let Some(program) = &made.program {
             // A directory of the user's in the same place wins.
-            let is_new = |directory: &&Directory| settings.directories.iter().all(|own| own.guest != directory.guest);
+            let is_new = |directory: &&Directory| {
+                settings
+                    .guest
+                    .directories
+                    .iter()
+                    .all(|own| own.guest != directory.guest)
+            };
             directories.extend(program.directories.iter().filter(is_new).cloned());
-            environment.extend(program.variables(&settings.directories));
+            environment.extend(program.variables(&settings.guest.directories));
             // Where services look for the port to listen on, as they are run everywhere else.
             if let Some(port) = ports
                 .first()
@@ -52,7 +58,7 @@ impl Launch<'_> {
         if let Some(program) = &made.program {
             arguments.extend(program.arguments.iter().cloned());
         }
-        arguments.extend(settings.arguments.iter().cloned());
+        arguments.extend(settings.guest.arguments.iter().cloned());
         let fixed = self.not_the_guests(made);
         let mount = |directory: &Directory| Mount {
             fixed: match directory.read_only {
@@ -61,7 +67,7 @@ impl Launch<'_> {
             },
             source: Source::Host {
                 path: directory.host.clone(),
-                held: directory.held(&settings.directories),
+                held: directory.held(&settings.guest.directories),
             },
             guest: directory.guest.clone(),
             read_only: directory.read_only,
@@ -71,7 +77,7 @@ impl Launch<'_> {
         if made.program.is_some() && settings.isolation && mounts.iter().all(|mount| mount.guest != SCRATCH) {
             mounts.push(Mount {
                 source: Source::Memory {
-                    size: settings.tmp_size,
+                    size: settings.guest.tmp_size,
                 },
                 guest: SCRATCH.to_owned(),
                 read_only: false,
@@ -84,14 +90,14 @@ impl Launch<'_> {
             arguments,
             environment,
             ports,
-            listeners: match settings.listeners {
+            listeners: match settings.guest.listeners {
                 Some(choices::Listeners::AfterDirectories) => runtime::Listeners::AfterDirectories,
                 Some(choices::Listeners::BeforeDirectories) => runtime::Listeners::BeforeDirectories,
                 None => made.code.traits.toolchain.listeners(),
             },
-            http: settings.http,
-            memory: settings.memory,
-            stdin: settings.stdin,
+            http: settings.guest.http,
+            memory: settings.guest.memory,
+            stdin: settings.guest.stdin,
             loopback: settings.isolation,
             ..Guest::default()
         };
@@ -111,12 +117,12 @@ impl Launch<'_> {
             // Opened by whoever starts it: it may be gone by then, or have become better.
             code: Some(made.code.path.clone()),
             mounts,
-            stdin: settings.stdin,
+            stdin: settings.guest.stdin,
             adopts,
             limits: netns::cgroup::Limits {
-                memory: settings.memory.map(|memory| memory.saturating_add(RUNTIME)),
-                cpus: settings.cpus,
-                tasks: settings.pids,
+                memory: settings.guest.memory.map(|memory| memory.saturating_add(RUNTIME)),
+                cpus: settings.guest.cpus,
+                tasks: settings.guest.pids,
             },
         }
     }
@@ -145,7 +151,11 @@ impl Launch<'_> {
     pub fn check(&self, made: &Made) -> Result<()> {
         let artifact = made.artifact.canonicalize().unwrap_or_default();
         let settings = &self.settings;
-        let mut written = settings.directories.iter().filter(|directory| !directory.read_only);
+        let mut written = settings
+            .guest
+            .directories
+            .iter()
+            .filter(|directory| !directory.read_only);
         let Some(directory) = written.find(|directory| artifact.starts_with(&directory.host)) else {
             return Ok(());
         };
@@ -164,18 +174,4 @@ impl Launch<'_> {
 fn below(folder: &Path, files: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
     let inside = files.iter().filter_map(|file| file.strip_prefix(folder).ok());
     inside.map(Path::to_owned).collect()
-}
-
-/// What of the settings a guest is started with, besides its ports.
-pub fn what_a_guest_gets(settings: &Settings) -> impl PartialEq {
-    (
-        settings.arguments.clone(),
-        settings.environment.clone(),
-        settings.directories.clone(),
-        settings.http,
-        (settings.memory, settings.cpus, settings.pids, settings.tmp_size),
-        settings.stdin,
-        settings.listeners,
-        settings.adopts().then_some(settings.max_connections),
-    )
 }

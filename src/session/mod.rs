@@ -68,7 +68,7 @@ pub async fn run(os: &Os, ready: Option<Ready>) -> Result<u8> {
     if let Some(file) = &file {
         tracing::debug!("config: {}", file.path.display());
     }
-    if settings.build.is_none() {
+    if settings.source.build.is_none() {
         artifact::find(&os.path, file.as_ref().and_then(File::named).as_ref())?;
     }
     // From here on signals wait for us.
@@ -76,6 +76,7 @@ pub async fn run(os: &Os, ready: Option<Ready>) -> Result<u8> {
     let mut claim = claim(os)?;
     raise_descriptor_limit()?;
     let listeners = settings
+        .network
         .mappings
         .iter()
         .map(|mapping| Ok((*mapping, forwards::bind(mapping)?)));
@@ -99,7 +100,7 @@ pub async fn run(os: &Os, ready: Option<Ready>) -> Result<u8> {
     };
     let forwards = Forwards::new(forwarder.clone(), listeners);
     let state = State::new(project::rules(&settings), forwards.ids(), Instant::now());
-    let builds = Builds::new(settings.compile, settings.watch.is_some());
+    let builds = Builds::new(settings.code.compile, settings.watch.is_some());
     let mut project = Project::new(os.clone(), file, settings);
     if project.settings.watch.is_some() {
         let mut signals = Signals::new()?;

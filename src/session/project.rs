@@ -117,7 +117,7 @@ impl Project {
             watch.paths.iter().cloned().partition(|path| path.is_dir());
         scope.folders = folders;
         scope.files = files;
-        match &self.settings.build {
+        match &self.settings.source.build {
             Some(plan) => {
                 if watch.paths.is_empty() {
                     let folder = if self.os.path.is_dir() {
@@ -136,7 +136,7 @@ impl Project {
             }
             None => {
                 // One that is named is waited for.
-                let named = self.settings.artifact.clone().filter(|_| self.os.path.is_dir());
+                let named = self.settings.source.artifact.clone().filter(|_| self.os.path.is_dir());
                 let by_file = self.file.as_ref().and_then(|file| file.named());
                 let artifact = named.map_or_else(|| artifact::find(&self.os.path, by_file.as_ref()), Ok)?;
                 scope.files.push(absolute(&artifact)?);
@@ -144,7 +144,11 @@ impl Project {
         }
         scope.files.push(self.config_path()?);
         let named = [self.os.path.clone()].into_iter().chain(watch.paths.iter().cloned());
-        let artifact = scope.files.first().cloned().filter(|_| self.settings.build.is_none());
+        let artifact = scope
+            .files
+            .first()
+            .cloned()
+            .filter(|_| self.settings.source.build.is_none());
         let ways: BTreeSet<PathBuf> = named
             .chain(artifact)
             .filter_map(|path| std::path::absolute(path).ok())
@@ -153,6 +157,7 @@ impl Project {
         // What the guest writes is not what it is made of, wherever it lies.
         let own = self
             .settings
+            .guest
             .directories
             .iter()
             .filter(|directory| !directory.read_only);
@@ -218,7 +223,12 @@ impl Project {
     /// Whether a change is a build's own: a file that first came while something was built, and changes with builds.
     fn is_product(&mut self, change: &Change, since: Instant, building: Building) -> bool {
         let building = building.is_under_way || building.ended.is_some_and(|ended| since <= ended + NOTICE);
-        let writes = self.settings.build.as_ref().is_some_and(|plan| !plan.is_interpreted());
+        let writes = self
+            .settings
+            .source
+            .build
+            .as_ref()
+            .is_some_and(|plan| !plan.is_interpreted());
         let product = writes && building && (change.is_new || self.products.contains(&change.path));
         if product {
             tracing::debug!("built: {}", change.path.display());
@@ -255,16 +265,17 @@ impl Project {
 pub fn rules(settings: &Settings) -> Rules {
     let health = settings.watch.as_ref().and_then(|watch| watch.health.clone());
     let mut tcp = settings
+        .network
         .mappings
         .iter()
         .filter(|mapping| mapping.protocol == Protocol::Tcp);
     Rules {
         watch: settings.watch.is_some(),
-        builds: settings.build.is_some(),
-        restart: settings.restart,
-        auto_forward: settings.auto_forward,
-        connect_timeout: settings.connect_timeout,
-        grace: settings.grace,
+        builds: settings.source.build.is_some(),
+        restart: settings.life.restart,
+        auto_forward: settings.network.auto_forward,
+        connect_timeout: settings.network.connect_timeout,
+        grace: settings.life.grace,
         health: tcp.next().map(|mapping| mapping.guest).zip(health),
     }
 }

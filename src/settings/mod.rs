@@ -28,12 +28,39 @@ use std::time::Duration;
 use supervisor::code::Precompiled;
 use supervisor::compiler::Limits as CompileLimits;
 
-/// Everything that a run needs to know.
+/// Everything that a run needs to know, by what a change of it means.
 #[derive(Debug, PartialEq)]
 pub struct Settings {
+    pub source: Source,
+    pub code: Code,
+    pub guest: Guest,
+    pub network: Network,
+    pub life: Life,
+    pub isolation: bool,
+    pub watch: Option<Watch>,
+}
+
+/// What is run. Another one is another guest.
+#[derive(Debug, PartialEq)]
+pub struct Source {
     /// The guest's file, where the configuration names it.
     pub artifact: Option<PathBuf>,
-    pub mappings: Vec<Mapping>,
+    /// How it is built; none where it is there.
+    pub build: Option<Arc<dyn Plan>>,
+}
+
+/// How code is made of it.
+#[derive(Debug, PartialEq)]
+pub struct Code {
+    pub tiered: Tiered,
+    pub cache: bool,
+    pub precompiled: Precompiled,
+    pub compile: CompileLimits,
+}
+
+/// What a guest is started with. A change takes a new generation.
+#[derive(Debug, PartialEq)]
+pub struct Guest {
     pub arguments: Vec<String>,
     pub environment: Vec<(String, String)>,
     pub directories: Vec<Directory>,
@@ -46,30 +73,35 @@ pub struct Settings {
     pub pids: Option<u64>,
     /// Bytes.
     pub tmp_size: u64,
+    /// None: what the binary's toolchain expects.
+    pub listeners: Option<Listeners>,
+    pub http: HttpLimits,
+}
+
+/// How ports of the host lead into it. A change is applied while it runs.
+#[derive(Debug, PartialEq)]
+pub struct Network {
+    pub mappings: Vec<Mapping>,
+    pub auto_forward: bool,
+    pub path: ForwardPath,
     pub connect_timeout: Duration,
     pub udp_idle: Duration,
     pub max_connections: Option<usize>,
-    pub http: HttpLimits,
-    pub auto_forward: bool,
-    pub path: ForwardPath,
+}
+
+/// What comes after an end. A change holds from the next one on.
+#[derive(Debug, PartialEq)]
+pub struct Life {
+    /// For open connections.
     pub grace: Duration,
-    /// None: what the binary's toolchain expects.
-    pub listeners: Option<Listeners>,
     pub restart: Restart,
-    pub tiered: Tiered,
-    pub cache: bool,
-    pub isolation: bool,
-    pub precompiled: Precompiled,
-    pub compile: CompileLimits,
-    pub build: Option<Arc<dyn Plan>>,
-    pub watch: Option<Watch>,
 }
 
 impl Settings {
     /// Whether guests that can accept from the host's listeners themselves are to do so. With `--watch` the relay is worth
     /// more than its cost: it moves a client's next request on an open connection to the next guest.
     pub fn adopts(&self) -> bool {
-        let wanted = match self.path {
+        let wanted = match self.network.path {
             ForwardPath::Auto => self.watch.is_none(),
             ForwardPath::Adopt => true,
             ForwardPath::Splice => false,

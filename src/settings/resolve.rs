@@ -4,7 +4,7 @@ use super::choices::{ForwardPath, Restart, Tiered};
 use super::file::{self, Config, File, Livereload};
 use super::typed::Os;
 use super::units::{size, time};
-use super::{Settings, Watch, env_file, provenance, rules};
+use super::{Code, Guest, Life, Network, Settings, Source, Watch, env_file, provenance, rules};
 use anyhow::{Context, anyhow};
 use files::Directory;
 use files::directory::{self, Asked};
@@ -72,56 +72,65 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
     if let Some(plan) = &build {
         refuse_own_build(plan.as_ref(), &directories)?;
     }
+    let time = |flag: Option<&String>, name: &str, written, usual| length(flag, name, written, file, usual);
     Ok(Settings {
-        artifact: file.and_then(File::artifact),
-        mappings: mappings(&os.forwards, file)?,
-        arguments,
-        environment: environment(os, file)?,
-        directories,
-        stdin: os.stdin || config.guest.stdin.unwrap_or(false),
-        memory,
-        cpus,
-        pids,
-        tmp_size,
-        connect_timeout: length(
-            os.connect_timeout.as_ref(),
-            "--connect-timeout",
-            config.network.connect_timeout.as_ref(),
-            file,
-            Limits::CONNECT_TIMEOUT,
-        )?,
-        udp_idle: length(
-            os.udp_idle.as_ref(),
-            "--udp-idle",
-            config.network.udp_idle.as_ref(),
-            file,
-            Limits::UDP_IDLE,
-        )?,
-        max_connections,
-        http: http(file)?,
-        path: os.forward_path.or(config.network.path).unwrap_or(ForwardPath::Auto),
-        auto_forward: os.auto_forward || config.network.auto_forward.unwrap_or(false),
-        grace: length(os.grace.as_ref(), "--grace", config.guest.grace.as_ref(), file, GRACE)?,
-        listeners: os.listeners.or(config.guest.listeners),
-        restart: match os.restart.or(config.guest.restart) {
-            Some(restart) => restart,
-            None if os.watch => Restart::OnFailure,
-            None => Restart::Never,
+        source: Source {
+            artifact: file.and_then(File::artifact),
+            build,
         },
-        tiered: match os.tiered.or(config.guest.tiered) {
-            // Two guests at once would want the same port of this machine.
-            _ if os.no_isolation => Tiered::Never,
-            wanted => wanted.unwrap_or(Tiered::Auto),
+        code: Code {
+            tiered: match os.tiered.or(config.guest.tiered) {
+                // Two guests at once would want the same port of this machine.
+                _ if os.no_isolation => Tiered::Never,
+                wanted => wanted.unwrap_or(Tiered::Auto),
+            },
+            cache: !os.no_cache,
+            precompiled: match (os.allow_precompiled, os.no_isolation) {
+                (_, true) => Precompiled::NotWithoutIsolation,
+                (true, false) => Precompiled::Allowed,
+                (false, false) => Precompiled::Refused,
+            },
+            compile: compile_limits()?,
         },
-        cache: !os.no_cache,
+        guest: Guest {
+            arguments,
+            environment: environment(os, file)?,
+            directories,
+            stdin: os.stdin || config.guest.stdin.unwrap_or(false),
+            memory,
+            cpus,
+            pids,
+            tmp_size,
+            listeners: os.listeners.or(config.guest.listeners),
+            http: http(file)?,
+        },
+        network: Network {
+            mappings: mappings(&os.forwards, file)?,
+            auto_forward: os.auto_forward || config.network.auto_forward.unwrap_or(false),
+            path: os.forward_path.or(config.network.path).unwrap_or(ForwardPath::Auto),
+            connect_timeout: time(
+                os.connect_timeout.as_ref(),
+                "--connect-timeout",
+                config.network.connect_timeout.as_ref(),
+                Limits::CONNECT_TIMEOUT,
+            )?,
+            udp_idle: time(
+                os.udp_idle.as_ref(),
+                "--udp-idle",
+                config.network.udp_idle.as_ref(),
+                Limits::UDP_IDLE,
+            )?,
+            max_connections,
+        },
+        life: Life {
+            grace: time(os.grace.as_ref(), "--grace", config.guest.grace.as_ref(), GRACE)?,
+            restart: match os.restart.or(config.guest.restart) {
+                Some(restart) => restart,
+                None if os.watch => Restart::OnFailure,
+                None => Restart::Never,
+            },
+        },
         isolation: !os.no_isolation,
-        precompiled: match (os.allow_precompiled, os.no_isolation) {
-            (_, true) => Precompiled::NotWithoutIsolation,
-            (true, false) => Precompiled::Allowed,
-            (false, false) => Precompiled::Refused,
-        },
-        compile: compile_limits()?,
-        build,
         watch: if os.watch { Some(watch(file)?) } else { None },
     })
 }

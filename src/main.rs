@@ -76,6 +76,7 @@ fn run(command: &Command) -> Result<u8> {
         Command::Trust(trust) => trust::run(trust),
         Command::Cache(cache) => cache::run(cache),
         Command::Completions(completions) => completions::run(completions, Cli::command()),
+        Command::Man(man) => man::run(man, Cli::command()),
     }
 }
 

@@ -17,7 +17,7 @@ fn help(arguments: &[&str]) -> String {
     output(command).stdout
 }
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "os",
     "ps",
     "inspect",
@@ -33,7 +33,23 @@ const COMMANDS: [&str; 15] = [
     "cache",
     "doctor",
     "completions",
+    "man",
 ];
+
+#[test]
+fn each_command_has_a_manual_page() {
+    for command in COMMANDS {
+        let page = help(&["man", command]);
+        let title = format!(".TH wasmrun-{command} 1");
+        assert!(page.contains(&title), "{page}");
+        // man(1) reads it.
+        assert!(
+            page.contains("\n.SH SYNOPSIS\n") && !page.contains("Caused by"),
+            "{page}"
+        );
+    }
+    assert!(help(&["man"]).contains(".TH wasmrun 1"));
+}
 
 #[test]
 fn help_is_as_recorded() {

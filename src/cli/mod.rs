@@ -6,7 +6,7 @@ mod other_tools;
 pub use hide::hide;
 pub use other_tools::parse;
 
-use crate::commands::{cache, check, completions, forward, init, logs, netns, ps, stop, trust, unforward};
+use crate::commands::{cache, check, completions, forward, init, logs, man, netns, ps, stop, trust, unforward};
 use crate::settings::typed::Os;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use report::Verbosity;
@@ -105,6 +105,8 @@ pub enum Command {
     Doctor,
     /// Print a completion script for a shell
     Completions(completions::Arguments),
+    /// Print a manual page
+    Man(man::Arguments),
 }
 
 #[derive(Debug, Args)]

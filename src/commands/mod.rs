@@ -8,6 +8,7 @@ pub mod forward;
 pub mod init;
 pub mod inspect;
 pub mod logs;
+pub mod man;
 pub mod netns;
 pub mod os;
 pub mod ps;

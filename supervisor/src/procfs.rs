@@ -6,9 +6,9 @@ use ::procfs::process::Process;
 pub fn guest_of(keeper: u32) -> Option<u32> {
     let mut pid = keeper;
     loop {
-        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
-        match children.split_whitespace().next().and_then(|child| child.parse().ok()) {
-            Some(child) => pid = child,
+        let main = Process::new(pid.try_into().ok()?).ok()?.task_main_thread().ok()?;
+        match main.children().ok()?.first() {
+            Some(child) => pid = *child,
             None => return Some(pid),
         }
     }
@@ -31,7 +31,7 @@ pub fn cpu_time(pid: u32) -> Option<u64> {
 
 /// How many processes of this machine the kernel has killed because memory had ended (mm/oom_kill.c).
 pub fn killed_for_memory() -> u64 {
-    let counters = std::fs::read_to_string("/proc/vmstat").unwrap_or_default();
-    let count = counters.lines().find_map(|line| line.strip_prefix("oom_kill "));
-    count.and_then(|count| count.parse().ok()).unwrap_or(0)
+    let counters = ::procfs::vmstat().unwrap_or_default();
+    let count = counters.get("oom_kill").copied().unwrap_or(0);
+    u64::try_from(count).unwrap_or(0)
 }

@@ -3,7 +3,7 @@
 share of what wrk does at the same time with a second run of the same guest that has none (the two change places after each
 round); memory of the guest's process; and how many of them are left when every time-out is over.
 
-    bench/hostile.py [ROUNDS [BINARY [KIND]]]        after `cargo build --profile dist`, bench/peers.sh (wrk), and `cargo test --test http`, which
+    bench/hostile.py [ROUNDS [BINARY [KIND]]]        after `cargo build --profile dist`, bench/peers.sh (wrk), and `cargo test --workspace --test it http::`, which
                                               makes the guest (tests/guests/clients.wat); WASMRUN names another binary.
                                               With a KIND only the rows that have it in their names, and no second table
 """

@@ -8,4 +8,4 @@ cd "$(dirname "$0")/.."
 cargo build --profile dist
 export TEST_BINARY=$PWD/target/dist/wasmrun TEST_ROUNDS=${1:-100}
 # One after the other, so that the figures are theirs alone.
-cargo test --test watch -- --nocapture --test-threads=1
+cargo test --workspace --test it watch:: -- --nocapture --test-threads=1

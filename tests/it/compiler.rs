@@ -1,7 +1,6 @@
 //! The compiler reads what may be hostile: what it can reach, and where it ends.
 
-mod support;
-
+use crate::support;
 use std::path::PathBuf;
 use support::guests::{bulky, guest};
 use support::{Run, eventually, folder, output, wasmrun};

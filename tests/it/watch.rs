@@ -2,8 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the test ends with its runtime")]
 
-mod support;
-
+use crate::support;
 use nix::sys::signal::{Signal, kill};
 use std::io::{Read, Write};
 use std::net::SocketAddr;

@@ -1,7 +1,6 @@
 //! Guests of each kind: what they are given, what they see, how they end.
 
-mod support;
-
+use crate::support;
 use nix::sys::signal::{Signal, kill};
 use std::io::{Read, Write};
 use std::net::Shutdown;

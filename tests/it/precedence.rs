@@ -1,7 +1,6 @@
 //! Command line, then environment, then file, then default: for every setting that can be given in more than one way.
 
-mod support;
-
+use crate::support;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use support::{Run, output, wasmrun};

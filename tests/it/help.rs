@@ -1,9 +1,8 @@
 //! What each command says of itself, word for word: tests/snapshots.
 //!
-//! `INSTA_UPDATE=always cargo test --workspace --test help` records what it says now; the change is then read in the diff.
+//! `INSTA_UPDATE=always cargo test --workspace --test it help::` records what it says now; the change is then read in the diff.
 
-mod support;
-
+use crate::support;
 use support::{output, wasmrun};
 
 /// Without the variables of whoever runs the tests, whose values help shows.

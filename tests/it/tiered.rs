@@ -1,7 +1,6 @@
 //! Guests that start with code that is there soon, and again with the best.
 
-mod support;
-
+use crate::support;
 use nix::sys::signal::Signal;
 use std::process::Command;
 use std::time::Duration;

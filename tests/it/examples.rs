@@ -1,7 +1,6 @@
 //! The examples: each artifact belongs to its source, and each does what examples/README.md says.
 
-mod support;
-
+use crate::support;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use support::{Run, connect, get, guests};
@@ -17,7 +16,7 @@ fn belongs_together(name: &str, world: &str) {
     let committed = std::fs::read(&artifact).expect("the artifact is there");
     assert!(
         committed == built,
-        "{} is not what its source makes: run `UPDATE_EXAMPLES=1 cargo test --test examples`",
+        "{} is not what its source makes: run `UPDATE_EXAMPLES=1 cargo test --workspace --test it examples::`",
         artifact.display()
     );
 }

@@ -1,7 +1,6 @@
 //! The cache, as its user finds it: damaged, not private, full.
 
-mod support;
-
+use crate::support;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

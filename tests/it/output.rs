@@ -1,7 +1,6 @@
 //! What is written, and to whom: readers that pause, text that is not ours, and what nobody else may read.
 
-mod support;
-
+use crate::support;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::{PipeReader, Read, Write};

@@ -1,7 +1,6 @@
 //! What is said when something is wrong: the whole text, and the exit code. Never a panic.
 
-mod support;
-
+use crate::support;
 use nix::unistd::geteuid;
 use std::fs;
 use std::net::TcpListener;

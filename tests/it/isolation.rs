@@ -1,8 +1,7 @@
 //! What a guest cannot reach. The "host" of these tests is a private network namespace that has the addresses which a
 //! guest might try, each with a listener that would see a hit: a leak shows, and no packet can leave the machine.
 
-mod support;
-
+use crate::support;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use std::io::{Read, Write};
@@ -20,7 +19,7 @@ const ADDRESSES: [&str; 4] = ["127.0.0.1", "10.1.2.3", "192.168.77.9", "169.254.
 /// Runs a test on a host of its own that has those addresses.
 fn on_a_host_of_its_own(name: &str, test: impl FnOnce()) {
     let user = support::guests::user();
-    network::namespaced(name, &[(support::guests::USER, &user)], || {
+    network::namespaced(&format!("isolation::{name}"), &[(support::guests::USER, &user)], || {
         for address in &ADDRESSES[1..] {
             network::command("ip", &["address", "add", &format!("{address}/32"), "dev", "lo"]);
         }

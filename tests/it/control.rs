@@ -5,8 +5,7 @@
     reason = "it takes descriptors away from its own process"
 )]
 
-mod support;
-
+use crate::support;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;

@@ -1,7 +1,6 @@
 //! Guests that accept from this machine's listeners themselves, without a relay.
 
-mod support;
-
+use crate::support;
 use nix::sys::signal::{Signal, kill};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};

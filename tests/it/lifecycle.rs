@@ -1,7 +1,6 @@
 //! How a run ends, and that nothing stays.
 
-mod support;
-
+use crate::support;
 use nix::sys::signal::{Signal, kill};
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};

@@ -1,7 +1,6 @@
 //! Forwards of datagrams, through the built binary.
 
-mod support;
-
+use crate::support;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 use support::guests::{root, variant};

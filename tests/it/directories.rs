@@ -1,7 +1,6 @@
 //! Directories that a guest is given stay the ones that were meant, whatever it does in them.
 
-mod support;
-
+use crate::support;
 use std::os::unix::fs::symlink;
 use support::guests::guest;
 use support::{Run, eventually, folder, output, wasmrun};

@@ -1,7 +1,6 @@
 //! The HTTP server in front of `wasi:http` guests: what clients may not do to each other, and the rules that it keeps.
 
-mod support;
-
+use crate::support;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};

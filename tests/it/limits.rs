@@ -1,7 +1,6 @@
 //! What a guest may take of the machine, held by control groups where there are some for this user.
 
-mod support;
-
+use crate::support;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use std::io::{Read, Write};

@@ -1,7 +1,6 @@
 //! What a stranger's folder, another user or a guest can have run on this machine: nothing that was not agreed to.
 
-mod support;
-
+use crate::support;
 use nix::unistd::geteuid;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,5 +1,4 @@
-//! Counters in Prometheus' text format, version 0.0.4
-//! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
+//! Counters for Prometheus, as OpenMetrics text (<https://prometheus.io/docs/specs/om/open_metrics_spec/>).
 
 use crate::accept::{self, Bounds, Others};
 use crate::control::{self, Asks, ForwardState, Request, State};
@@ -9,8 +8,14 @@ use axum::Router;
 use axum::middleware;
 use axum::routing::get;
 use http::StatusCode;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{self, DescriptorEncoder, EncodeMetric, MetricEncoder};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
 use report::{Failure, Result};
-use std::fmt::Write;
+use std::fmt;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
 
@@ -40,114 +45,136 @@ pub async fn start(address: SocketAddr, asks: Asks) -> Result<accept::Server> {
     Ok(accept::Server::start(listener, router, BOUNDS))
 }
 
-type PerForward = (&'static str, &'static str, &'static str, fn(&ForwardState) -> u64);
-type PerRun = (&'static str, &'static str, &'static str, fn(&State) -> Option<u64>);
+/// A metric's name, without its unit's suffix `_total`; its kind; what it counts; and its value.
+type PerForward = (&'static str, MetricType, &'static str, fn(&ForwardState) -> u64);
+type PerRun = (&'static str, MetricType, &'static str, fn(&State) -> Option<u64>);
 
 const FORWARDS: [PerForward; 7] = [
-    ("forward_connections_total", "counter", "Connections accepted.", |f| {
-        f.accepted
-    }),
+    (
+        "forward_connections",
+        MetricType::Counter,
+        "Connections accepted",
+        |f| f.accepted,
+    ),
     (
         "forward_connections_open",
-        "gauge",
-        "Connections open now, waiting ones included.",
+        MetricType::Gauge,
+        "Connections open now, waiting ones included",
         |f| f.live as u64,
     ),
     (
-        "forward_refused_total",
-        "counter",
-        "Connections given up because nothing listened in the guest.",
+        "forward_refused",
+        MetricType::Counter,
+        "Connections given up because nothing listened in the guest",
         |f| f.refused,
     ),
     (
-        "forward_reset_total",
-        "counter",
-        "Connections that ended in a reset.",
+        "forward_reset",
+        MetricType::Counter,
+        "Connections that ended in a reset",
         |f| f.reset,
     ),
     (
-        "forward_to_guest_bytes_total",
-        "counter",
-        "Bytes from clients to the guest.",
+        "forward_to_guest_bytes",
+        MetricType::Counter,
+        "Bytes from clients to the guest",
         |f| f.to_guest,
     ),
     (
-        "forward_to_client_bytes_total",
-        "counter",
-        "Bytes from the guest to clients.",
+        "forward_to_client_bytes",
+        MetricType::Counter,
+        "Bytes from the guest to clients",
         |f| f.to_client,
     ),
     (
-        "forward_spliced_bytes_total",
-        "counter",
-        "Bytes of both directions that splice(2) moved.",
+        "forward_spliced_bytes",
+        MetricType::Counter,
+        "Bytes of both directions that splice(2) moved",
         |f| f.spliced,
     ),
 ];
 
 const RUNS: [PerRun; 7] = [
-    ("generation", "gauge", "The generation that serves.", |s| {
+    ("generation", MetricType::Gauge, "The generation that serves", |s| {
         Some(s.generation)
     }),
-    ("starts_total", "counter", "Generations started.", |s| Some(s.starts)),
+    ("starts", MetricType::Counter, "Generations started", |s| Some(s.starts)),
     (
-        "traps_total",
-        "counter",
-        "Generations that trapped while they served.",
+        "traps",
+        MetricType::Counter,
+        "Generations that trapped while they served",
         |s| Some(s.traps),
     ),
     (
-        "reloads_total",
-        "counter",
-        "Generations that took over from another.",
+        "reloads",
+        MetricType::Counter,
+        "Generations that took over from another",
         |s| Some(s.reloads),
     ),
     (
         "draining_connections",
-        "gauge",
-        "Connections of generations that have a successor.",
+        MetricType::Gauge,
+        "Connections of generations that have a successor",
         |s| Some(s.draining as u64),
     ),
     (
         "guest_private_memory_bytes",
-        "gauge",
-        "Memory that only the guest's process has.",
+        MetricType::Gauge,
+        "Memory that only the guest's process has",
         |s| s.memory,
     ),
     (
-        "guest_cpu_milliseconds_total",
-        "counter",
-        "Processor time of the guest's process.",
+        "guest_cpu_milliseconds",
+        MetricType::Counter,
+        "Processor time of the guest's process",
         |s| s.cpu,
     ),
 ];
 
 /// The metrics of these runs.
-pub fn text(states: &[State]) -> String {
+pub fn text(states: Vec<State>) -> Result<String> {
+    let mut registry = Registry::with_prefix("wasmrun");
+    registry.register_collector(Box::new(Runs(states)));
     let mut text = String::new();
-    let mut family = |name: &str, kind: &str, help: &str, samples: Vec<(String, u64)>| {
-        let _ = writeln!(text, "# HELP wasmrun_{name} {help}\n# TYPE wasmrun_{name} {kind}");
-        for (labels, value) in samples {
-            let _ = writeln!(text, "wasmrun_{name}{{{labels}}} {value}");
+    encoding::text::encode(&mut text, &registry)?;
+    Ok(text)
+}
+
+#[derive(Debug)]
+struct Runs(Vec<State>);
+
+impl Collector for Runs {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
+        for (name, kind, help, value) in RUNS {
+            let mut family = encoder.encode_descriptor(name, help, None, kind)?;
+            for state in &self.0 {
+                if let Some(value) = value(state) {
+                    sample(kind, value, family.encode_family(&[("run", state.name.as_str())])?)?;
+                }
+            }
         }
-    };
-    for (name, kind, help, value) in RUNS {
-        let samples = states
-            .iter()
-            .filter_map(|state| Some((format!("run=\"{}\"", state.name), value(state)?)));
-        family(name, kind, help, samples.collect());
+        for (name, kind, help, value) in FORWARDS {
+            let mut family = encoder.encode_descriptor(name, help, None, kind)?;
+            for state in &self.0 {
+                for forward in &state.forwards {
+                    let host = forward.hosts.first().map(ToString::to_string).unwrap_or_default();
+                    let labels = [
+                        ("run", state.name.clone()),
+                        ("host", host),
+                        ("guest", forward.guest.to_string()),
+                        ("protocol", forward.protocol.to_string()),
+                    ];
+                    sample(kind, value(forward), family.encode_family(&labels)?)?;
+                }
+            }
+        }
+        Ok(())
     }
-    for (name, kind, help, value) in FORWARDS {
-        let forwards = states
-            .iter()
-            .flat_map(|state| state.forwards.iter().map(move |forward| (state, forward)));
-        let sample = |(state, forward): (&State, &ForwardState)| {
-            let host = forward.hosts.first().map(ToString::to_string).unwrap_or_default();
-            let (run, guest, protocol) = (&state.name, forward.guest, &forward.protocol);
-            let labels = format!("run=\"{run}\",host=\"{host}\",guest=\"{guest}\",protocol=\"{protocol}\"");
-            (labels, value(forward))
-        };
-        family(name, kind, help, forwards.map(sample).collect());
+}
+
+fn sample(kind: MetricType, value: u64, encoder: MetricEncoder<'_>) -> fmt::Result {
+    match kind {
+        MetricType::Counter => ConstCounter::new(value).encode(encoder),
+        _ => ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)).encode(encoder),
     }
-    text
 }

@@ -37,7 +37,8 @@ pub struct Ask {
 /// What comes back.
 pub enum Answer {
     Json(Vec<u8>),
-    Text(String),
+    /// As OpenMetrics text.
+    Metrics(String),
     /// Lines, one frame at a time, until the sender is gone. The guard goes with the connection.
     Lines(mpsc::Receiver<Bytes>, Option<Box<dyn Send>>),
     Failed(StatusCode, Failure),
@@ -60,7 +61,10 @@ impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         match self {
             Answer::Json(json) => ([(header::CONTENT_TYPE, "application/json")], json).into_response(),
-            Answer::Text(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
+            Answer::Metrics(text) => {
+                let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+                ([(header::CONTENT_TYPE, kind)], text).into_response()
+            }
             Answer::Lines(lines, guard) => {
                 let stream = futures::stream::unfold((lines, guard), |(mut lines, guard)| async move {
                     let line = lines.recv().await?;

@@ -19,6 +19,7 @@ use crate::settings::{Network, Settings};
 use crate::signals::Signals;
 use crate::watch::Changes;
 use anyhow::anyhow;
+use http::StatusCode;
 use languages::registry;
 use netns::{Forwarder, Notice, Protocol, Target};
 use report::{Failure, Result};
@@ -642,7 +643,10 @@ impl Session {
             draining: self.work.draining.live(),
         });
         let answer = match ask.request {
-            Request::Metrics => Answer::Text(crate::control::metrics::text(&[state])),
+            Request::Metrics => match crate::control::metrics::text(vec![state]) {
+                Ok(text) => Answer::Metrics(text),
+                Err(failure) => Answer::Failed(StatusCode::INTERNAL_SERVER_ERROR, failure),
+            },
             _ => Answer::json(&state),
         };
         self.work.answers.push((ask.answer, answer));

@@ -640,9 +640,15 @@ fn metrics_are_served() {
         format!("wasmrun_forward_connections_total{{{labels}}} 1"),
         format!("wasmrun_forward_to_guest_bytes_total{{{labels}}} 1"),
         "# TYPE wasmrun_generation gauge\nwasmrun_generation{run=\"echo\"} 1".to_owned(),
+        "# TYPE wasmrun_forward_connections counter\n".to_owned(),
     ] {
         assert!(text.contains(&metric), "{metric}:\n{text}");
     }
+    assert!(
+        text.contains("content-type: application/openmetrics-text; version=1.0.0"),
+        "{text}"
+    );
+    assert!(text.ends_with("# EOF\n"), "{text}");
     main.stop();
 }
 

@@ -4,7 +4,7 @@ use super::forwards::{Forwards, New};
 use super::generation::Generation;
 use super::project::Project;
 use super::state;
-use crate::control::{Added, Answer, Claim, NewForward, Source};
+use crate::control::{Added, Answer, Claim, NewForward, Request, Source, metrics};
 use crate::settings;
 use anyhow::anyhow;
 use bytes::Bytes;
@@ -27,8 +27,19 @@ pub struct Facts<'a> {
     pub draining: usize,
 }
 
-/// `GET /v1/state`
-pub fn state(facts: Facts<'_>) -> crate::control::State {
+/// `GET /v1/state`, or the same as metrics.
+pub fn state(request: &Request, facts: Facts<'_>) -> Answer {
+    let state = whole(facts);
+    match request {
+        Request::Metrics => metrics::text(vec![state]).map_or_else(
+            |failure| Answer::Failed(StatusCode::INTERNAL_SERVER_ERROR, failure),
+            Answer::Metrics,
+        ),
+        _ => Answer::json(&state),
+    }
+}
+
+fn whole(facts: Facts<'_>) -> crate::control::State {
     let (project, live) = (facts.project, facts.serving);
     let guest = live.and_then(|live| live.process.pid()).and_then(procfs::guest_of);
     let name = |of: fn(&Claim) -> &String| facts.claim.map(of).cloned().unwrap_or_default();

@@ -19,7 +19,6 @@ use crate::settings::{Network, Settings};
 use crate::signals::Signals;
 use crate::watch::Changes;
 use anyhow::anyhow;
-use http::StatusCode;
 use languages::registry;
 use netns::{Forwarder, Notice, Protocol, Target};
 use report::{Failure, Result};
@@ -630,7 +629,7 @@ impl Session {
     }
 
     fn tell_state(&mut self, ask: Ask) {
-        let state = answers::state(Facts {
+        let facts = Facts {
             claim: self.claim.as_ref(),
             began: self.began,
             project: &self.project,
@@ -641,14 +640,8 @@ impl Session {
                 .serving()
                 .and_then(|number| self.work.generations.get(&number)),
             draining: self.work.draining.live(),
-        });
-        let answer = match ask.request {
-            Request::Metrics => match crate::control::metrics::text(vec![state]) {
-                Ok(text) => Answer::Metrics(text),
-                Err(failure) => Answer::Failed(StatusCode::INTERNAL_SERVER_ERROR, failure),
-            },
-            _ => Answer::json(&state),
         };
+        let answer = answers::state(&ask.request, facts);
         self.work.answers.push((ask.answer, answer));
     }
 }

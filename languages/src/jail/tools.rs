@@ -3,6 +3,7 @@
 use crate::tools;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Folders that have more than a toolchain: of those on PATH that are in them no more is shown than is on PATH.
@@ -94,15 +95,19 @@ pub(super) fn on_path() -> BTreeSet<PathBuf> {
         if let Ok(whole) = folder.canonicalize()
             && seen.insert(whole.clone())
         {
-            let linked = linked_from(&whole);
-            found.extend(linked.iter().flat_map(|folder| toolchain(folder, home.as_deref())));
+            for program in linked_from(&whole) {
+                match program.parent().filter(|folder| is_toolchain(folder, home.as_deref())) {
+                    Some(folder) => found.extend(toolchain(folder, home.as_deref())),
+                    None => drop(found.insert(program)),
+                }
+            }
         }
     }
     found.extend(ROOTS.iter().filter_map(|name| variable(name)));
     found
 }
 
-/// The folders outside the system that the links of a folder of programs lead to: a program that is a link belongs to the
+/// The programs outside the system that the links of a folder of programs lead to: a program that is a link belongs to the
 /// toolchain that it leads to. The folder's path has no link in it.
 fn linked_from(folder: &Path) -> BTreeSet<PathBuf> {
     let is_of_system = |path: &Path| ["/usr", "/opt", "/etc"].iter().any(|system| path.starts_with(system));
@@ -114,10 +119,23 @@ fn linked_from(folder: &Path) -> BTreeSet<PathBuf> {
         !is_of_system(folder) || (target.is_absolute() && !is_of_system(&target))
     });
     let programs = elsewhere.filter_map(|link| link.path().canonicalize().ok());
-    let outside = programs.filter(|program| !is_of_system(program));
-    outside
-        .filter_map(|program| program.parent().map(Path::to_owned))
-        .collect()
+    programs.filter(|program| !is_of_system(program)).collect()
+}
+
+/// Whether the folder of a program is its toolchain's, and not one of everything: of the root, of a home, or open to all. A
+/// folder in the home folder is one where something of a toolchain lies beside the program.
+fn is_toolchain(folder: &Path, home: Option<&Path>) -> bool {
+    let is_open = folder
+        .metadata()
+        .is_ok_and(|metadata| metadata.permissions().mode() & 0o002 != 0);
+    let is_above_home = home.is_some_and(|home| home.starts_with(folder));
+    let is_in_home = home.is_some_and(|home| folder.parent() == Some(home));
+    let is_programs = matches!(
+        folder.file_name().and_then(OsStr::to_str),
+        Some("bin" | "sbin" | "shims")
+    );
+    let has_more = || is_programs || BESIDE.iter().any(|name| folder.join(name).exists());
+    folder.components().count() > 2 && !is_open && !is_above_home && (!is_in_home || has_more())
 }
 
 /// Programs in `bin` need what lies beside it.
@@ -174,4 +192,25 @@ pub(super) fn caches() -> Vec<PathBuf> {
     let mut caches: Vec<PathBuf> = CACHES.iter().filter_map(place).map(real).collect();
     caches.dedup();
     caches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_shows_a_toolchain_and_no_folder_of_everything() {
+        let place = tempfile::tempdir().unwrap();
+        let home = place.path().canonicalize().unwrap();
+        let shown = |folder: &str| is_toolchain(&home.join(folder), Some(&home));
+        for folder in ["Downloads", "zig/lib", "bin", "tools/one"] {
+            std::fs::create_dir_all(home.join(folder)).unwrap();
+        }
+        assert!(shown("zig") && shown("bin") && shown("tools/one"));
+        assert!(!shown("Downloads") && !shown(""));
+        assert!(!is_toolchain(Path::new("/srv"), Some(&home)));
+        let open = std::fs::Permissions::from_mode(0o777);
+        std::fs::set_permissions(home.join("tools/one"), open).unwrap();
+        assert!(!shown("tools/one"));
+    }
 }

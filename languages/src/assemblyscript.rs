@@ -21,7 +21,7 @@ impl Language for AssemblyScript {
     }
 
     fn builder(&self) -> &'static str {
-        "asc"
+        "`npx --no-install asc assembly/index.ts --target release`"
     }
 
     fn markers(&self) -> &'static [&'static str] {

@@ -24,7 +24,7 @@ impl Language for C {
     }
 
     fn builder(&self) -> &'static str {
-        "zig cc or clang"
+        "`zig cc`, else `clang`, with `--target=wasm32-wasi -O2`"
     }
 
     fn markers(&self) -> &'static [&'static str] {

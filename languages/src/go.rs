@@ -24,7 +24,7 @@ impl Language for Go {
     }
 
     fn builder(&self) -> &'static str {
-        "go"
+        "`go build` for wasip1; Go 1.21 or later"
     }
 
     fn markers(&self) -> &'static [&'static str] {

@@ -21,7 +21,7 @@ impl Language for Make {
     }
 
     fn builder(&self) -> &'static str {
-        "make"
+        "`make`"
     }
 
     fn markers(&self) -> &'static [&'static str] {

@@ -24,7 +24,7 @@ impl Language for Rust {
     }
 
     fn builder(&self) -> &'static str {
-        "cargo"
+        "`cargo build --target wasm32-wasip2 --release`"
     }
 
     fn markers(&self) -> &'static [&'static str] {

@@ -20,7 +20,7 @@ impl Language for Zig {
     }
 
     fn builder(&self) -> &'static str {
-        "zig build"
+        "`zig build -Dtarget=wasm32-wasi`"
     }
 
     fn markers(&self) -> &'static [&'static str] {

@@ -1,8 +1,10 @@
-//! The table of settings in docs/configuration.md, made from the command line, its variables and the keys of the file.
+//! Tables of docs/ that are made from the code: of settings, from the command line, its variables and the keys of the file; of
+//! languages, from their registry.
 //!
-//! `WASMRUN_UPDATE_DOCS=1 cargo test --workspace --bin wasmrun settings_are_documented` writes it.
+//! `WASMRUN_UPDATE_DOCS=1 cargo test --workspace --bin wasmrun documented` writes them.
 
 use clap::{Arg, CommandFactory};
+use languages::registry;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -240,19 +242,24 @@ fn settings_are_documented() {
     }
     let written: BTreeSet<String> = ROWS.iter().flat_map(|row| row.2).map(ToString::to_string).collect();
     assert_eq!(written, keys(), "the keys of the file");
-    let path = root().join("docs/configuration.md");
-    let page = std::fs::read_to_string(&path).unwrap();
-    let (before, rest) = page
-        .split_once("<!-- settings -->\n")
-        .expect("the page has a place for the table");
-    let (is, after) = rest.split_once("<!-- /settings -->").expect("and its end");
-    let wanted = table(&options);
+    is_current("docs/configuration.md", "settings", &table(&options));
+}
+
+#[test]
+fn languages_are_documented() {
+    is_current("docs/reload.md", "languages", &registry::table(registry::ALL));
+}
+
+/// Whether a page has a table in its place; or puts it there.
+#[track_caller]
+fn is_current(page: &str, name: &str, wanted: &str) {
+    let path = root().join(page);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
+    let (before, rest) = text.split_once(&begin).expect("the page has a place for the table");
+    let (is, after) = rest.split_once(&end).expect("and its end");
     if std::env::var_os("WASMRUN_UPDATE_DOCS").is_some() {
-        let page = format!("{before}<!-- settings -->\n{wanted}<!-- /settings -->{after}");
-        return std::fs::write(path, page).unwrap();
+        return std::fs::write(path, format!("{before}{begin}{wanted}{end}{after}")).unwrap();
     }
-    assert_eq!(
-        is, wanted,
-        "docs/configuration.md is not current; WASMRUN_UPDATE_DOCS=1 writes it"
-    );
+    assert_eq!(is, wanted, "{page} is not current; WASMRUN_UPDATE_DOCS=1 writes it");
 }

@@ -22,7 +22,7 @@ mod another_language;
 
 use clap::CommandFactory;
 use cli::{Cli, Command};
-use report::{Result, panics, stderr};
+use report::{Failure, Result, panics, stderr};
 use std::process::ExitCode;
 use supervisor::{inside, protocol};
 
@@ -44,6 +44,7 @@ fn main() -> ExitCode {
     report::start(cli.talk.verbosity(), cli.talk.log_format.into());
     let code = match run(&cli.command) {
         Ok(code) => code,
+        Err(failure) if lost_reader(&cli.command, &failure) => READER_GONE,
         Err(failure) => {
             let failure = panics::explain(failure);
             report::failure(&failure);
@@ -52,6 +53,15 @@ fn main() -> ExitCode {
     };
     stderr::finish();
     code.into()
+}
+
+/// What a shell says of a program that SIGPIPE has ended (128 + SIGPIPE), which we ignore, as Rust has it.
+const READER_GONE: u8 = 141;
+
+/// Whether whoever read what a command prints has gone, as `head` does: it has had what it wanted.
+fn lost_reader(command: &Command, failure: &Failure) -> bool {
+    let is_broken = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
+    !matches!(command, Command::Os(_)) && failure.error.downcast_ref().is_some_and(is_broken)
 }
 
 fn run(command: &Command) -> Result<u8> {

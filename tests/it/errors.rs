@@ -479,3 +479,14 @@ fn a_guest_for_another_host_is_told_from_its_imports() {
     let hint = "hint: it was built for a browser (wasm-bindgen): build it with `cargo build --target wasm32-wasip2`";
     assert!(ended.stderr.contains(hint), "{}", ended.stderr);
 }
+
+#[test]
+fn a_reader_that_has_had_enough_is_no_failure() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = wasmrun(&["completions", "bash"]);
+    command.stdout(writer).stderr(std::process::Stdio::piped());
+    let ended = command.spawn().unwrap().wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
+    assert_eq!(ended.status.code(), Some(141));
+}

@@ -183,6 +183,25 @@ pub fn explain(os: &Os, file: Option<&File>, settings: &Settings) -> Vec<(String
             false,
             written.health.is_some(),
         ));
+        let list = |values: Vec<String>, otherwise: &str| match values.is_empty() {
+            true => otherwise.to_owned(),
+            false => values.join(", "),
+        };
+        let paths = watch.paths.iter().map(|path| path.display().to_string()).collect();
+        rows.push(("paths", list(paths, "the project"), false, !watch.paths.is_empty()));
+        rows.push((
+            "ignore",
+            list(watch.ignore.clone(), "none"),
+            false,
+            !watch.ignore.is_empty(),
+        ));
+        rows.push((
+            "livereload",
+            or(watch.livereload.map(|port| port.to_string()), "off"),
+            false,
+            // Written as `false` it is what it is by default.
+            watch.livereload.is_some(),
+        ));
     }
     let place_of = |name: &str, typed: bool, written: bool| match (typed, written, file) {
         // The one of them that has a letter of its own.

@@ -128,6 +128,12 @@ fn what_runs_is_listed_and_stopped() {
         settings.contains("[\"restart\",\"on-failure\",\"--restart\"]"),
         "{settings}"
     );
+    for setting in [
+        "[\"paths\",\"the project\",\"default\"]",
+        "[\"livereload\",\"off\",\"default\"]",
+    ] {
+        assert!(settings.contains(setting), "{settings}");
+    }
     // One, then all that are left.
     terminal.says(&["stop", "echo"]);
     assert_eq!(one.ended().code(), Some(143));

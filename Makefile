@@ -25,7 +25,7 @@ fuzzed:
 # Every command of README.md and docs/, as it is typed; the pages' ports have to be free.
 commands:
 	cargo build --workspace --bins
-	WASMRUN_CACHE_DIR=$(CURDIR)/target/tmp/cache-$$(id -u) .ci/docs target/debug/wasmrun
+	LIMIT=250 WASMRUN_CACHE_DIR=$(CURDIR)/target/tmp/cache-$$(id -u) .ci/docs target/debug/wasmrun
 
 # Licences, advisories, sources and duplicates (needs `cargo install --locked cargo-deny`, and the database of advisories).
 deny:

@@ -1,22 +1,18 @@
 //! What is being built or made better, and what was.
 
 use super::build::{self, Made};
-use super::later::or_never;
+use super::later::{Later, or_never};
 use super::state;
 use languages::Plan;
 use languages::artifact::Named;
 use report::Result;
 use runtime::Tier;
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
 use supervisor::Compiler;
 use supervisor::code::Wish;
 use supervisor::compiler::Limits;
-
-type Later<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// A build at most, and one improvement at most.
 pub struct Builds {

@@ -1,14 +1,12 @@
 //! The end of a generation that has a successor: its connections finish, then its process ends.
 
 use crate::session::generation::Generation;
+use crate::session::state::RELEASE;
 use netns::{Forwarder, Target};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-
-/// A generation says within this that it accepts no more.
-pub const RELEASE: Duration = Duration::from_millis(500);
 
 /// How long a program's handler of its end may take where no grace is said.
 const OWN_END: Duration = Duration::from_secs(10);

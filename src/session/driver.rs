@@ -6,7 +6,7 @@ use super::builds::{self, Builds};
 use super::drain::{Drained, Draining};
 use super::forwards::Forwards;
 use super::generation::{Generation, Next, Word, next_of};
-use super::later::or_never;
+use super::later::{Later, or_never};
 use super::launch::Launch;
 use super::project::{Building, Project, Read, Sorted, rules};
 use super::ready::Ready;
@@ -24,8 +24,6 @@ use netns::{Forwarder, Notice, Protocol, Target};
 use report::{Failure, Result};
 use runtime::Kind;
 use std::collections::{BTreeMap, VecDeque};
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use supervisor::code::Wish;
@@ -39,8 +37,6 @@ const COUNT: Duration = Duration::from_millis(100);
 const LINGER: Duration = Duration::from_secs(1);
 /// Who was answered has this long to read it, where the answer is the last.
 const LAST_ANSWERS: Duration = Duration::from_millis(200);
-
-type Later<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// Everything that a session does its work with. Nothing in it is the process's, so that a process can have several.
 pub struct Session {
@@ -347,7 +343,8 @@ impl Session {
         match outcome {
             builds::Outcome::Built(Ok(made)) => {
                 let made = self.keep(made);
-                let fits = !self.is_outdated();
+                // Of an interpreter it is not asked: what it runs is another.
+                let fits = !made.is_program && !self.is_outdated();
                 Event::Built { made, fits }
             }
             builds::Outcome::Built(Err(failure)) => Event::NotBuilt(failure),

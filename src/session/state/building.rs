@@ -96,7 +96,7 @@ impl State {
         self.build.is_some() || self.starting.is_some() || self.unsaid.is_some()
     }
 
-    pub(super) fn optimize(&mut self, made: &Made) {
+    fn optimize(&mut self, made: &Made) {
         self.cancel_optimizing();
         if made.is_baseline || made.has_ahead {
             self.optimizing = true;
@@ -162,7 +162,7 @@ impl State {
         }
     }
 
-    pub(super) fn start(&mut self, made: Made, since: Instant, is_upgrade: bool, again: bool) {
+    fn start(&mut self, made: Made, since: Instant, is_upgrade: bool, again: bool) {
         self.restart = None;
         self.started += 1;
         self.effects.push(Effect::Start {
@@ -226,7 +226,7 @@ impl State {
     }
 
     /// What serves is not ended by a successor that cannot start, and one that ran before is tried again.
-    pub(super) fn did_not_start(&mut self, number: Number, failure: Failure) {
+    fn did_not_start(&mut self, number: Number, failure: Failure) {
         if self.serving.is_some() {
             self.say_failure(failure);
         } else if let Some(candidate) = self.candidate.take() {
@@ -240,7 +240,7 @@ impl State {
     }
 
     /// Nobody serves, and who was to could not be made or started.
-    pub(super) fn did_not_come(&mut self, failure: Failure) {
+    fn did_not_come(&mut self, failure: Failure) {
         if !self.goes_on() || self.started == 0 {
             return self.exit(Exit::Failed(failure));
         }

@@ -32,3 +32,4 @@ pub use effect::{Effect, Exit, Next, Say, Swap, Upstream, Why};
 pub use event::{End, Event, ForwardId, Heard, Made, Number, Port, Rules};
 pub use guest::Condition;
 pub use machine::State;
+pub use takeover::RELEASE;

@@ -5,6 +5,7 @@ use super::effect::{Effect, Exit, Upstream};
 use super::event::{End, Event, ForwardId, Heard, Made, Number, Port, Rules};
 use super::machine::State;
 use super::table::{end, rules};
+use super::takeover::RELEASE;
 use crate::control::Source;
 use crate::settings::choices::Restart;
 use anyhow::anyhow;
@@ -236,7 +237,7 @@ impl World {
                 let is_stopped = |number: &Number| {
                     asked
                         .get(number)
-                        .is_some_and(|since| now.duration_since(*since) >= Duration::from_millis(500))
+                        .is_some_and(|since| now.duration_since(*since) >= RELEASE)
                 };
                 let accepts = self.accepts.entry(forward).or_default();
                 accepts.retain(|owner| !owner.is_some_and(|number| is_stopped(&number)));

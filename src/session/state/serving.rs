@@ -82,7 +82,7 @@ impl State {
         }
     }
 
-    pub(super) fn detect(&mut self, port: Port) {
+    fn detect(&mut self, port: Port) {
         if self.forwards.detected() < MOST_DETECTED {
             self.said_most = false;
             self.effects.push(Effect::Detect(port));
@@ -113,7 +113,7 @@ impl State {
     }
 
     /// What comes after a guest that has ended: the next, the same again, or a wait for a change.
-    pub(super) fn serving_ended(&mut self, end: End) {
+    fn serving_ended(&mut self, end: End) {
         let Some(guest) = self.serving.take() else { return };
         let number = guest.number;
         self.traps += u64::from(end.has_trapped);
@@ -138,24 +138,25 @@ impl State {
         if !again {
             self.cancel_optimizing();
         }
-        let code = end.code;
-        if self.comes() {
-            let next = Next::Made;
-            self.say(Say::Ended { number, end, next });
+        let next = if self.comes() {
+            Next::Made
         } else if again {
-            let pause = self.backoff.after(self.now.saturating_duration_since(guest.started));
-            self.restart = Some(self.now + pause);
-            let next = Next::Again(pause);
-            self.say(Say::Ended { number, end, next });
+            Next::Again(self.backoff.after(self.now.saturating_duration_since(guest.started)))
         } else if self.rules.watch {
-            let next = Next::Change;
-            self.say(Say::Ended { number, end, next });
-            self.forwards.retarget(Upstream::Nobody, &mut self.effects);
+            Next::Change
         } else {
-            let next = Next::Nothing;
-            self.say(Say::Ended { number, end, next });
-            self.effects.push(Effect::Close);
-            self.exit(Exit::Code(code));
+            Next::Nothing
+        };
+        let code = end.code;
+        self.say(Say::Ended { number, end, next });
+        match next {
+            Next::TakesOver(_) | Next::Made => {}
+            Next::Again(pause) => self.restart = Some(self.now + pause),
+            Next::Change => self.forwards.retarget(Upstream::Nobody, &mut self.effects),
+            Next::Nothing => {
+                self.effects.push(Effect::Close);
+                self.exit(Exit::Code(code));
+            }
         }
     }
 
@@ -179,7 +180,7 @@ impl State {
         self.look_again();
     }
 
-    pub(super) fn serves_on(&self, port: Port) -> bool {
+    fn serves_on(&self, port: Port) -> bool {
         self.serving
             .as_ref()
             .is_some_and(|guest| guest.listening.contains(&port))

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// A generation says within this that it accepts no more from the host's listeners.
-const RELEASE: Duration = Duration::from_millis(500);
+pub const RELEASE: Duration = Duration::from_millis(500);
 /// The answer of a probe is there that soon after its time is over.
 const LATE_ANSWER: Duration = Duration::from_millis(500);
 
@@ -100,7 +100,7 @@ impl State {
     }
 
     /// The candidate serves; the one before it drains.
-    pub(super) fn swap(&mut self) {
+    fn swap(&mut self) {
         let (Some(candidate), Some(old)) = (self.candidate.take(), self.serving.take()) else {
             return;
         };

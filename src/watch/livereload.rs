@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::routing::get;
 use axum::{Router, middleware};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use report::{Failure, Result};
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -78,12 +78,11 @@ async fn events(State(reloads): State<watch::Sender<u64>>, request: HeaderMap) -
         };
         Some((Ok::<_, Infallible>(event), (reloads, false)))
     });
-    let mut headers: Vec<(HeaderName, HeaderValue)> = Vec::new();
+    let mut headers = HeaderMap::new();
     if let Some(origin) = request.get(header::ORIGIN) {
-        headers.push((header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone()));
-        headers.push((header::VARY, HeaderValue::from_static("origin")));
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        headers.insert(header::VARY, HeaderValue::from_static("origin"));
     }
-    let headers: HeaderMap = headers.into_iter().collect();
     (
         headers,
         Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)),

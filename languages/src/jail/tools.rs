@@ -130,21 +130,19 @@ fn is_toolchain(folder: &Path, home: Option<&Path>) -> bool {
         .is_ok_and(|metadata| metadata.permissions().mode() & 0o002 != 0);
     let is_above_home = home.is_some_and(|home| home.starts_with(folder));
     let is_in_home = home.is_some_and(|home| folder.parent() == Some(home));
-    let is_programs = matches!(
-        folder.file_name().and_then(OsStr::to_str),
-        Some("bin" | "sbin" | "shims")
-    );
-    let has_more = || is_programs || BESIDE.iter().any(|name| folder.join(name).exists());
+    let has_more = || has_programs(folder) || BESIDE.iter().any(|name| folder.join(name).exists());
     folder.components().count() > 2 && !is_open && !is_above_home && (!is_in_home || has_more())
+}
+
+/// Whether a folder has programs by its name.
+fn has_programs(folder: &Path) -> bool {
+    let name = folder.file_name().and_then(OsStr::to_str);
+    matches!(name, Some("bin" | "sbin" | "shims"))
 }
 
 /// Programs in `bin` need what lies beside it.
 fn toolchain(folder: &Path, home: Option<&Path>) -> Vec<PathBuf> {
-    let is_programs = matches!(
-        folder.file_name().and_then(OsStr::to_str),
-        Some("bin" | "sbin" | "shims")
-    );
-    let around = folder.parent().filter(|_| is_programs);
+    let around = folder.parent().filter(|_| has_programs(folder));
     let around = around.filter(|around| around.components().count() > 2);
     let is_wide = |around: &&Path| {
         let is_home = home.is_some_and(|home| home.starts_with(around));

@@ -93,21 +93,23 @@ fn enter(launch: &Launch, factory: Option<OwnedFd>, held: Vec<OwnedFd>) -> Resul
 /// What the jail shows: the code first, then each mount.
 fn to_jail(launch: &Launch, held: Vec<OwnedFd>) -> Vec<jail::Bind> {
     let mut held = held.into_iter();
-    let code = launch.code.iter().map(|path| (Some(path), true, Vec::new(), 0));
-    let mounts = launch.mounts.iter().map(|mount| match &mount.source {
-        Source::Host { path, .. } => (Some(path), mount.read_only, mount.fixed.clone(), 0),
-        Source::Memory { size } => (None, false, Vec::new(), *size),
-    });
-    let bind = |(path, read_only, fixed, size): (Option<&PathBuf>, bool, Vec<PathBuf>, u64)| match path {
-        Some(path) => held.next().map(|held| jail::Bind::Host {
+    let mut host = |path: &Path, read_only: bool, fixed: &[PathBuf]| {
+        held.next().map(|held| jail::Bind::Host {
             held,
-            path: path.clone(),
+            path: path.to_owned(),
             read_only,
-            fixed,
-        }),
-        None => Some(jail::Bind::Scratch { size }),
+            fixed: fixed.to_owned(),
+        })
     };
-    code.chain(mounts).filter_map(bind).collect()
+    let mut binds = Vec::new();
+    binds.extend(launch.code.iter().filter_map(|path| host(path, true, &[])));
+    for mount in &launch.mounts {
+        binds.extend(match &mount.source {
+            Source::Host { path, .. } => host(path, mount.read_only, &mount.fixed),
+            Source::Memory { size } => Some(jail::Bind::Scratch { size: *size }),
+        });
+    }
+    binds
 }
 
 /// Where the runtime finds the code and the directories: by their numbers in the jail ([`to_jail`]), or as the host has them.
@@ -116,8 +118,7 @@ fn place(guest: &mut Guest, launch: &Launch) {
         true => jail::path_of(number),
         false => host.to_owned(),
     };
-    let code = launch.code.iter().map(PathBuf::as_path);
-    guest.code = code.map(|path| seen(0, path)).next().unwrap_or_default();
+    guest.code = launch.code.as_deref().map(|path| seen(0, path)).unwrap_or_default();
     let directories = launch.mounts.iter().zip(1..).map(|(mount, number)| runtime::Directory {
         host: match &mount.source {
             Source::Host { path, .. } => seen(number, path),

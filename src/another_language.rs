@@ -6,7 +6,7 @@ use clap::builder::TypedValueParser;
 use clap::{Arg, Command};
 use futures::future::LocalBoxFuture;
 use languages::config;
-use languages::language::{Fit, SectionCheck};
+use languages::language::Fit;
 use languages::{Built, Language, Plan, Policy, Project, registry};
 use report::Result;
 use std::ffi::OsStr;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 struct Brainfuck;
 
-#[derive(Debug, Default, serde::Deserialize)]
+#[derive(Debug, Default, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Section {
     cells: Option<u32>,
@@ -57,8 +57,8 @@ impl Language for Brainfuck {
         &["bf"]
     }
 
-    fn section(&self) -> Option<SectionCheck> {
-        Some(|text| config::section::<Section>(text, "brainfuck").map(drop))
+    fn section(&self) -> Option<config::Section> {
+        Some(config::Section::of::<Section>())
     }
 
     fn ignores(&self) -> &'static [&'static str] {

@@ -87,6 +87,7 @@ fn run(command: &Command) -> Result<u8> {
         Command::Cache(cache) => cache::run(cache),
         Command::Completions(completions) => completions::run(completions, Cli::command()),
         Command::Man(man) => man::run(man, Cli::command()),
+        Command::Schema => schema::run(),
     }
 }
 

@@ -98,7 +98,7 @@ standard error: the writer, questions whether it is a terminal, and what fails b
 standard output: the guest's output, and the data that commands print
     io::stdout
     > src/commands/cache.rs src/commands/check.rs src/commands/completions.rs src/commands/doctor.rs
-    > src/commands/forward.rs src/commands/inspect.rs src/commands/logs.rs src/commands/man.rs src/commands/ps.rs src/commands/trust.rs
+    > src/commands/forward.rs src/commands/inspect.rs src/commands/logs.rs src/commands/man.rs src/commands/ps.rs src/commands/schema.rs src/commands/trust.rs
     > supervisor/src/output.rs
 ";
 

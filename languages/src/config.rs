@@ -1,5 +1,6 @@
 //! The parts of `.wasmrun.toml` that say how a project is built: `[build]`, and a section for each language that wants one.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 pub const NAME: &str = ".wasmrun.toml";
 
 /// `[build]`: what makes the guest's file.
-#[derive(Debug, Default, serde::Deserialize)]
+#[derive(Debug, Default, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Build {
     /// A line for the shell.
@@ -35,6 +36,25 @@ pub struct Written<'a> {
     pub build: &'a Build,
     /// The guest's file, where it is named; it need not be there.
     pub artifact: Option<PathBuf>,
+}
+
+/// The section of a language.
+#[derive(Clone, Copy)]
+pub struct Section {
+    /// Reads the section of this name in a file of this text, and forgets it.
+    pub check: fn(text: &str, name: &str) -> Result<(), toml::de::Error>,
+    /// Its form, for editors.
+    pub schema: fn(generator: &mut SchemaGenerator) -> Schema,
+}
+
+impl Section {
+    /// The section that has the form of a type.
+    pub fn of<T: DeserializeOwned + Default + JsonSchema>() -> Section {
+        Section {
+            check: |text, name| section::<T>(text, name).map(drop),
+            schema: |generator| generator.subschema_for::<T>(),
+        }
+    }
 }
 
 /// One section of a file; its default where there is none.

@@ -1,5 +1,6 @@
 //! What a language is to the rest of wasmrun.
 
+use crate::config::Section;
 use crate::plan::Plan;
 use crate::project::Project;
 use report::Result;
@@ -19,9 +20,6 @@ pub enum Fit {
     /// There is a file of the language's own build tool.
     BuildFile,
 }
-
-/// Checks the section of a language in a file of this text.
-pub type SectionCheck = fn(text: &str) -> Result<(), toml::de::Error>;
 
 /// A language of projects. It is added to [`crate::registry::ALL`], and to nothing else.
 pub trait Language: Sync {
@@ -58,8 +56,8 @@ pub trait Language: Sync {
         &[]
     }
 
-    /// Checks its section of the file; none where it has no section.
-    fn section(&self) -> Option<SectionCheck> {
+    /// Its section of the file; none where it has none.
+    fn section(&self) -> Option<Section> {
         None
     }
 

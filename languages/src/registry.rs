@@ -133,8 +133,9 @@ pub fn sections(languages: &[&'static dyn Language]) -> impl Iterator<Item = &'s
 /// As of [`crate::config::section`].
 pub fn check_sections(languages: &[&'static dyn Language], text: &str) -> Result<(), toml::de::Error> {
     written(text)?;
-    let mut checks = languages.iter().filter_map(|language| language.section());
-    checks.try_for_each(|check| check(text))
+    let with = |language: &&dyn Language| Some((language.section()?, language.id()));
+    let mut sections = languages.iter().filter_map(with);
+    sections.try_for_each(|(section, name)| (section.check)(text, name))
 }
 
 /// What the tools of all languages leave in a project: one may have parts in several.

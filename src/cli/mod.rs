@@ -107,6 +107,9 @@ pub enum Command {
     Completions(completions::Arguments),
     /// Print a manual page
     Man(man::Arguments),
+    /// Print the JSON Schema of .wasmrun.toml, for editors
+    #[command(after_help = "Example:\n  wasmrun schema > wasmrun.schema.json")]
+    Schema,
 }
 
 #[derive(Debug, Args)]

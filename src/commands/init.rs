@@ -1,14 +1,13 @@
 //! `wasmrun init`: a `.wasmrun.toml` to start from.
 
 use crate::settings::file;
+use crate::settings::schema::EXAMPLE;
 use anyhow::{Context, anyhow};
 use clap::{Args, ValueHint};
 use report::{Failure, Result};
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
-
-const TEXT: &str = include_str!("../../.wasmrun.toml.example");
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -37,7 +36,7 @@ pub fn run(init: &Arguments) -> Result<u8> {
         _ => Failure::from(anyhow::Error::new(error).context(format!("cannot write {}", path.display()))),
     })?;
     written
-        .write_all(TEXT.as_bytes())
+        .write_all(EXAMPLE.as_bytes())
         .with_context(|| format!("cannot write {}", path.display()))?;
     tracing::info!("wrote {}; check it with `wasmrun check`", path.display());
     Ok(0)

@@ -13,6 +13,7 @@ pub mod netns;
 pub mod os;
 pub mod ps;
 pub mod restart;
+pub mod schema;
 pub mod stop;
 pub mod trust;
 pub mod unforward;

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Listeners {
     /// Directories from descriptor 3, then listeners: C, Rust, CPython (wasi-libc)
@@ -12,7 +12,7 @@ pub enum Listeners {
 }
 
 /// How connections get from the host's ports to the guest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ForwardPath {
     /// adopt, but with --watch splice
@@ -24,7 +24,7 @@ pub enum ForwardPath {
 }
 
 /// When a guest starts with code that is there soon, and again with the best code when that is ready.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tiered {
     /// For large guests that lose nothing by a second start: with --watch, and wasi:http 0.2
@@ -46,7 +46,7 @@ impl From<Tiered> for supervisor::code::Tiered {
 }
 
 /// When a guest that ended is started again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Restart {
     /// The run ends with the guest

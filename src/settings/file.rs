@@ -7,6 +7,7 @@ use languages::artifact::Named;
 use languages::config::{Build, Written};
 use languages::{Language, registry};
 use report::{Failure, Result};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::collections::BTreeMap;
@@ -20,7 +21,7 @@ pub use languages::config::NAME;
 const LONGEST: u64 = 1 << 20;
 
 /// Every section that the file may have, but those of languages, which read their own.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Config {
     pub guest: Guest,
@@ -32,17 +33,21 @@ pub struct Config {
 }
 
 /// What runs, and with what.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Guest {
     pub artifact: Option<PathBuf>,
     pub args: Vec<String>,
+    #[schemars(with = "Vec<String>")]
     pub dirs: Vec<Spanned<String>>,
     pub stdin: Option<bool>,
+    #[schemars(with = "Option<String>")]
     pub memory: Option<Spanned<String>>,
     pub cpus: Option<f64>,
     pub pids: Option<u64>,
+    #[schemars(with = "Option<String>")]
     pub tmp_size: Option<Spanned<String>>,
+    #[schemars(with = "Option<String>")]
     pub grace: Option<Spanned<String>>,
     pub restart: Option<Restart>,
     pub listeners: Option<Listeners>,
@@ -50,11 +55,14 @@ pub struct Guest {
 }
 
 /// What leads to it.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Network {
+    #[schemars(with = "Vec<String>")]
     pub forwards: Vec<Spanned<String>>,
+    #[schemars(with = "Option<String>")]
     pub connect_timeout: Option<Spanned<String>>,
+    #[schemars(with = "Option<String>")]
     pub udp_idle: Option<Spanned<String>>,
     pub max_connections: Option<usize>,
     pub auto_forward: Option<bool>,
@@ -62,30 +70,38 @@ pub struct Network {
 }
 
 /// What clients of a `wasi:http` guest may take of it.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Http {
+    #[schemars(with = "Option<String>")]
     pub header_timeout: Option<Spanned<String>>,
+    #[schemars(with = "Option<String>")]
     pub body_timeout: Option<Spanned<String>>,
+    #[schemars(with = "Option<String>")]
     pub send_timeout: Option<Spanned<String>>,
+    #[schemars(with = "Option<String>")]
     pub idle_timeout: Option<Spanned<String>>,
+    #[schemars(with = "Option<usize>")]
     pub max_requests: Option<Spanned<usize>>,
+    #[schemars(with = "Option<u32>")]
     pub max_streams: Option<Spanned<u32>>,
 }
 
 /// What makes it anew.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Watch {
     pub paths: Vec<PathBuf>,
     pub ignore: Vec<String>,
+    #[schemars(with = "Option<String>")]
     pub debounce: Option<Spanned<String>>,
+    #[schemars(with = "Option<String>")]
     pub health: Option<Spanned<String>>,
     pub livereload: Livereload,
 }
 
 /// A switch, or the port to use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Livereload {
     Switch(bool),
@@ -258,7 +274,7 @@ mod tests {
 
     #[test]
     fn the_example_has_every_key_commented_out_with_its_default() {
-        let example = include_str!("../../.wasmrun.toml.example");
+        let example = super::super::schema::EXAMPLE;
         parse(example).expect("the example is valid as it stands");
         let set: String = example
             .lines()

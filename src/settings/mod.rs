@@ -11,6 +11,7 @@ mod provenance;
 mod reference;
 mod resolve;
 pub mod rules;
+pub mod schema;
 pub mod typed;
 pub mod units;
 

@@ -16,7 +16,7 @@ fn help(arguments: &[&str]) -> String {
     output(command).stdout
 }
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "os",
     "ps",
     "inspect",
@@ -33,6 +33,7 @@ const COMMANDS: [&str; 16] = [
     "doctor",
     "completions",
     "man",
+    "schema",
 ];
 
 #[test]

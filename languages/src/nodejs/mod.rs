@@ -15,7 +15,7 @@ mod source;
 mod stack;
 
 use crate::config;
-use crate::language::{Fit, Language, SectionCheck};
+use crate::language::{Fit, Language};
 use crate::plan::{self, Ahead, Built, Policy, Program, Snapshot, Variable};
 use crate::project::Project;
 use crate::tools::digest::Digest;
@@ -82,8 +82,8 @@ impl Language for Nodejs {
         &["js", "mjs", "cjs", "ts"]
     }
 
-    fn section(&self) -> Option<SectionCheck> {
-        Some(|text| config::section::<Section>(text, Nodejs.id()).map(drop))
+    fn section(&self) -> Option<config::Section> {
+        Some(config::Section::of::<Section>())
     }
 
     fn ignores(&self) -> &'static [&'static str] {
@@ -101,7 +101,7 @@ impl Language for Nodejs {
 }
 
 /// `[nodejs]`.
-#[derive(Debug, Default, serde::Deserialize)]
+#[derive(Debug, Default, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 struct Section {
     /// The entry point.

@@ -10,7 +10,7 @@ mod requirements;
 mod section;
 mod toolchain;
 
-use crate::language::{Fit, Language, SectionCheck};
+use crate::language::{Fit, Language};
 use crate::plan::{self, Built, Policy, Program, Variable};
 use crate::project::Project;
 use crate::{artifact, config};
@@ -85,8 +85,8 @@ impl Language for Python {
         &["py"]
     }
 
-    fn section(&self) -> Option<SectionCheck> {
-        Some(|text| config::section::<Section>(text, Python.id()).map(drop))
+    fn section(&self) -> Option<config::Section> {
+        Some(config::Section::of::<Section>())
     }
 
     fn ignores(&self) -> &'static [&'static str] {

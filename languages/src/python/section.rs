@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// `[python]`: the entry point, one of four, and how packages are had.
-#[derive(Debug, Default, serde::Deserialize)]
+#[derive(Debug, Default, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub(super) struct Section {
     pub script: Option<PathBuf>,

@@ -20,7 +20,8 @@ mod wasi;
 
 pub use adoption::{Adoption, Counts, OnCounts};
 pub use code::{
-    BinaryError, Cache, CacheError, CompileError, Compiler, ForNow, Found, Key, Sockets, Source, Tier, Toolchain,
+    BinaryError, Cache, CacheError, CompileError, Compiler, ForNow, Found, Key, Sockets, Source, Temporary, Tier,
+    Toolchain,
 };
 pub use code::{Traits, binary_of_text};
 pub use event::{Attempt, Event, Events};

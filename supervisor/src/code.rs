@@ -7,13 +7,12 @@ use files::cache;
 use files::regular;
 use report::spinner;
 use report::{Failure, Result};
-use runtime::{Cache, ForNow, Found, Key, Source, Tier, Traits};
+use runtime::{Cache, ForNow, Found, Key, Source, Temporary, Tier, Traits};
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
 /// A spinner is shown for compiles that take longer than this.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -42,7 +41,7 @@ pub struct Code {
     /// Keeps code that was found in the cache there.
     _held: Option<File>,
     /// Deletes the file of code that is not in the cache.
-    temporary: Mutex<Option<TempDir>>,
+    temporary: Mutex<Option<Temporary>>,
 }
 
 impl Code {
@@ -337,7 +336,7 @@ impl Binary<'_> {
         }))
     }
 
-    fn code(&self, tier: Tier, (temporary, path): (Option<TempDir>, PathBuf), compiled: Duration) -> Code {
+    fn code(&self, tier: Tier, (temporary, path): (Option<Temporary>, PathBuf), compiled: Duration) -> Code {
         Code {
             path,
             _held: None,
@@ -350,19 +349,27 @@ impl Binary<'_> {
         }
     }
 
-    async fn compile_for_now(&self, tier: Tier, compiler: &Compiler) -> Result<((Option<TempDir>, PathBuf), Duration)> {
-        let code = ForNow::begin()
-            .with_context(|| {
-                let place = std::env::temp_dir();
-                format!("cannot store the guest's code: neither the cache nor {} is writable", place.display())
-            })
-            .map_err(|error| {
-                let hint = "set WASMRUN_CACHE_DIR or TMPDIR to a writable folder; in a read-only container, add `--tmpfs /tmp:exec`";
-                Failure::from(error).hint(hint)
-            })?;
-        let compiled = self.compile(code.file(), tier, compiler).await?;
-        let (folder, path) = code.finish().context("cannot write a temporary file")?;
-        Ok(((Some(folder), path), compiled))
+    /// In the folder for temporary files; in memory where that cannot be used, as in a read-only container.
+    async fn compile_for_now(
+        &self,
+        tier: Tier,
+        compiler: &Compiler,
+    ) -> Result<((Option<Temporary>, PathBuf), Duration)> {
+        let code = ForNow::begin().or_else(|error| {
+            let place = std::env::temp_dir();
+            tracing::debug!("code: in memory, {} cannot be used: {error}", place.display());
+            ForNow::in_memory().context("cannot store the guest's code")
+        })?;
+        let (code, compiled) = match self.compile(code.file(), tier, compiler).await {
+            Err(failure) if is_full(&failure) => {
+                let code = ForNow::in_memory().context("cannot store the guest's code")?;
+                let compiled = self.compile(code.file(), tier, compiler).await?;
+                (code, compiled)
+            }
+            compiled => (code, compiled?),
+        };
+        let (temporary, path) = code.finish().context("cannot write a temporary file")?;
+        Ok(((Some(temporary), path), compiled))
     }
 
     /// Returns the time it took.

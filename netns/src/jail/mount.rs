@@ -133,6 +133,11 @@ fn show(what: BorrowedFd<'_>, shown: &Path, attributes: Attributes) -> Result<Ow
     Ok(tree)
 }
 
+/// Takes what is mounted on `point` away; what of it is mounted elsewhere stays.
+pub(super) fn detach(point: &Path) -> Result<(), MountError> {
+    umount2(point, MntFlags::MNT_DETACH).map_err(failed("take away", point))
+}
+
 /// Makes `base`, on which something is mounted, the root of the calling process, and lets go of the one that was.
 pub(super) fn pivot(base: &Path) -> Result<(), MountError> {
     chdir(base).map_err(failed("enter", base))?;

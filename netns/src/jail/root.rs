@@ -6,6 +6,7 @@ use super::path_of;
 use nix::unistd::sethostname;
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -18,7 +19,8 @@ pub(super) const BASE: &str = "/proc";
 pub enum Bind {
     /// One of the host.
     Host {
-        /// The file or directory itself (`O_PATH` will do), opened by whoever chose it: a path may lead elsewhere by now.
+        /// The file or directory itself (`O_PATH` will do), opened by whoever chose it: a path may lead elsewhere by now. A
+        /// file that has no name, as those in memory have none, cannot be mounted: its content as it is now is shown.
         held: OwnedFd,
         /// What it was called then, for errors.
         path: PathBuf,
@@ -72,14 +74,14 @@ pub(super) fn enter(binds: &[Bind]) -> Result<(), RootError> {
     let base = Path::new(BASE);
     mount::keep_apart()?;
     // Before anything covers what they are opened by.
-    let opened: Vec<Option<OwnedFd>> = binds.iter().map(open).collect::<Result<_, _>>()?;
+    let opened: Vec<Opened> = binds.iter().map(open).collect::<Result<_, _>>()?;
     mount::tmpfs(base, ROOT)?;
     let point = |number: usize| {
         let point = path_of(number);
         base.join(point.strip_prefix("/").unwrap_or(&point))
     };
     for (number, (bind, opened)) in binds.iter().zip(&opened).enumerate() {
-        show(bind, opened.as_ref(), &point(number))?;
+        show(bind, opened, &point(number))?;
     }
     drop(opened);
     for (number, bind) in binds.iter().enumerate() {
@@ -93,12 +95,31 @@ pub(super) fn enter(binds: &[Bind]) -> Result<(), RootError> {
     Ok(())
 }
 
-/// What is to be shown, opened in the mount namespace of this process; none is a directory in memory.
-fn open(bind: &Bind) -> Result<Option<OwnedFd>, RootError> {
-    let Bind::Host { held, .. } = bind else { return Ok(None) };
-    reopen(held.as_fd())
-        .map(Some)
-        .map_err(|errno| cannot_show(bind)(errno.into()))
+/// What is to be shown, opened in the mount namespace of this process.
+enum Opened {
+    /// Somewhere in it.
+    There(OwnedFd),
+    /// A file without a name, for reading.
+    Nameless(File),
+    /// A directory in memory, which is made.
+    Nothing,
+}
+
+fn open(bind: &Bind) -> Result<Opened, RootError> {
+    let Bind::Host { held, .. } = bind else {
+        return Ok(Opened::Nothing);
+    };
+    let opened = || -> Result<Opened, Errno> {
+        match rustix::fs::fstat(held)?.st_nlink {
+            0 => {
+                let path = format!("/proc/self/fd/{}", held.as_raw_fd());
+                let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+                Ok(Opened::Nameless(rustix::fs::open(path, flags, Mode::empty())?.into()))
+            }
+            _ => reopen(held.as_fd()).map(Opened::There),
+        }
+    };
+    opened().map_err(|errno| cannot_show(bind)(errno.into()))
 }
 
 /// The same file in this mount namespace. Mounts of another one cannot be shown here, only files and directories that are
@@ -125,18 +146,23 @@ fn cannot_show(bind: &Bind) -> impl Fn(io::Error) -> RootError {
     }
 }
 
-fn show(bind: &Bind, opened: Option<&OwnedFd>, point: &Path) -> Result<(), RootError> {
+/// Of a file, which may be the guest's code, and is mapped to be run then.
+const FILE: Attributes = Attributes::NO_PRIVILEGES;
+
+fn show(bind: &Bind, opened: &Opened, point: &Path) -> Result<(), RootError> {
     match (bind, opened) {
-        (Bind::Host { path, read_only, .. }, Some(opened)) => {
+        (Bind::Host { path, read_only, .. }, Opened::There(opened)) => {
             let is_directory = make_point(opened, point).map_err(cannot_show(bind))?;
-            let attributes = if is_directory {
-                Attributes::HARMLESS
-            } else {
-                // A file may be the guest's code, which is mapped to be run.
-                Attributes::NO_PRIVILEGES
-            };
+            let attributes = if is_directory { Attributes::HARMLESS } else { FILE };
             let attributes = if *read_only { attributes.read_only() } else { attributes };
             mount::bind(opened.as_fd(), path, point, attributes)?;
+        }
+        (Bind::Host { path, .. }, Opened::Nameless(file)) => {
+            make_point(file, point).map_err(cannot_show(bind))?;
+            let (place, copy) = copied(file, point).map_err(cannot_show(bind))?;
+            mount::bind(copy.as_fd(), path, point, FILE.read_only())?;
+            mount::detach(&place)?;
+            std::fs::remove_dir(&place).map_err(cannot_show(bind))?;
         }
         (Bind::Scratch { size }, _) => {
             std::fs::create_dir(point).map_err(cannot_show(bind))?;
@@ -147,9 +173,24 @@ fn show(bind: &Bind, opened: Option<&OwnedFd>, point: &Path) -> Result<(), RootE
             };
             mount::tmpfs(point, holds)?;
         }
-        (Bind::Host { .. }, None) => return Err(cannot_show(bind)(io::ErrorKind::NotFound.into())),
+        (Bind::Host { .. }, Opened::Nothing) => return Err(cannot_show(bind)(io::ErrorKind::NotFound.into())),
     }
     Ok(())
+}
+
+/// A copy of a file, on a file system of its own beside the point where it is to be shown, and where that is mounted.
+fn copied(file: &File, point: &Path) -> io::Result<(PathBuf, File)> {
+    let place = point.with_extension("copy");
+    std::fs::create_dir(&place)?;
+    let holds = Memory {
+        size: file.metadata()?.len() + 4096,
+        inodes: 4,
+        mode: 0o700,
+    };
+    mount::tmpfs_with_programs(&place, holds).map_err(io::Error::other)?;
+    let mut copy = File::create(place.join("file"))?;
+    io::copy(&mut &*file, &mut copy)?;
+    Ok((place, copy))
 }
 
 /// What is shown, from within the root.
@@ -195,7 +236,7 @@ fn fix(file: &Path, point: &Path) -> Result<(), RootError> {
 }
 
 /// A file is mounted on a file, a directory on a directory. Returns whether it is one.
-fn make_point(opened: &OwnedFd, point: &Path) -> io::Result<bool> {
+fn make_point(opened: impl AsFd, point: &Path) -> io::Result<bool> {
     let kind = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(opened)?.st_mode);
     if kind.is_dir() {
         std::fs::create_dir(point)?;

@@ -5,7 +5,7 @@
 //! The code in it runs later, so nobody else may write there: the folder belongs to the user and is private.
 
 use crate::code::engine::{Allocation, Tier, engine, fingerprint};
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat};
+use rustix::fs::{AtFlags, CWD, MemfdFlags, Mode, OFlags, StatVfs, StatVfsMountFlags, linkat};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, Metadata};
@@ -82,10 +82,19 @@ pub struct Cache {
     folder: PathBuf,
 }
 
-/// Code that is not worth keeping, in a folder of its own.
+/// Code that is not worth keeping.
 pub struct ForNow {
-    folder: TempDir,
+    folder: Option<TempDir>,
     file: File,
+}
+
+/// Where such code lies; it goes with this value.
+#[derive(Debug)]
+pub enum Temporary {
+    /// In a folder of its own.
+    Folder(TempDir),
+    /// In memory.
+    Memory(File),
 }
 
 impl ForNow {
@@ -93,12 +102,24 @@ impl ForNow {
     ///
     /// # Errors
     ///
-    /// It cannot be written.
+    /// It cannot be written, or what lies there cannot be executed (mount(8), `noexec`).
     pub fn begin() -> io::Result<ForNow> {
         // Nobody else can put a file there.
         let folder = tempfile::tempdir()?;
         let file = tempfile::tempfile_in(folder.path())?;
+        refuse_noexec(rustix::fs::fstatvfs(&file)?)?;
+        let folder = Some(folder);
         Ok(ForNow { folder, file })
+    }
+
+    /// Begins in memory (memfd_create(2)), which such code costs until it is let go.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or no descriptor.
+    pub fn in_memory() -> io::Result<ForNow> {
+        let file = rustix::fs::memfd_create("code", MemfdFlags::CLOEXEC)?.into();
+        Ok(ForNow { folder: None, file })
     }
 
     /// Where the code is to be written.
@@ -106,15 +127,19 @@ impl ForNow {
         &self.file
     }
 
-    /// The finished code's path, and the folder, which goes with its value.
+    /// Where the finished code lies, and its path in this process.
     ///
     /// # Errors
     ///
     /// The folder is full.
-    pub fn finish(mut self) -> io::Result<(TempDir, PathBuf)> {
-        let path = self.folder.path().join("code.cwasm");
+    pub fn finish(mut self) -> io::Result<(Temporary, PathBuf)> {
+        let Some(folder) = self.folder else {
+            let path = own_path(&self.file);
+            return Ok((Temporary::Memory(self.file), path));
+        };
+        let path = folder.path().join("code.cwasm");
         name(&mut self.file, &path)?;
-        Ok((self.folder, path))
+        Ok((Temporary::Folder(folder), path))
     }
 }
 
@@ -134,6 +159,8 @@ impl Cache {
             .mode(0o700)
             .create(folder)
             .map_err(failed)?;
+        let on = rustix::fs::statvfs(folder).map_err(|error| failed(error.into()))?;
+        refuse_noexec(on).map_err(failed)?;
         let metadata = fs::metadata(folder).map_err(failed)?;
         let ours = metadata.uid() == rustix::process::geteuid().as_raw();
         if !ours || metadata.mode() & 0o022 != 0 {
@@ -351,6 +378,18 @@ fn name(file: &mut File, path: &Path) -> io::Result<()> {
 
 /// Gives an open file a name (open(2), `O_TMPFILE`).
 fn link(file: &File, path: &Path) -> rustix::io::Result<()> {
-    let nameless = format!("/proc/self/fd/{}", file.as_raw_fd());
-    linkat(CWD, nameless, CWD, path, AtFlags::SYMLINK_FOLLOW)
+    linkat(CWD, own_path(file), CWD, path, AtFlags::SYMLINK_FOLLOW)
+}
+
+/// Code is mapped to be executed, which a file system may not allow (mmap(2), EPERM).
+fn refuse_noexec(on: StatVfs) -> io::Result<()> {
+    match on.f_flag.contains(StatVfsMountFlags::NOEXEC) {
+        true => Err(io::Error::other("it is mounted with `noexec`")),
+        false => Ok(()),
+    }
+}
+
+/// A path of a file that has no name (proc_pid_fd(5)), for this process and those of its user, as long as the file is open.
+fn own_path(file: &File) -> PathBuf {
+    format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()).into()
 }

@@ -6,7 +6,7 @@ pub(crate) mod engine;
 mod incremental;
 mod inspect;
 
-pub use cache::{Cache, CacheError, ForNow, Found, Key};
+pub use cache::{Cache, CacheError, ForNow, Found, Key, Temporary};
 pub use compile::{CompileError, Compiler, binary_of_text};
 pub use engine::Tier;
 pub use inspect::{BinaryError, Sockets, Source, Toolchain, Traits};

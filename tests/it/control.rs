@@ -552,7 +552,7 @@ fn open_to_all(path: &Path) {
 #[test]
 fn another_user_sees_and_touches_nothing() {
     if !nix::unistd::geteuid().is_root() {
-        return println!("skipped: it takes root to be two other users");
+        return support::skipped("it takes root to be two other users");
     }
     const OWNER: u32 = 64001;
     const OTHER: u32 = 64002;

@@ -103,7 +103,7 @@ fn dig_is_answered() {
         .output()
         .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
     {
-        println!("skipped: dig is not there (bind9-dnsutils)");
+        support::skipped("dig is not there (bind9-dnsutils)");
     } else {
         let answer = support::output(dig);
         assert!(answer.stdout.contains("status: NXDOMAIN"), "{}", answer.stdout);

@@ -13,7 +13,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -86,6 +86,34 @@ pub fn binary() -> std::ffi::OsString {
 /// A cache for the user who runs the tests.
 pub fn cache() -> std::path::PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cache-{}", guests::user()))
+}
+
+/// A user that nobody is.
+pub const NOBODY: u32 = 64_533;
+
+/// The same command as that user, where the tests run as root: for what root may do and others may not.
+pub fn unprivileged(mut command: Command, own: &Path) -> Command {
+    if nix::unistd::geteuid().is_root() {
+        std::os::unix::fs::chown(own, Some(NOBODY), Some(NOBODY)).unwrap();
+        for name in ["HOME", "XDG_RUNTIME_DIR", "WASMRUN_CACHE_DIR"] {
+            command.env(name, own);
+        }
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    command
+}
+
+/// Says that a test, or a part of one, is left out here. `TEST_SKIPS=fail`, as in CI's lane of root, makes a failure of it:
+/// there is all that a test needs.
+#[track_caller]
+pub fn skipped(reason: &str) {
+    println!("skipped: {reason}");
+    assert!(!all_is_possible(), "skipped where nothing may be: {reason}");
+}
+
+/// Whether this machine has everything that any test needs.
+pub fn all_is_possible() -> bool {
+    std::env::var_os("TEST_SKIPS").is_some_and(|value| value == "fail")
 }
 
 /// What a command that ended has said.

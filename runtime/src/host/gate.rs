@@ -21,6 +21,8 @@ pub(crate) struct Gate {
     /// Told, as the next.
     handles_end: AtomicBool,
     is_full: AtomicBool,
+    /// Since it was asked last.
+    was_full: AtomicBool,
     /// Who has sent datagrams: they may be answered.
     correspondents: Mutex<HashSet<SocketAddr>>,
     events: Events,
@@ -33,6 +35,7 @@ impl Gate {
             denied: Mutex::new(HashSet::new()),
             handles_end: AtomicBool::new(false),
             is_full: AtomicBool::new(false),
+            was_full: AtomicBool::new(false),
             correspondents: Mutex::new(HashSet::new()),
             events,
         })
@@ -46,9 +49,15 @@ impl Gate {
 
     /// Something that the guest wrote found no room.
     pub(crate) fn full(&self) {
+        self.was_full.store(true, Ordering::Relaxed);
         if !self.is_full.swap(true, Ordering::Relaxed) {
             (self.events)(Event::NoSpace);
         }
+    }
+
+    /// Whether there was no room for something, since this was asked last.
+    pub(crate) fn was_full(&self) -> bool {
+        self.was_full.swap(false, Ordering::Relaxed)
     }
 
     pub(crate) fn listening(&self, address: SocketAddr) {

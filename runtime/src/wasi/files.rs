@@ -1,12 +1,13 @@
 //! `wasi:filesystem` 0.2 with two things different. Who has read a file to its end goes on where the file has grown: in
 //! wasmtime-wasi a stream that has met the end is closed for good, and wasi-libc keeps one for each descriptor, so that two
-//! connections to a new database of SQLite's never saw each other's pages. And a file system that is full is told of, because
-//! wasi-libc makes an EIO of every error of a stream.
+//! connections to a new database of SQLite's never saw each other's pages. And a file system that is full is told of, to the
+//! user and by `wasmrun:host/storage`, because wasi-libc makes an EIO of every error of a stream.
 
 use crate::host::{Gate, Host};
 use bytes::{Bytes, BytesMut};
+use rustix::io::ReadWriteFlags;
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, IoSlice};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use wasmtime::component::{Linker, Resource};
@@ -21,6 +22,8 @@ use wasmtime_wasi::p2::{
 
 /// Most bytes of one read: what a guest asks for beyond is its own.
 const PIECE: usize = 64 << 10;
+/// Most bytes of one write, as in wasmtime-wasi.
+const LONGEST: usize = 1 << 20;
 
 type Opened = Result<Resource<DynInputStream>, ErrorCode>;
 
@@ -43,85 +46,109 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> Result<()> {
     types.func_wrap(
         "[method]descriptor.write-via-stream",
         |mut store: StoreContextMut<'_, Host>, (descriptor, position): (Resource<Descriptor>, u64)| {
+            let file = file_of(&mut store, &descriptor)?;
             let opened = store.data_mut().filesystem().write_via_stream(descriptor, position);
-            Ok((told(&mut store, opened)?,))
+            Ok((ours(&mut store, opened, file, Some(position))?,))
         },
     )?;
     types.func_wrap(
         "[method]descriptor.append-via-stream",
         |mut store: StoreContextMut<'_, Host>, (descriptor,): (Resource<Descriptor>,)| {
+            let file = file_of(&mut store, &descriptor)?;
             let opened = store.data_mut().filesystem().append_via_stream(descriptor);
-            Ok((told(&mut store, opened)?,))
+            Ok((ours(&mut store, opened, file, None)?,))
         },
     )?;
     linker.allow_shadowing(false);
-    Ok(())
+    linker
+        .instance("wasmrun:host/storage@0.1.0")?
+        .func_wrap("is-full", |store: StoreContextMut<'_, Host>, ()| {
+            Ok((store.data().network().gate.was_full(),))
+        })
 }
 
 type Written = Result<Resource<DynOutputStream>, ErrorCode>;
 
-/// The same stream, of which it is told when there is no room left.
-fn told(store: &mut StoreContextMut<'_, Host>, opened: FsResult<Resource<DynOutputStream>>) -> Result<Written> {
+/// The file behind a descriptor; none of a directory's.
+fn file_of(store: &mut StoreContextMut<'_, Host>, descriptor: &Resource<Descriptor>) -> Result<Option<Arc<File>>> {
+    match store.data_mut().ctx().table.get(descriptor)? {
+        Descriptor::File(file) => Ok(Some(file.file.clone())),
+        Descriptor::Dir(_) => Ok(None),
+    }
+}
+
+/// A stream of ours in the place of one that wasmtime-wasi has opened, which decides whether it may be.
+fn ours(
+    store: &mut StoreContextMut<'_, Host>,
+    opened: FsResult<Resource<DynOutputStream>>,
+    file: Option<Arc<File>>,
+    position: Option<u64>,
+) -> Result<Written> {
     let stream = match opened {
         Ok(stream) => stream,
         Err(error) => return Ok(Err(error.downcast()?)),
     };
     let gate = store.data().network().gate.clone();
     let table = store.data_mut().ctx().table;
-    let inner = table.delete(stream)?;
-    let stream: DynOutputStream = Box::new(Writer { inner, gate });
+    let Some(file) = file else { return Ok(Ok(stream)) };
+    drop(table.delete(stream)?);
+    let stream: DynOutputStream = Box::new(Writer { file, position, gate });
     Ok(Ok(table.push(stream)?))
 }
 
 struct Writer {
-    inner: DynOutputStream,
+    file: Arc<File>,
+    /// None at the file's end, wherever that is by then.
+    position: Option<u64>,
     gate: Arc<Gate>,
 }
 
 impl Writer {
-    fn look<T>(&self, result: StreamResult<T>) -> StreamResult<T> {
-        if let Err(StreamError::LastOperationFailed(error)) = &result
-            && let Some(error) = error.downcast_ref::<std::io::Error>()
-            && matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
-        {
-            self.gate.full();
-        }
-        result
+    fn put(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let Some(position) = &mut self.position else {
+            let whole = [IoSlice::new(bytes)];
+            return Ok(rustix::io::pwritev2(&self.file, &whole, 0, ReadWriteFlags::APPEND)?);
+        };
+        let written = self.file.write_at(bytes, *position)?;
+        *position += written as u64;
+        Ok(written)
     }
 }
 
+/// In place, as reading is. An error does not end the stream, which wasi-libc keeps: what is written when there is room again
+/// arrives.
 #[async_trait]
 impl OutputStream for Writer {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        let written = self.inner.write(bytes);
-        self.look(written)
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            match self.put(rest) {
+                Ok(written) => rest = &rest[written..],
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
+                        self.gate.full();
+                    }
+                    return Err(StreamError::LastOperationFailed(error.into()));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn flush(&mut self) -> StreamResult<()> {
-        let flushed = self.inner.flush();
-        self.look(flushed)
+        Ok(())
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        let permit = self.inner.check_write();
-        self.look(permit)
-    }
-
-    async fn blocking_write_and_flush(&mut self, bytes: Bytes) -> StreamResult<()> {
-        let written = self.inner.blocking_write_and_flush(bytes).await;
-        self.look(written)
-    }
-
-    async fn cancel(&mut self) {
-        self.inner.cancel().await;
+        Ok(LONGEST)
     }
 }
 
 #[async_trait]
 impl Pollable for Writer {
-    async fn ready(&mut self) {
-        self.inner.ready().await;
-    }
+    /// Files are always ready (poll(2)).
+    async fn ready(&mut self) {}
 }
 
 struct Reader {

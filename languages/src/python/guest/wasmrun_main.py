@@ -1,8 +1,9 @@
 """The component's own module. What is imported here is in the snapshot that every start begins with."""
 
-from wasmrun_guest import absent, ending, passwords, sockets, streams, threads  # First: others take names from what these change.
+from wasmrun_guest import absent, ending, passwords, sockets, storage, streams, threads  # First: others take names from what these change.
 
 streams.install()
+storage.install()
 ending.install()
 threads.install()
 sockets.install()

@@ -14,8 +14,13 @@ use support::{Run, connect, eventually, mutations, output, wasmrun};
 fn main() {
     let has_python = succeeds("python3", &["-c", "import venv, ensurepip"]);
     let has_psql = succeeds("psql", &["--version"]);
-    let tests: [program::Test; 32] = [
+    let tests: [program::Test; 33] = [
         ("a_full_file_system_is_said", true, a_full_file_system_is_said),
+        (
+            "who_waits_for_nothing_or_for_a_slow_peer_stops_nobody",
+            true,
+            who_waits_for_nothing_or_for_a_slow_peer_stops_nobody,
+        ),
         (
             "a_project_is_served_without_being_told_how",
             true,
@@ -352,6 +357,13 @@ fn commands_and_modules_are_run() {
     assert_eq!(said("[python]\nmodule = \"other\"\n", &[]).stdout, "of lib\n");
 }
 
+fn who_waits_for_nothing_or_for_a_slow_peer_stops_nobody() {
+    let folder = project("waits");
+    let said = output(wasmrun(&["os", folder.path().to_str().unwrap()]));
+    let wanted = "closed\nall of it\nTrue\n('::1', 80) ('127.0.0.1', 443)\nno such service\n";
+    assert_eq!(said.stdout, wanted, "{}", said.stderr);
+}
+
 fn a_full_file_system_is_said() {
     let folder = project("full");
     let said = output(wasmrun(&["os", folder.path().to_str().unwrap(), "--tmp-size", "1MiB"]));
@@ -433,7 +445,7 @@ fn what_frameworks_take_for_granted_is_there() {
         "pair",
         "5",
         "7",
-        "a guest has no TLS yet: serve plain HTTP, and let what stands before wasmrun speak TLS",
+        "a guest has no TLS yet: call by plain HTTP, and serve plain HTTP with what speaks TLS before wasmrun",
         "4 a guest has no processes",
         "('guest', 'guest', 'guest')",
         "(25, 4096, (-1, -1))",

@@ -42,7 +42,7 @@ def tls():
     import ssl
 
     try:
-        ssl.create_default_context()
+        ssl.create_default_context().wrap_socket(socket.socket())
     except ssl.SSLError as error:
         return str(error)
 

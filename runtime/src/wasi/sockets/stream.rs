@@ -267,9 +267,4 @@ impl OutputStream for Writer {
             _ => Ok(()),
         }
     }
-
-    async fn cancel(&mut self) {
-        // What the guest has written is sent.
-        self.ready().await;
-    }
 }

@@ -7,7 +7,7 @@ import os
 import sys
 import types
 
-NO_TLS = "a guest has no TLS yet: serve plain HTTP, and let what stands before wasmrun speak TLS"
+NO_TLS = "a guest has no TLS yet: call by plain HTTP, and serve plain HTTP with what speaks TLS before wasmrun"
 NO_PROCESSES = "a guest has no processes: a thread, or another run of wasmrun, does what one would do"
 
 
@@ -37,6 +37,31 @@ def _ssl():
 
     def refusing(name):
         return type(name, (), {"__init__": refuse, "__module__": "ssl"})
+
+    class SSLContext:
+        """Can be had and set up, as every HTTP client does before it knows whether it will need it. It protects nothing."""
+
+        verify_flags = options = 0
+        check_hostname = True
+
+        def __init__(self, protocol=None):
+            self.protocol = protocol
+            self.verify_mode = VerifyMode.CERT_REQUIRED
+
+        def _set_up(self, *_, **__):
+            return None
+
+        load_default_certs = load_verify_locations = load_cert_chain = set_default_verify_paths = _set_up
+        set_ciphers = set_alpn_protocols = set_ecdh_curve = _set_up
+        wrap_socket = wrap_bio = refuse
+
+        def get_ca_certs(self, binary_form=False):
+            return []
+
+        get_ciphers = get_ca_certs
+
+    def context(*_, **__):
+        return SSLContext()
 
     class TLSVersion(enum.IntEnum):
         MINIMUM_SUPPORTED = -2
@@ -83,7 +108,7 @@ def _ssl():
         SSLCertVerificationError=certificate,
         CertificateError=certificate,
         **{name: error(name) for name in errors},
-        **{name: refusing(name) for name in ("SSLContext", "SSLSocket", "SSLObject", "SSLSession", "MemoryBIO")},
+        **{name: refusing(name) for name in ("SSLSocket", "SSLObject", "SSLSession", "MemoryBIO")},
         **{name: number for number, name in enumerate(protocols)},
         **{member.name: member for kind in (VerifyMode, VerifyFlags, Options) for member in kind},
         TLSVersion=TLSVersion,
@@ -91,10 +116,11 @@ def _ssl():
         VerifyFlags=VerifyFlags,
         Options=Options,
         Purpose=Purpose,
-        create_default_context=refuse,
-        _create_unverified_context=refuse,
-        _create_default_https_context=refuse,
-        _create_stdlib_context=refuse,
+        SSLContext=SSLContext,
+        create_default_context=context,
+        _create_unverified_context=context,
+        _create_default_https_context=context,
+        _create_stdlib_context=context,
         wrap_socket=refuse,
         get_server_certificate=refuse,
         match_hostname=refuse,

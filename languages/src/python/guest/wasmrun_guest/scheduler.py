@@ -10,6 +10,7 @@ import select
 import time
 from collections import deque
 
+_poll = select.poll
 READ = select.POLLIN
 WRITE = select.POLLOUT
 # Waits within waits. Each costs a piece of the only stack.
@@ -20,7 +21,7 @@ ALONE = 30
 
 class Scheduler:
     def __init__(self):
-        self.poller = select.poll()
+        self.poller = _poll()
         # Descriptor to (events, what to call).
         self.watched = {}
         # What can begin at once: functions.
@@ -140,7 +141,7 @@ class Scheduler:
                 raise RuntimeError("this waits for somebody who cannot go on before: it would never end")
             sleep(left)
             return bool(done is not None and done())
-        poller = select.poll()
+        poller = _poll()
         poller.register(fd, events)
         return bool(poller.poll(None if left is None else left * 1000))
 

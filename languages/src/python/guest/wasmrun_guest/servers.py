@@ -7,11 +7,12 @@ there, so idle and slow clients hold nobody up, and only the handler's own work 
 import http.server
 import io
 import re
+import select
 import selectors
 import socketserver
 
 from . import ending, sockets
-from .scheduler import DEPTH, READ, WRITE, in_context, scheduler, sleep
+from .scheduler import DEPTH, READ, WRITE, cooperative_sleep, in_context, scheduler, sleep
 from .threads import as_thread, end, logical_thread
 
 # Requests with longer bodies are handed over before they are whole, in bytes.
@@ -425,6 +426,40 @@ def _select(original):
     return select
 
 
+def _select_of(rlist, wlist, xlist, timeout=None):
+    if rlist or wlist or xlist:
+        return _select_of.original(rlist, wlist, xlist, timeout)
+    # As above. Whoever waits for nothing waits for a time.
+    cooperative_sleep(timeout if timeout is not None else FOREVER)
+    return [], [], []
+
+
+class _Poll:
+    """poll(2), which waits for nothing as well."""
+
+    def __init__(self):
+        self._poll = _Poll.original()
+        self._registered = set()
+
+    def register(self, fd, *events):
+        self._poll.register(fd, *events)
+        self._registered.add(fd if isinstance(fd, int) else fd.fileno())
+
+    def modify(self, fd, events):
+        self._poll.modify(fd, events)
+
+    def unregister(self, fd):
+        self._poll.unregister(fd)
+        self._registered.discard(fd if isinstance(fd, int) else fd.fileno())
+
+    def poll(self, timeout=None):
+        if self._registered:
+            return self._poll.poll(timeout)
+        forever = timeout is None or timeout < 0
+        cooperative_sleep(FOREVER if forever else timeout / 1000)
+        return []
+
+
 def install():
     ending.at_end(Connection.close_idle)
     socketserver.BaseRequestHandler.__init__ = _handler_init
@@ -433,5 +468,8 @@ def install():
     socketserver.BaseServer.serve_forever = _serve_forever
     socketserver.BaseServer.shutdown = _shutdown
     # Somebody has left word with the loop that waits in it (loops.py).
-    selectors.DefaultSelector.wasmrun_woken = False
-    selectors.DefaultSelector.select = _select(selectors.DefaultSelector.select)
+    for kind in {selectors.DefaultSelector, selectors.SelectSelector, selectors.PollSelector}:
+        kind.wasmrun_woken = False
+        kind.select = _select(kind.select)
+    _select_of.original, _Poll.original = select.select, select.poll
+    select.select, select.poll = _select_of, _Poll

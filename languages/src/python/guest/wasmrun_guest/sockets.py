@@ -10,6 +10,7 @@ import _socket
 from . import ending
 from .scheduler import READ, WRITE, scheduler
 
+_poll = select.poll
 _base = _socket.socket
 # Descriptor to time-out in seconds, as the program has set it: none, as long as it takes.
 _timeouts = {}
@@ -131,18 +132,38 @@ def _listen(self, backlog=_BACKLOG):
 
 
 def _getaddrinfo(host, port, family=0, type=0, proto=0, flags=0):
-    if host not in ("localhost", b"localhost", None, "", b""):
-        return _getaddrinfo.original(host, port, family, type, proto, flags)
-    is_any = not host and flags & socket.AI_PASSIVE
-    addresses = ("0.0.0.0", "::") if is_any else ("127.0.0.1", "::1")
-    number = int(port or 0)
+    number = _port(port)
+    if host in ("localhost", b"localhost", None, "", b""):
+        is_any = not host and flags & socket.AI_PASSIVE
+        addresses = ("0.0.0.0", "::") if is_any else ("127.0.0.1", "::1")
+        found = list(zip((socket.AF_INET, socket.AF_INET6), addresses))
+    else:
+        # WASI's libc answers with streams, whatever is asked for.
+        answers = _getaddrinfo.original(host, number, family, socket.SOCK_STREAM, 0, flags)
+        found = list(dict.fromkeys((of, address[0]) for of, _, _, _, address in answers))
     kinds = ((socket.SOCK_STREAM, socket.IPPROTO_TCP), (socket.SOCK_DGRAM, socket.IPPROTO_UDP))
     return [
         (of, kind, protocol, "", (address, number) if of == socket.AF_INET else (address, number, 0, 0))
-        for of, address in zip((socket.AF_INET, socket.AF_INET6), addresses)
+        for of, address in found
         for kind, protocol in kinds
-        if family in (0, of) and type in (0, kind)
+        if family in (0, of) and type in (0, kind) and proto in (0, protocol)
     ]
+
+
+# services(5), as far as programs name them; a guest has no such file.
+_SERVICES = {"http": 80, "https": 443, "domain": 53, "smtp": 25, "ftp": 21, "ssh": 22, "syslog": 514, "postgresql": 5432}
+
+
+def _port(service):
+    if isinstance(service, (bytes, bytearray)):
+        service = service.decode()
+    try:
+        return int(service or 0)
+    except ValueError:
+        pass
+    if service not in _SERVICES:
+        raise socket.gaierror(socket.EAI_SERVICE, "Servname not supported for ai_socktype")
+    return _SERVICES[service]
 
 
 def _connect(self, address):
@@ -166,7 +187,7 @@ def _is_connecting(self):
     fd = self.fileno()
     if fd not in _connecting:
         return False
-    poller = select.poll()
+    poller = _poll()
     poller.register(fd, WRITE)
     if not poller.poll(0):
         return True

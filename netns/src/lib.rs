@@ -3,6 +3,7 @@
 //! * [`rule`]: forward rules as typed; [`listen`] binds them on the host.
 //! * [`factory`]: sockets of a namespace, made inside and used outside.
 //! * [`cgroup`]: what processes may take of the machine, together.
+//! * [`egress`]: connections that a guest asks for, by rules, made in the host's network.
 //! * [`forward`]: accepts on the host, connects inside, relays with splice(2).
 //!
 //! Invariants: no thread that awaits ever changes its namespace; descriptors are owned or borrowed, never numbers; each
@@ -11,6 +12,7 @@
 #![warn(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 pub mod cgroup;
+pub mod egress;
 pub mod fd_passing;
 pub mod forward;
 pub mod jail;

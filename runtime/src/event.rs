@@ -16,6 +16,8 @@ pub enum Event {
     Bound(SocketAddr),
     /// The guest tried to reach out and was refused.
     Denied(Attempt),
+    /// The guest tried to connect to this port of its own localhost, where nothing listens.
+    NobodyListens(u16),
     /// The guest asked for more memory than it may have, in bytes.
     MemoryLimit(u64),
     /// What the guest wrote into a file found no room.
@@ -37,18 +39,24 @@ pub enum Event {
 pub enum Attempt {
     /// A TCP connection to this address.
     Tcp(SocketAddr),
+    /// A TCP connection to this port of a host with this name.
+    Name(String, u16),
     /// A datagram to this address.
     Udp(SocketAddr),
-    /// An HTTP request to this authority.
+    /// An HTTP request to this host and port.
     Http(String),
+    /// An HTTP request to this authority by https.
+    Tls(String),
 }
 
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Attempt::Tcp(address) => write!(f, "{address}/tcp"),
+            Attempt::Name(name, port) => write!(f, "{name}:{port}/tcp"),
             Attempt::Udp(address) => write!(f, "{address}/udp"),
             Attempt::Http(authority) => write!(f, "{authority} (http)"),
+            Attempt::Tls(authority) => write!(f, "{authority} (https)"),
         }
     }
 }

@@ -33,8 +33,10 @@ pub struct Guest {
     pub memory: Option<u64>,
     /// It reads this process's standard input; otherwise its input is empty.
     pub stdin: bool,
-    /// It may connect to loopback addresses. No other address is ever allowed.
+    /// It may connect to its own loopback addresses.
     pub loopback: bool,
+    /// Ports of its loopback addresses, as first and last, that are the host's, where it has a way out ([`crate::Egress`]).
+    pub localhost: Vec<(u16, u16)>,
 }
 
 impl Guest {

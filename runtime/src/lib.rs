@@ -10,6 +10,7 @@
 
 mod adoption;
 mod code;
+mod egress;
 mod event;
 mod guest;
 mod host;
@@ -24,6 +25,7 @@ pub use code::{
     Toolchain,
 };
 pub use code::{Traits, binary_of_text};
+pub use egress::{Egress, NameError};
 pub use event::{Attempt, Event, Events};
 pub use guest::{Directory, Guest, HttpLimits, Listeners};
 pub use kind::Kind;

@@ -2,6 +2,7 @@
 
 use crate::adoption::Adoption;
 use crate::code::engine::{Allocation, engine};
+use crate::egress::Egress;
 use crate::event::{Event, Events};
 use crate::guest::Guest;
 use crate::host::epoch;
@@ -13,6 +14,7 @@ use crate::wasi::command;
 use crate::wasi::http::{self, LoadMore};
 use crate::wasi::preview1;
 use crate::wasi::sockets::Network;
+use std::sync::Arc;
 use wasmtime::component::Component;
 use wasmtime::{Engine, Module, Precompiled, Result, Trap};
 use wasmtime_wasi::I32Exit;
@@ -29,8 +31,16 @@ pub enum Outcome {
 }
 
 /// Runs `guest` and returns when it has ended.
-pub fn run(guest: Guest, events: &Events, stop: &Stop, adoption: &Adoption) -> Outcome {
-    match start(guest, events, stop, adoption) {
+///
+/// Without `egress` it reaches nothing outside of its network.
+pub fn run(
+    guest: Guest,
+    events: &Events,
+    stop: &Stop,
+    adoption: &Adoption,
+    egress: Option<Arc<dyn Egress>>,
+) -> Outcome {
+    match start(guest, events, stop, adoption, egress) {
         Ok(outcome) => outcome,
         Err(error) => Outcome::Failed(format!("{error:#}")),
     }
@@ -42,13 +52,21 @@ enum Code {
     Component(Component, Kind),
 }
 
-fn start(guest: Guest, events: &Events, stop: &Stop, adoption: &Adoption) -> Result<Outcome> {
+fn start(
+    guest: Guest,
+    events: &Events,
+    stop: &Stop,
+    adoption: &Adoption,
+    egress: Option<Arc<dyn Egress>>,
+) -> Result<Outcome> {
     let (code, allocation) = load_suitably(&guest)?;
     let is_pooled = allocation == Allocation::Pooled;
     let network = Network {
         gate: Gate::new(&guest, events.clone()),
         adoption: adoption.clone(),
         stop: stop.clone(),
+        egress,
+        localhost: guest.localhost.clone().into(),
         sending: Default::default(),
     };
     let budget = Budget::new(guest.memory, events.clone());
@@ -62,7 +80,12 @@ fn start(guest: Guest, events: &Events, stop: &Stop, adoption: &Adoption) -> Res
         Code::Component(component, kind) => {
             epoch::start(component.engine())?;
             let instance = command::linker(&component)?;
-            let stores = Stores { guest, network, budget };
+            let stores = Stores {
+                guest,
+                network,
+                budget,
+                outgoing: Arc::default(),
+            };
             events(Event::Loaded(kind));
             match kind {
                 Kind::Http02 | Kind::Http03 => {

@@ -57,6 +57,15 @@ pub fn run(check: &Arguments) -> Result<u8> {
             mapping.host, mapping.guest, mapping.protocol
         )?;
     }
+    for rule in &settings.network.allow {
+        writeln!(out, "allow:     {rule}: {}", rule.meaning())?;
+        if rule.is_everything() {
+            tracing::warn!("`{rule}` lets the guest connect to every public host");
+        }
+    }
+    for network in &settings.network.allow_private {
+        writeln!(out, "allow:     names may lead to {network}")?;
+    }
     for directory in &settings.guest.directories {
         let access = if directory.read_only {
             "read only"

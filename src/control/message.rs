@@ -1,6 +1,7 @@
 //! What is said over a control socket: JSON bodies of `/v1`.
 
 use netns::Protocol;
+use netns::egress::Row;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
@@ -27,6 +28,9 @@ pub struct State {
     pub isolated: bool,
     pub watched: bool,
     pub forwards: Vec<ForwardState>,
+    /// Places outside that the guest has asked for.
+    #[serde(default)]
+    pub outbound: Vec<Row>,
     /// TCP ports that the guest listens on.
     pub listening: Vec<u16>,
     /// UDP ports that it has bound.

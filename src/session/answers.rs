@@ -9,6 +9,7 @@ use crate::settings;
 use anyhow::anyhow;
 use bytes::Bytes;
 use http::StatusCode;
+use netns::egress::Row;
 use netns::{Mapping, Protocol};
 use report::{Failure, Result};
 use std::time::Instant;
@@ -22,6 +23,8 @@ pub struct Facts<'a> {
     pub project: &'a Project,
     pub state: &'a state::State,
     pub forwards: &'a mut Forwards,
+    /// What has become of what the guest asked for outside of its network.
+    pub outbound: Vec<Row>,
     pub serving: Option<&'a Generation>,
     /// Connections to generations that have a successor.
     pub draining: usize,
@@ -60,6 +63,7 @@ fn whole(facts: Facts<'_>) -> crate::control::State {
         isolated: project.settings.isolation,
         watched: project.settings.watch.is_some(),
         forwards: facts.forwards.states(),
+        outbound: facts.outbound,
         listening: facts.state.listening(Protocol::Tcp),
         bound: facts.state.listening(Protocol::Udp),
         draining: facts.draining,

@@ -1,27 +1,25 @@
 //! The session's loop: waits for what happens, has [`State::step`] say what follows, and does it. All I/O of a session is begun
 //! here, and nothing is decided.
 
-use super::answers::{self, Facts};
 use super::builds::{self, Builds};
 use super::drain::{Drained, Draining};
 use super::forwards::Forwards;
 use super::generation::{Generation, Next, Word, next_of};
 use super::later::{Later, or_never};
 use super::launch::Launch;
-use super::project::{Building, Project, Read, Sorted, rules};
+use super::outbound::Outbound;
+use super::project::{Project, Read, Sorted};
 use super::ready::Ready;
-use super::state::{Condition, Effect, Event, Exit, Heard, Made, Number, State, Upstream};
-use super::{forwards, health, notices};
+use super::state::{Effect, Event, Exit, Heard, Made, Number, State, Upstream};
+use super::{health, notices};
 use crate::accept::Server;
-use crate::control::{Answer, Ask, Claim, NewForward, Request, Source, Stop};
+use crate::control::{Answer, Ask, Claim, Source};
 use crate::settings::choices::Tiered;
-use crate::settings::{Network, Settings};
 use crate::signals::Signals;
 use crate::watch::Changes;
-use anyhow::anyhow;
 use languages::registry;
 use netns::{Forwarder, Notice, Protocol, Target};
-use report::{Failure, Result};
+use report::Result;
 use runtime::Kind;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -31,8 +29,6 @@ use supervisor::logs::Ring;
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
 
-/// A guest's counts are there within this; those of a busy one are as old as they are.
-const COUNT: Duration = Duration::from_millis(100);
 /// Connections of a guest that has ended have this long to deliver what it had sent.
 const LINGER: Duration = Duration::from_secs(1);
 /// Who was answered has this long to read it, where the answer is the last.
@@ -45,6 +41,7 @@ pub struct Session {
     pub builds: Builds,
     pub forwards: Forwards,
     pub forwarder: Arc<Forwarder>,
+    pub outbound: Outbound,
     /// Most connections at once.
     pub connections: usize,
     pub claim: Option<Claim>,
@@ -67,16 +64,16 @@ pub struct Session {
 #[derive(Default)]
 pub struct Work {
     /// Of what was done, and not taken in yet.
-    events: VecDeque<Event>,
+    pub(super) events: VecDeque<Event>,
     /// Given when their effects are there.
-    answers: Vec<(oneshot::Sender<Answer>, Answer)>,
+    pub(super) answers: Vec<(oneshot::Sender<Answer>, Answer)>,
     /// The serving one and the one that is to take over.
-    generations: BTreeMap<Number, Generation>,
-    draining: Draining,
+    pub(super) generations: BTreeMap<Number, Generation>,
+    pub(super) draining: Draining,
     probe: Option<(Number, Later<anyhow::Result<()>>)>,
-    reread: Option<(Sorted, Later<Result<Read>>)>,
+    pub(super) reread: Option<(Sorted, Later<Result<Read>>)>,
     /// Requests that wait until then for the guest's counts.
-    counting: Option<(Instant, Vec<Ask>)>,
+    pub(super) counting: Option<(Instant, Vec<Ask>)>,
 }
 
 /// Everything that can come from outside.
@@ -383,6 +380,11 @@ impl Session {
         let started = launch
             .check(made)
             .and_then(|()| Generation::start(number, made.clone(), launch.of(made), self.ring.clone()));
+        let network = &self.project.settings.network;
+        let started = started.and_then(|mut live| {
+            self.outbound.serve(&mut live.process, network)?;
+            Ok(live)
+        });
         match started {
             Ok(live) => {
                 let adopts = live.adopts();
@@ -395,7 +397,7 @@ impl Session {
 
     // What generations say.
 
-    fn serving(&self) -> Option<&Generation> {
+    pub(super) fn serving(&self) -> Option<&Generation> {
         self.work.generations.get(&self.state.serving()?)
     }
 
@@ -468,177 +470,5 @@ impl Session {
                 None
             }
         }
-    }
-
-    // Changes of files and settings.
-
-    async fn changed(&mut self, changes: Changes) {
-        if changes.moved
-            && let Err(failure) = self.project.watch().await
-        {
-            report::failure(&failure);
-        }
-        let building = Building {
-            is_under_way: self.state.is_building(),
-            ended: self.state.build_ended(),
-        };
-        let sorted = self.project.sort(changes, building);
-        if sorted.has_config {
-            let read = Box::pin(self.project.read());
-            self.work.reread = Some((sorted, read));
-        } else {
-            self.changed_to(sorted, false);
-        }
-    }
-
-    fn changed_to(&mut self, sorted: Sorted, is_ruled_anew: bool) {
-        if sorted.has_sources || is_ruled_anew {
-            self.work.events.push_back(Event::Changed {
-                since: sorted.since,
-                cause: sorted.cause,
-            });
-        }
-    }
-
-    /// The settings were read again.
-    async fn reread(&mut self, read: Result<Read>) {
-        let Some((sorted, _)) = self.work.reread.take() else {
-            return;
-        };
-        let anew = match read {
-            Ok(read) => self.apply(read).await,
-            Err(failure) => {
-                report::failure(&failure);
-                tracing::warn!("keeping the previous settings");
-                false
-            }
-        };
-        self.changed_to(sorted, anew);
-    }
-
-    /// Has other settings hold. True when a new generation is needed.
-    async fn apply(&mut self, read: Read) -> bool {
-        let old = self.project.replace(read);
-        let new = &self.project.settings;
-        if old == *new {
-            return false;
-        }
-        tracing::info!("the settings have changed");
-        let limits = |network: &Network| (network.connect_timeout, network.udp_idle, network.max_connections);
-        if limits(&old.network) != limits(&new.network) {
-            let limits = forwards::limits(new, new.network.mappings.len());
-            self.connections = limits.connections;
-            self.forwarder.limit(limits);
-        }
-        let old_ports = self.forwards.guest_ports_in_order();
-        let unwanted = self.forwards.unwanted(&new.network.mappings);
-        // Gone before what is new is bound: it may be the same port of this machine.
-        self.forwards.remove(&unwanted);
-        let forwards = self.forwards.add_wanted(&new.network.mappings);
-        let source = Source::Settings;
-        self.work.events.extend([
-            Event::Removed(unwanted),
-            Event::Ruled(rules(new)),
-            Event::Added { forwards, source },
-        ]);
-        let another_guest = old.source != new.source;
-        // A guest that adopts is started with the limit.
-        let adopts = |settings: &Settings| settings.adopts().then_some(settings.network.max_connections);
-        let is_given_anew = old.guest != new.guest || adopts(&old) != adopts(new);
-        let other_ports = old_ports != self.forwards.guest_ports_in_order();
-        if (another_guest || old.watch != new.watch)
-            && let Err(failure) = self.project.watch().await
-        {
-            report::failure(&failure);
-        }
-        another_guest || is_given_anew || (other_ports && self.state.is_given_listeners())
-    }
-
-    // Requests.
-
-    fn asked(&mut self, ask: Ask) {
-        let answer = match ask.request {
-            Request::State | Request::Metrics => return self.count(ask),
-            Request::Logs { since, follow } => Answer::Lines(self.ring.lines(since, follow), None),
-            Request::Forward(ref new) => self.forward(new),
-            Request::Unforward(port) => match answers::unforward(&self.forwards.on_host_port(port), port) {
-                Ok(ids) => {
-                    self.work.events.push_back(Event::Removed(ids));
-                    Answer::json(&())
-                }
-                Err(answer) => answer,
-            },
-            Request::Restart => self.restart(),
-            Request::Stop(Stop { grace }) => {
-                let grace = grace.map(Duration::from_millis);
-                self.work.events.push_back(Event::Stop { grace });
-                Answer::json(&())
-            }
-        };
-        self.work.answers.push((ask.answer, answer));
-    }
-
-    fn restart(&mut self) -> Answer {
-        let why = match (self.state.condition(), self.state.counts()) {
-            (Condition::Stopping, _) => "the run is stopping",
-            (_, (0, ..)) => "no guest has been started yet",
-            _ => {
-                self.work.events.push_back(Event::Restart);
-                return Answer::json(&());
-            }
-        };
-        answers::conflict(Failure::usage(anyhow!(why)))
-    }
-
-    fn forward(&mut self, new: &NewForward) -> Answer {
-        if self.state.condition() == Condition::Stopping {
-            return answers::conflict(Failure::usage(anyhow!("the run is stopping")));
-        }
-        let mappings = answers::mappings(new, &self.forwards);
-        let added = mappings.and_then(|mappings| self.forwards.add_all(&mappings, Source::Asked));
-        let added = match added {
-            Ok(added) => added,
-            Err(failure) => return answers::conflict(failure),
-        };
-        self.work.events.push_back(Event::Added {
-            forwards: added.forwards.clone(),
-            source: Source::Asked,
-        });
-        answers::added(added, new.detached, &self.detached.0)
-    }
-
-    /// Has the guest say what it has accepted itself, before the request is answered.
-    fn count(&mut self, ask: Ask) {
-        let asks = |live: &Generation| live.has_listeners() && live.process.count();
-        if let Some((_, asked)) = &mut self.work.counting {
-            asked.push(ask);
-        } else if self.serving().is_some_and(asks) {
-            self.work.counting = Some((Instant::now() + COUNT, vec![ask]));
-        } else {
-            self.tell_state(ask);
-        }
-    }
-
-    fn counted(&mut self) {
-        for ask in self.work.counting.take().into_iter().flat_map(|counting| counting.1) {
-            self.tell_state(ask);
-        }
-    }
-
-    fn tell_state(&mut self, ask: Ask) {
-        let facts = Facts {
-            claim: self.claim.as_ref(),
-            began: self.began,
-            project: &self.project,
-            state: &self.state,
-            forwards: &mut self.forwards,
-            serving: self
-                .state
-                .serving()
-                .and_then(|number| self.work.generations.get(&number)),
-            draining: self.work.draining.live(),
-        };
-        let answer = answers::state(&ask.request, facts);
-        self.work.answers.push((ask.answer, answer));
     }
 }

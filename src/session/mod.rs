@@ -5,7 +5,7 @@
 //! ```
 //!
 //! What follows from what is in `state`, without I/O; `driver` waits and does; the rest is what it does it with: `builds`,
-//! `launch`, `generation`, `drain`, `forwards`, `project` (watch and settings), `answers` and `notices`.
+//! `launch`, `generation`, `drain`, `forwards`, `project` (watch and settings), `changes`, `requests`, `answers` and `notices`.
 
 #![expect(
     clippy::disallowed_methods,
@@ -16,6 +16,7 @@ mod answers;
 mod backoff;
 mod build;
 mod builds;
+mod changes;
 mod drain;
 mod driver;
 mod forwards;
@@ -25,8 +26,10 @@ mod later;
 mod launch;
 mod ledger;
 mod notices;
+mod outbound;
 mod project;
 mod ready;
+mod requests;
 mod state;
 
 pub use ready::Ready;
@@ -43,6 +46,7 @@ use driver::{Session, Work};
 use forwards::Forwards;
 use languages::artifact;
 use netns::{Forwarder, Limits};
+use outbound::Outbound;
 use project::Project;
 use report::{Failure, Result};
 use state::State;
@@ -115,6 +119,7 @@ pub async fn run(os: &Os, ready: Option<Ready>) -> Result<u8> {
         builds,
         forwards,
         forwarder,
+        outbound: Outbound::default(),
         connections: limits.connections,
         claim,
         control,

@@ -1,9 +1,10 @@
 //! What a session says to the user.
 
 use super::state::{End, Next, Port, Say, Swap, Why};
+use netns::egress::{self, Reason, Refusal};
 use netns::{Notice, Protocol, Target};
 use report::line;
-use runtime::Event;
+use runtime::{Attempt, Event};
 use std::time::Duration;
 
 /// What is looked up for a sentence.
@@ -205,10 +206,12 @@ pub fn event(event: &Event) {
         Event::Loaded(kind) => tracing::debug!("guest: {kind}"),
         Event::Listening(address) => tracing::debug!("guest: listens on {address}"),
         Event::Bound(address) => tracing::debug!("guest: binds {address}/udp"),
-        Event::Denied(attempt) => tracing::warn!(
-            "the guest tried to reach {} and was refused: a guest has no network outside of its namespace",
-            line(&attempt.to_string())
-        ),
+        Event::Denied(attempt) => denied(attempt),
+        Event::NobodyListens(port) => refused(&Refusal {
+            to: format!("localhost:{port}"),
+            protocol: Protocol::Tcp,
+            reason: Reason::NothingListensInGuest { port: *port },
+        }),
         Event::NoSpace => tracing::warn!(
             hint = "raise `--tmp-size` for its /tmp, or free space in its directories",
             "the guest wrote to a full file system"
@@ -227,6 +230,43 @@ pub fn event(event: &Event) {
         Event::InstanceTrappedAgain(cause, times) => {
             tracing::error!("the same failure {}: {cause}", plural(*times as usize, "more time"));
         }
+    }
+}
+
+/// Says what was refused in the guest's process.
+fn denied(attempt: &Attempt) {
+    let (to, protocol) = match attempt {
+        Attempt::Tls(authority) => {
+            tracing::warn!(
+                hint = "send it by http, or speak TLS in the guest",
+                "https://{} cannot be requested yet: wasmrun speaks no TLS",
+                line(authority)
+            );
+            return;
+        }
+        Attempt::Tcp(address) => (address.to_string(), Protocol::Tcp),
+        Attempt::Name(name, port) => (format!("{name}:{port}"), Protocol::Tcp),
+        Attempt::Udp(address) => (address.to_string(), Protocol::Udp),
+        Attempt::Http(authority) => (authority.clone(), Protocol::Tcp),
+    };
+    let reason = Reason::NoRule;
+    refused(&Refusal { to, protocol, reason });
+}
+
+fn refused(refusal: &Refusal) {
+    let text = line(&refusal.to_string());
+    match refusal.hint() {
+        Some(hint) => tracing::warn!(hint = line(&hint), "{text}"),
+        None => tracing::warn!("{text}"),
+    }
+}
+
+/// Says what has become of a connection that leaves the guest's network.
+pub fn outbound(event: &egress::Event) {
+    match event {
+        egress::Event::Refused(refusal) => refused(refusal),
+        egress::Event::Connected { to, address } => tracing::debug!("outbound: {} connected, {address}", line(to)),
+        egress::Event::Failed { to, error } => tracing::debug!("outbound: {} failed: {error}", line(to)),
     }
 }
 

@@ -60,6 +60,10 @@ pub struct Guest {
 pub struct Network {
     #[schemars(with = "Vec<String>")]
     pub forwards: Vec<Spanned<String>>,
+    #[schemars(with = "Vec<String>")]
+    pub allow: Vec<Spanned<String>>,
+    #[schemars(with = "Vec<String>")]
+    pub allow_private: Vec<Spanned<String>>,
     #[schemars(with = "Option<String>")]
     pub connect_timeout: Option<Spanned<String>>,
     #[schemars(with = "Option<String>")]
@@ -299,6 +303,7 @@ mod tests {
         assert!(watch.debounce.is_some() && watch.health.is_some());
         assert!(!config.network.forwards.is_empty() && !config.env.is_empty());
         assert!(config.network.connect_timeout.is_some());
+        assert!(!config.network.allow.is_empty() && !config.network.allow_private.is_empty());
         assert!(config.network.max_connections.is_some() && config.network.auto_forward.is_some());
         let http = &config.http;
         assert!(http.header_timeout.is_some() && http.body_timeout.is_some());

@@ -20,8 +20,9 @@ pub use resolve::{resolve, with_env_files};
 
 use choices::{ForwardPath, Listeners, Restart, Tiered};
 use files::Directory;
+use ipnet::IpNet;
 use languages::Plan;
-use netns::Mapping;
+use netns::{Mapping, Protocol, egress};
 use runtime::HttpLimits;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -79,11 +80,15 @@ pub struct Guest {
     pub http: HttpLimits,
 }
 
-/// How ports of the host lead into it. A change is applied while it runs.
+/// How ports of the host lead into it, and where it may connect. A change is applied while it runs.
 #[derive(Debug, PartialEq)]
 pub struct Network {
     pub mappings: Vec<Mapping>,
     pub auto_forward: bool,
+    /// Where the guest may connect outside of its network.
+    pub allow: Vec<egress::Rule>,
+    /// Networks that are not public and that names may lead to.
+    pub allow_private: Vec<IpNet>,
     pub path: ForwardPath,
     pub connect_timeout: Duration,
     pub udp_idle: Duration,
@@ -96,6 +101,20 @@ pub struct Life {
     /// For open connections.
     pub grace: Duration,
     pub restart: Restart,
+}
+
+impl Network {
+    /// Where the guest may connect, as it is judged.
+    pub fn policy(&self) -> egress::Policy {
+        egress::Policy::new(self.allow.clone(), self.allow_private.clone())
+    }
+
+    /// Ports of the guest's localhost that are this machine's, as first and last.
+    pub fn localhost(&self) -> Vec<(u16, u16)> {
+        let local = |rule: &&egress::Rule| rule.to == egress::Destination::Localhost && rule.protocol == Protocol::Tcp;
+        let rules = self.allow.iter().filter(local);
+        rules.map(|rule| (rule.ports.first, rule.ports.last)).collect()
+    }
 }
 
 impl Settings {

@@ -39,6 +39,20 @@ const ROWS: &[Row] = &[
         &[],
         "off",
     ),
+    (
+        "outbound rules (add up)",
+        &["allow"],
+        &["network.allow"],
+        &[],
+        "none: no connection leaves the guest's network",
+    ),
+    (
+        "networks for names (add up)",
+        &["allow-private"],
+        &["network.allow-private"],
+        &[],
+        "public addresses only",
+    ),
     ("forward path", &["forward-path"], &["network.path"], &[], "`auto`"),
     (
         "wait for the guest",
@@ -203,7 +217,7 @@ fn table(options: &[Arg]) -> String {
         let own = own.map(|name| name.to_string_lossy().into_owned());
         let variables = own.chain(variables.iter().map(|name| (*name).to_owned()));
         let variables = variables.map(|name| match name.as_str() {
-            "WASMRUN_FORWARD" => format!("`{name}` (commas)"),
+            "WASMRUN_FORWARD" | "WASMRUN_ALLOW" | "WASMRUN_ALLOW_PRIVATE" => format!("`{name}` (commas)"),
             name => format!("`{name}`"),
         });
         let key = |(at, key): (usize, &&str)| match key.split_once('.') {

@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow};
 use files::Directory;
 use files::directory::{self, Asked};
 use languages::{Confinement, Plan, Policy};
-use netns::{Limits, Mapping};
+use netns::{Limits, Mapping, egress};
 use report::{Failure, Result};
 use runtime::HttpLimits;
 use std::path::{Path, PathBuf};
@@ -73,6 +73,12 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
         refuse_own_build(plan.as_ref(), &directories)?;
     }
     let time = |flag: Option<&String>, name: &str, written, usual| length(flag, name, written, file, usual);
+    let environment = environment(os, file)?;
+    let network = file.map(|file| &file.config.network);
+    let allow = outbound(os, file, &environment)?;
+    let allow_private = places(network.map(|network| network.allow_private.as_slice()), file);
+    let typed = placed(&os.allow_private, "--allow-private", &[]);
+    let allow_private = rules::networks(allow_private.chain(typed))?;
     Ok(Settings {
         source: Source {
             artifact: file.and_then(File::artifact),
@@ -94,7 +100,7 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
         },
         guest: Guest {
             arguments,
-            environment: environment(os, file)?,
+            environment,
             directories,
             stdin: os.stdin || config.guest.stdin.unwrap_or(false),
             memory,
@@ -107,6 +113,8 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
         network: Network {
             mappings: mappings(&os.forwards, file)?,
             auto_forward: os.auto_forward || config.network.auto_forward.unwrap_or(false),
+            allow,
+            allow_private,
             path: os.forward_path.or(config.network.path).unwrap_or(ForwardPath::Auto),
             connect_timeout: time(
                 os.connect_timeout.as_ref(),
@@ -316,13 +324,43 @@ fn given(
 /// Every forward of the file and the command line, in this order. A host port that two rules want is an error that
 /// names both.
 fn mappings(flags: &[String], file: Option<&File>) -> Result<Vec<Mapping>> {
-    let from_file = file.into_iter().flat_map(|file| {
-        let rules = file.config.network.forwards.iter();
-        rules.map(|rule| (rule.get_ref().as_str(), file.place(rule)))
-    });
-    let place = provenance::place("--forward", &["-f", "-p", "--publish"]);
-    let from_flags = flags.iter().map(|rule| (rule.as_str(), place.clone()));
+    let from_file = places(file.map(|file| file.config.network.forwards.as_slice()), file);
+    let from_flags = placed(flags, "--forward", &["-f", "-p", "--publish"]);
     rules::mappings(from_file.chain(from_flags), [])
+}
+
+/// Every outbound rule of the file and the command line; one of the form `$NAME` is what the guest's variable names.
+fn outbound(os: &Os, file: Option<&File>, environment: &[(String, String)]) -> Result<Vec<egress::Rule>> {
+    let from_file = places(file.map(|file| file.config.network.allow.as_slice()), file);
+    let from_flags = placed(&os.allow, "--allow", &["--allow-net"]);
+    rules::outbound(from_file.chain(from_flags), |name| {
+        let found = environment.iter().find(|(other, _)| other == name);
+        found.map(|(_, value)| value.clone())
+    })
+}
+
+/// Values of the file with their places.
+fn places<'a>(
+    values: Option<&'a [toml::Spanned<String>]>,
+    file: Option<&'a File>,
+) -> impl Iterator<Item = (&'a str, String)> {
+    let values = values.into_iter().flatten();
+    values.map(move |value| {
+        (
+            value.get_ref().as_str(),
+            file.map(|file| file.place(value)).unwrap_or_default(),
+        )
+    })
+}
+
+/// Values of an option with theirs.
+fn placed<'a>(
+    values: &'a [String],
+    option: &str,
+    others: &[&str],
+) -> impl Iterator<Item = (&'a str, String)> + use<'a> {
+    let place = provenance::place(option, others);
+    values.iter().map(move |value| (value.as_str(), place.clone()))
 }
 
 /// Variables of the configuration, then of the files of variables, then of the command line: a later one of the same name

@@ -1,7 +1,9 @@
-//! Rules of forwards: typed, written in the file, or asked for over the control socket. One parser, one check, one error.
+//! Rules of forwards and of outbound connections: typed, written in the file, or asked for over the control socket. One parser,
+//! one check, one error.
 
 use anyhow::anyhow;
-use netns::{Mapping, Rule};
+use ipnet::IpNet;
+use netns::{Mapping, Protocol, Rule, egress};
 use report::{Failure, Result};
 use std::collections::HashMap;
 
@@ -41,4 +43,43 @@ pub fn mappings<'a>(
         }
     }
     Ok(mappings)
+}
+
+/// Outbound rules, each with the place that it comes from. `variable` has the guest's own variables.
+///
+/// # Errors
+///
+/// A rule cannot be read, or names a variable that the guest has not.
+pub fn outbound<'a>(
+    rules: impl IntoIterator<Item = (&'a str, String)>,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Vec<egress::Rule>> {
+    let mut all = Vec::new();
+    for (text, place) in rules {
+        let wrong = |error: egress::RuleError| Failure::usage(anyhow!("{place}: {error}"));
+        let rule = egress::Rule::read(text, &variable).map_err(wrong)?;
+        if rule.protocol == Protocol::Udp {
+            let message = anyhow!("{place}: datagrams cannot leave a guest yet");
+            return Err(Failure::usage(message).hint("outbound rules are for TCP: leave `/udp` out"));
+        }
+        if !all.contains(&rule) {
+            all.push(rule);
+        }
+    }
+    Ok(all)
+}
+
+/// Networks that names may lead to, each with the place that it comes from; an address stands for itself.
+///
+/// # Errors
+///
+/// One cannot be read.
+pub fn networks<'a>(networks: impl IntoIterator<Item = (&'a str, String)>) -> Result<Vec<IpNet>> {
+    let parse = |(text, place): (&'a str, String)| {
+        let address = || text.parse().map(|address: std::net::IpAddr| IpNet::from(address));
+        text.parse::<IpNet>().or_else(|_| address()).map_err(|_| {
+            Failure::usage(anyhow!("{place}: `{text}` is not a network")).hint("write for example `10.20.0.0/16`")
+        })
+    };
+    networks.into_iter().map(parse).collect()
 }

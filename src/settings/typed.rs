@@ -14,6 +14,7 @@ Examples:
   wasmrun os ./app -f 8080:3000 -f 9000-9010:9000-9010
   wasmrun os ./app -f 0.0.0.0:80:3000           reachable from other machines
   wasmrun os ./app -f 8080:3000 --watch         rebuild and reload when a file changes
+  wasmrun os ./app -f 8080:3000 --allow api.example.com:443 --allow localhost:5432
   wasmrun os ./db --dir ./data::/data -f 5432:5432 -- --verbose
 
 Exit codes:
@@ -26,7 +27,7 @@ Exit codes:
   128+N  signal N killed the guest's process
 
 Precedence: command line, environment (WASMRUN_…), .wasmrun.toml, default.
-Forwards, directories and variables of the command line add to those of the file.";
+Forwards, outbound rules, directories and variables of the command line add to those of the file.";
 
 #[derive(Clone, Debug, Args)]
 #[command(after_help = OS_HELP)]
@@ -54,6 +55,21 @@ pub struct Os {
     /// Forward every port that the guest listens on, from the same host port or the next free one
     #[arg(long, env = "WASMRUN_AUTO_FORWARD", value_parser = FalseyValueParser::new())]
     pub auto_forward: bool,
+    /// Let the guest connect to a place outside: NAME:PORT, *.NAME:PORT, ADDRESS:PORT, NETWORK:PORT, URL, localhost:PORT
+    ///
+    /// `localhost:PORT` leads the guest's own localhost:PORT to this machine's, `host:PORT` is this machine as
+    /// host.wasmrun.internal, `$NAME` is what a variable of the guest names. Ports: N, N-M or `*`. Repeatable.
+    #[arg(
+        long,
+        alias = "allow-net",
+        value_name = "RULE",
+        env = "WASMRUN_ALLOW",
+        value_delimiter = ','
+    )]
+    pub allow: Vec<String>,
+    /// Let names lead to a network that is not public, for example 10.20.0.0/16. Repeatable
+    #[arg(long, value_name = "NETWORK", env = "WASMRUN_ALLOW_PRIVATE", value_delimiter = ',')]
+    pub allow_private: Vec<String>,
     /// Set an environment variable of the guest; without `=VALUE`, pass on your own. Repeatable
     #[arg(short, long = "env", value_name = "NAME[=VALUE]")]
     pub env: Vec<String>,

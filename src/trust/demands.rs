@@ -4,7 +4,7 @@ use super::canonical;
 use crate::settings::file::File;
 use crate::settings::typed::Os;
 use files::real;
-use netns::{Bind, Rule};
+use netns::{Bind, Rule, egress};
 use report::Result;
 use std::fmt;
 
@@ -89,6 +89,25 @@ pub fn of(os: &Os, file: &File) -> Result<Vec<Demand>> {
             );
         }
     }
+    let network = &file.config.network;
+    for allow in &network.allow {
+        // A variable names what the run is given, and a wrong rule is an error elsewhere.
+        let Ok(rule) = allow.get_ref().parse::<egress::Rule>() else {
+            continue;
+        };
+        if rule.is_inside() {
+            add(
+                format!("`[network] allow`, `{}`", allow.get_ref()),
+                format!("the guest may connect to {}", rule.meaning()),
+            );
+        }
+    }
+    for private in &network.allow_private {
+        add(
+            format!("`[network] allow-private`, `{}`", private.get_ref()),
+            format!("names that the guest may connect to may lead to {}", private.get_ref()),
+        );
+    }
     Ok(demands)
 }
 
@@ -117,6 +136,7 @@ mod tests {
             "[guest]\ndirs = [\"data::/data\", \".::/app:ro\"]\n",
             "[network]\nforwards = [\"8080:80\", \"127.0.0.1:8081:80\", \"[::1]:8082:80\"]\n",
             "[python]\nbuild-packages = true\n",
+            "[network]\nallow = [\"db.example.com:5432\", \"*:443\", \"203.0.113.0/24:*\"]\n",
         ] {
             assert_eq!(demands(text), [""; 0], "{text}");
         }
@@ -154,6 +174,18 @@ mod tests {
             (
                 "[network]\nforwards = [\"[::]:8080-8090:80-90\"]\n",
                 "other machines can connect to ::",
+            ),
+            (
+                "[network]\nallow = [\"localhost:5432\"]\n",
+                "the guest may connect to this machine's TCP port 5432, as the guest's own localhost:5432 and host.wasmrun.internal:5432",
+            ),
+            (
+                "[network]\nallow = [\"10.0.0.0/8:80\"]\n",
+                "the guest may connect to TCP port 80 of 10.0.0.0/8",
+            ),
+            (
+                "[network]\nallow-private = [\"10.0.0.0/8\"]\n",
+                "names that the guest may connect to may lead to 10.0.0.0/8",
             ),
         ] {
             assert_eq!(demands(text), [means], "{text}");

@@ -40,6 +40,8 @@ pub struct GuestProcess {
     /// Of all processes of the machine, when it started.
     killed_for_memory: u64,
     is_deaf: AtomicBool,
+    /// Our end of its way out.
+    egress: Option<OwnedFd>,
     /// Where forwards send connections.
     pub target: Arc<Target>,
 }
@@ -59,6 +61,8 @@ pub struct Start {
     pub stdin: bool,
     /// It accepts from listeners of the host.
     pub adopts: Option<Adopts>,
+    /// It may ask for connections that leave its network ([`GuestProcess::take_egress`]).
+    pub reaches_out: bool,
     /// What all of its processes may take.
     pub limits: Limits,
 }
@@ -139,6 +143,12 @@ impl GuestProcess {
         } else {
             (SocketFactory::here(), None)
         };
+        let (egress, their_egress) = match start.reaches_out {
+            true => fd_passing::channel()
+                .map(|(ours, theirs)| (Some(ours), Some(theirs)))
+                .context("cannot make a channel")?,
+            false => (None, None),
+        };
         let (output, stdout, stderr) = match output {
             Some((output, ends)) => (Some(output), ends.stdout.into(), ends.stderr.into()),
             None => (None, Stdio::null(), Stdio::inherit()),
@@ -158,12 +168,20 @@ impl GuestProcess {
             supervisor: rustix::process::getpid().as_raw_pid(),
             adopts: start.adopts,
             is_isolated: start.is_isolated,
+            reaches_out: start.reaches_out,
             code: start.code,
             mounts: start.mounts,
             tasks: start.limits.tasks,
             task: start.task,
         };
-        protocol::send_launch(&ours, &launch, input.as_fd(), their_factory.as_ref(), &held)?;
+        protocol::send_launch(
+            &ours,
+            &launch,
+            input.as_fd(),
+            their_factory.as_ref(),
+            their_egress.as_ref(),
+            &held,
+        )?;
         let channel = Arc::new(ours);
         let messages = listen(channel.clone()).context("cannot listen to the guest's process")?;
         Ok(GuestProcess {
@@ -174,6 +192,7 @@ impl GuestProcess {
             group,
             killed_for_memory: procfs::killed_for_memory(),
             is_deaf: AtomicBool::new(false),
+            egress,
             target: Target::announced(factory),
         })
     }
@@ -181,6 +200,11 @@ impl GuestProcess {
     /// The process id: of the keeper, in a jail.
     pub fn pid(&self) -> Option<u32> {
         self.process.id()
+    }
+
+    /// The channel over which it asks for connections, for a [`netns::egress::Egress`]; once.
+    pub fn take_egress(&mut self) -> Option<OwnedFd> {
+        self.egress.take()
     }
 
     /// The next message; none when the process has ended.

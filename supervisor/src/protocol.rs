@@ -33,6 +33,8 @@ pub struct Launch {
     pub adopts: Option<Adopts>,
     /// A jail is built before anything runs.
     pub is_isolated: bool,
+    /// It may ask for connections that leave its network: a channel for that comes along ([`netns::egress`]).
+    pub reaches_out: bool,
     /// The file of the guest's code; none where none is run.
     pub code: Option<PathBuf>,
     /// What the guest is shown.
@@ -235,12 +237,14 @@ pub struct Launched {
     pub stdin: OwnedFd,
     /// Its end of the socket factory.
     pub factory: Option<OwnedFd>,
+    /// Its end of the way out.
+    pub egress: Option<OwnedFd>,
     /// In a jail: the code, and each mount of the host, in their order.
     pub held: Vec<OwnedFd>,
 }
 
-/// Sends a launch with the descriptors that the process gets: its standard input, its end of the socket factory, and what
-/// it shows of the host.
+/// Sends a launch with the descriptors that the process gets: its standard input, its ends of the socket factory and of the way
+/// out, and what it shows of the host.
 ///
 /// # Errors
 ///
@@ -250,12 +254,13 @@ pub fn send_launch(
     launch: &Launch,
     stdin: BorrowedFd<'_>,
     factory: Option<&OwnedFd>,
+    egress: Option<&OwnedFd>,
     held: &[Held],
 ) -> Result<()> {
     let mut file = memory_file("launch")?;
     file.write_all(&serde_json::to_vec(launch)?)?;
     let mut fds = vec![file.as_fd(), stdin];
-    fds.extend(factory.map(AsFd::as_fd));
+    fds.extend(factory.into_iter().chain(egress).map(AsFd::as_fd));
     let gone = "the guest's process did not start";
     fd_passing::send(&channel, b"launch", &fds).context(gone)?;
     let held: Vec<BorrowedFd<'_>> = held.iter().map(AsFd::as_fd).collect();
@@ -271,11 +276,12 @@ pub fn receive_launch(channel: impl AsFd) -> Result<Launched> {
     let mut fds = fds.into_iter();
     let file = fds.next().context("the supervisor sent no launch")?;
     let stdin = fds.next().context("the supervisor sent no input")?;
-    let factory = fds.next();
     let (mut file, mut json) = (File::from(file), Vec::new());
     file.rewind()?;
     file.read_to_end(&mut json)?;
     let launch: Launch = serde_json::from_slice(&json)?;
+    let factory = launch.is_isolated.then(|| fds.next()).flatten();
+    let egress = launch.reaches_out.then(|| fds.next()).flatten();
     let wanted = launch.comes_along();
     let mut held = Vec::new();
     while held.len() < wanted {
@@ -289,6 +295,7 @@ pub fn receive_launch(channel: impl AsFd) -> Result<Launched> {
         launch,
         stdin,
         factory,
+        egress,
         held,
     })
 }

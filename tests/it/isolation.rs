@@ -102,7 +102,7 @@ fn a_guest_reaches_nothing_of_the_host() {
         // Each TCP attempt is refused, and each datagram too but the one to its own loopback, where nobody listens.
         assert_eq!(ended.stdout, "tUtututu\n", "{}", ended.stderr);
         for address in &ADDRESSES[1..] {
-            let said = format!("warning: the guest tried to reach {address}:4000/tcp and was refused");
+            let said = format!("warning: denied: {address}:4000/tcp: no rule allows it");
             assert!(ended.stderr.contains(&said), "{}", ended.stderr);
         }
         wires.none();

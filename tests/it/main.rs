@@ -21,6 +21,7 @@ mod http;
 mod isolation;
 mod lifecycle;
 mod limits;
+mod outbound;
 mod output;
 mod precedence;
 mod tiered;

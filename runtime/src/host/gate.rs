@@ -1,9 +1,10 @@
 //! The one place where sockets are allowed or refused, and where listens are seen.
 
+use super::stand_ins::StandIns;
 use crate::event::{Attempt, Event, Events};
 use crate::guest::Guest;
 use std::collections::HashSet;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use wasmtime_wasi::sockets::SocketAddrUse;
@@ -18,6 +19,8 @@ const CORRESPONDENTS: usize = 8192;
 pub(crate) struct Gate {
     loopback: bool,
     denied: Mutex<HashSet<Attempt>>,
+    /// Ports of the guest's own where nothing listens, as it was told.
+    silent: Mutex<HashSet<u16>>,
     /// Told, as the next.
     handles_end: AtomicBool,
     is_full: AtomicBool,
@@ -25,6 +28,8 @@ pub(crate) struct Gate {
     was_full: AtomicBool,
     /// Who has sent datagrams: they may be answered.
     correspondents: Mutex<HashSet<SocketAddr>>,
+    /// Names that it was told addresses for which lead nowhere.
+    stand_ins: Mutex<StandIns>,
     events: Events,
 }
 
@@ -32,11 +37,13 @@ impl Gate {
     pub(crate) fn new(guest: &Guest, events: Events) -> Arc<Gate> {
         Arc::new(Gate {
             loopback: guest.loopback,
-            denied: Mutex::new(HashSet::new()),
+            denied: Mutex::default(),
+            silent: Mutex::default(),
             handles_end: AtomicBool::new(false),
             is_full: AtomicBool::new(false),
             was_full: AtomicBool::new(false),
             correspondents: Mutex::new(HashSet::new()),
+            stand_ins: Mutex::default(),
             events,
         })
     }
@@ -44,6 +51,14 @@ impl Gate {
     pub(crate) fn handles_end(&self) {
         if !self.handles_end.swap(true, Ordering::Relaxed) {
             (self.events)(Event::HandlesEnd);
+        }
+    }
+
+    /// Nothing listens on a port of the guest's own, to which it connects.
+    pub(crate) fn nobody_listens(&self, port: u16) {
+        let mut silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+        if silent.len() < DENIALS_TOLD && silent.insert(port) {
+            (self.events)(Event::NobodyListens(port));
         }
     }
 
@@ -71,7 +86,7 @@ impl Gate {
                 self.listening(address);
                 true
             }
-            SocketAddrUse::TcpConnect => self.outward(Attempt::Tcp(address), address),
+            SocketAddrUse::TcpConnect => self.outward(self.connect_to(address), address),
             SocketAddrUse::UdpSend if self.has_written(address) => true,
             SocketAddrUse::UdpSend => self.outward(Attempt::Udp(address), address),
             SocketAddrUse::UdpBind => {
@@ -85,6 +100,20 @@ impl Gate {
                 true
             }
             SocketAddrUse::TcpBind | SocketAddrUse::TcpAccept => true,
+        }
+    }
+
+    /// An address that leads nowhere, by which a connect to this name is recognized.
+    pub(crate) fn stand_in(&self, name: &str) -> Ipv4Addr {
+        let mut names = self.stand_ins.lock().unwrap_or_else(PoisonError::into_inner);
+        names.address_of(name)
+    }
+
+    fn connect_to(&self, address: SocketAddr) -> Attempt {
+        let names = self.stand_ins.lock().unwrap_or_else(PoisonError::into_inner);
+        match names.name_of(address.ip()) {
+            Some(name) => Attempt::Name(name.to_owned(), address.port()),
+            None => Attempt::Tcp(address),
         }
     }
 

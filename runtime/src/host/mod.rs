@@ -3,6 +3,7 @@
 pub(crate) mod epoch;
 mod gate;
 pub(crate) mod memory;
+mod stand_ins;
 mod store;
 
 pub(crate) use gate::Gate;

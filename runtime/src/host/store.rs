@@ -1,9 +1,9 @@
 //! The state behind a component's store, and what the guest may do with WASI.
 
 use super::gate::Gate;
-use crate::event::Attempt;
 use crate::guest::Guest;
 use crate::host::memory::{Budget, Share};
+use crate::wasi::http::Outgoing;
 use crate::wasi::sockets::{Network, View};
 use std::sync::Arc;
 use wasmtime::component::ResourceTable;
@@ -70,6 +70,7 @@ pub(crate) struct Stores {
     pub(crate) guest: Guest,
     pub(crate) network: Network,
     pub(crate) budget: Arc<Budget>,
+    pub(crate) outgoing: Arc<Outgoing>,
 }
 
 impl Stores {
@@ -81,7 +82,10 @@ impl Stores {
             table: ResourceTable::new(),
             wasi: builder.build(),
             http: WasiHttpCtx::new(),
-            hooks: Hooks(self.network.gate.clone()),
+            hooks: Hooks {
+                network: self.network.clone(),
+                outgoing: self.outgoing.clone(),
+            },
             network: self.network.clone(),
             share: Share::new(self.budget.clone()),
         };
@@ -126,8 +130,11 @@ impl WasiHttpView for Host {
     }
 }
 
-/// Refuses requests that go out: there is nowhere for them to go.
-struct Hooks(Arc<Gate>);
+/// Sends the requests of a guest.
+struct Hooks {
+    network: Network,
+    outgoing: Arc<Outgoing>,
+}
 
 type Transfer = Box<dyn Future<Output = Result<(), HttpError>> + Send>;
 
@@ -140,11 +147,14 @@ impl WasiHttpHooks for Hooks {
     fn send_request(
         &mut self,
         request: ::http::Request<WasiBody>,
-        _options: Option<RequestOptions>,
+        options: Option<RequestOptions>,
         _transfer: Transfer,
     ) -> Box<dyn Future<Output = Result<(::http::Response<WasiBody>, Transfer), HttpError>> + Send> {
-        let authority = request.uri().authority().map_or("", |a| a.as_str());
-        self.0.deny(Attempt::Http(authority.to_owned()));
-        Box::new(std::future::ready(Err(HttpError::HttpRequestDenied)))
+        let answer = self.outgoing.send(&self.network, request, options);
+        Box::new(async move {
+            // The pool drives connections.
+            let over: Transfer = Box::new(std::future::ready(Ok(())));
+            Ok((answer.await?, over))
+        })
     }
 }

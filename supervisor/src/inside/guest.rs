@@ -7,12 +7,16 @@
 
 use crate::protocol::{self, Adopts, Inside, Launch, Launched, Message, Order, Source, Task};
 use anyhow::{Context, Result};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use netns::egress::{Client, Failed};
 use netns::jail::{self, JailError, Sockets};
 use report::{FAILED, TRAPPED};
-use runtime::{Adoption, Attempt, Counts, Events, Guest, OnCounts, Outcome, Stop};
+use runtime::{Adoption, Attempt, Counts, Egress, Events, Guest, NameError, OnCounts, Outcome, Stop};
 use rustix::net::RecvFlags;
 use rustix::process::{Signal, set_parent_process_death_signal};
 use std::io::Write;
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,6 +43,7 @@ fn run() -> Result<u8> {
         launch,
         stdin,
         factory,
+        egress,
         held,
     } = protocol::receive_launch(&channel)?;
     rustix::stdio::dup2_stdin(&stdin)?;
@@ -65,7 +70,8 @@ fn run() -> Result<u8> {
         Task::Run(guest) => {
             let mut guest = guest.clone();
             place(&mut guest, &launch);
-            run_guest(*guest, launch.adopts, listeners, channel)
+            let egress = egress.map(|egress| Arc::new(WayOut(Arc::new(Client::new(egress)))) as Arc<dyn Egress>);
+            run_guest(*guest, launch.adopts, listeners, channel, egress)
         }
     }
 }
@@ -78,6 +84,8 @@ fn enter(launch: &Launch, factory: Option<OwnedFd>, held: Vec<OwnedFd>) -> Resul
     let (sockets, listens) = match (&launch.task, launch.adopts) {
         (_, Some(adopts)) if adopts.makes_sockets => (Sockets::Brokered, Vec::new()),
         (Task::Run(guest), Some(_)) => (Sockets::Given, guest.ports.clone()),
+        // It is given sockets of the host, so it must not say where any of its own leads.
+        _ if launch.reaches_out => (Sockets::Brokered, Vec::new()),
         _ => (Sockets::Own, Vec::new()),
     };
     let plan = jail::Plan {
@@ -130,15 +138,24 @@ fn place(guest: &mut Guest, launch: &Launch) {
     guest.directories = directories.collect();
 }
 
-fn run_guest(guest: Guest, adopts: Option<Adopts>, listeners: Vec<OwnedFd>, channel: Arc<OwnedFd>) -> Result<u8> {
+fn run_guest(
+    guest: Guest,
+    adopts: Option<Adopts>,
+    listeners: Vec<OwnedFd>,
+    channel: Arc<OwnedFd>,
+    egress: Option<Arc<dyn Egress>>,
+) -> Result<u8> {
     let stop = Stop::default();
     let events: Events = {
         let channel = channel.clone();
         Arc::new(move |event| {
             let event = match event {
                 runtime::Event::InstanceTrapped(text) => runtime::Event::InstanceTrapped(protocol::shorten(text)),
-                runtime::Event::Denied(Attempt::Http(authority)) => {
-                    runtime::Event::Denied(Attempt::Http(protocol::shorten(authority)))
+                runtime::Event::Denied(Attempt::Http(place)) => {
+                    runtime::Event::Denied(Attempt::Http(protocol::shorten(place)))
+                }
+                runtime::Event::Denied(Attempt::Tls(authority)) => {
+                    runtime::Event::Denied(Attempt::Tls(protocol::shorten(authority)))
                 }
                 other => other,
             };
@@ -159,7 +176,7 @@ fn run_guest(guest: Guest, adopts: Option<Adopts>, listeners: Vec<OwnedFd>, chan
         move || obey(&channel, &stop, &adoption)
     };
     std::thread::Builder::new().name("orders".to_owned()).spawn(orders)?;
-    let outcome = match runtime::run(guest, &events, &stop, &adoption) {
+    let outcome = match runtime::run(guest, &events, &stop, &adoption, egress) {
         Outcome::Trapped(text) => Outcome::Trapped(protocol::shorten(text)),
         Outcome::Failed(text) => Outcome::Failed(protocol::shorten(text)),
         exited => exited,
@@ -167,6 +184,34 @@ fn run_guest(guest: Guest, adopts: Option<Adopts>, listeners: Vec<OwnedFd>, chan
     let code = exit_code(&outcome);
     protocol::send(&*channel, &Message::Ended(outcome))?;
     Ok(code)
+}
+
+/// The way out of the guest's network, as the runtime asks for it.
+struct WayOut(Arc<Client>);
+
+impl Egress for WayOut {
+    fn connect(&self, to: SocketAddr) -> BoxFuture<'static, std::io::Result<TcpStream>> {
+        let client = self.0.clone();
+        let connect = async move {
+            client.connect(to).await.map_err(|failed| match failed {
+                Failed::Errno(number) => std::io::Error::from_raw_os_error(number),
+                Failed::Denied => std::io::ErrorKind::PermissionDenied.into(),
+                Failed::Unknown | Failed::TryAgain => std::io::ErrorKind::HostUnreachable.into(),
+            })
+        };
+        connect.boxed()
+    }
+
+    fn resolve(&self, name: String) -> BoxFuture<'static, std::result::Result<Vec<IpAddr>, NameError>> {
+        let client = self.0.clone();
+        let resolve = async move {
+            client.resolve(&name).await.map_err(|failed| match failed {
+                Failed::Unknown | Failed::Denied => NameError::Unknown,
+                Failed::TryAgain | Failed::Errno(_) => NameError::Temporary,
+            })
+        };
+        resolve.boxed()
+    }
 }
 
 /// Orders come until the supervisor ends; then there is nothing to run for.

@@ -9,6 +9,7 @@ mod failures;
 mod instances;
 mod line;
 mod open;
+mod outgoing;
 mod register;
 mod rules;
 mod server;
@@ -18,4 +19,5 @@ mod streams;
 mod turns;
 
 pub(crate) use instances::LoadMore;
+pub(crate) use outgoing::Outgoing;
 pub(crate) use server::serve;

@@ -5,10 +5,14 @@
 //! * `p2.rs`: `wasi:sockets/tcp` 0.2. `stream.rs`: its two directions as streams of `wasi:io` 0.2.
 //! * `p3.rs`: TCP of `wasi:sockets/types` 0.3.
 //!
-//! Datagrams and name lookup are wasmtime-wasi's.
+//! * `names.rs`: look-ups of names, of both versions.
+//!
+//! Datagrams are wasmtime-wasi's.
 
 mod address;
+mod carry;
 mod datagrams;
+mod names;
 mod network;
 mod options;
 mod p2;
@@ -31,6 +35,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> Result<()> {
     linker.allow_shadowing(true);
     p2::add_to_linker(linker)?;
     p3::add_to_linker(linker)?;
+    names::add_to_linker(linker)?;
     linker.allow_shadowing(false);
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! What sockets of a guest need of its host.
 
 use crate::adoption::Adoption;
+use crate::egress::Egress;
 use crate::host::Gate;
 use crate::stop::Stop;
 use std::sync::Arc;
@@ -16,6 +17,10 @@ pub(crate) struct Network {
     pub(crate) gate: Arc<Gate>,
     pub(crate) adoption: Adoption,
     pub(crate) stop: Stop,
+    /// What makes connections that leave the guest's network; none where it has no way out.
+    pub(crate) egress: Option<Arc<dyn Egress>>,
+    /// Ports of the guest's localhost that are the host's, as first and last.
+    pub(crate) localhost: Arc<[(u16, u16)]>,
     /// What guests have written and sockets had no room for.
     pub(crate) sending: TaskTracker,
 }

@@ -2,6 +2,7 @@
 
 use super::Network;
 use super::address::{Family, reached};
+use super::carry::carry;
 use crate::adoption::{Accepted, Acceptor};
 use rustix::net::sockopt;
 use std::future::poll_fn;
@@ -27,9 +28,12 @@ pub(crate) struct Tcp {
     state: State,
 }
 
+/// To connect: the stream, and whom the guest has asked for.
+type Attempt = Pin<Box<dyn Future<Output = io::Result<(TcpStream, SocketAddr)>> + Send>>;
+
 enum State {
     Fresh { socket: TcpSocket, is_bound: bool },
-    Connecting(Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>),
+    Connecting(Attempt),
     Listening(Shared),
     Connected(Arc<Connection>),
     Closed(ErrorCode),
@@ -172,13 +176,43 @@ impl Tcp {
         if !self.family.takes(address.ip()) || ip.is_unspecified() || address.port() == 0 {
             return Err(ErrorCode::InvalidArgument);
         }
+        if self.network.leads_out(address) {
+            return self.connect_out(address);
+        }
         let allowed = self.allowed(address, SocketAddrUse::TcpConnect);
-        let socket = self.take_fresh()?;
+        let (socket, gate) = (self.take_fresh()?, self.network.gate.clone());
         self.state = State::Connecting(Box::pin(async move {
             // It is said at the end, as of any other attempt.
             allowed.map_err(|_| io::ErrorKind::PermissionDenied)?;
             socket.set_nodelay(true)?;
-            socket.connect(address).await
+            let stream = socket.connect(address).await.inspect_err(|error| {
+                if error.kind() == io::ErrorKind::ConnectionRefused {
+                    gate.nobody_listens(address.port());
+                }
+            })?;
+            let remote = stream.peer_addr()?;
+            Ok((stream, remote))
+        }));
+        Ok(())
+    }
+
+    /// The same to an address outside of the guest's network: the connection is made elsewhere.
+    fn connect_out(&mut self, address: SocketAddr) -> Result<()> {
+        let own = self.is_bound().then(|| self.local_address()).transpose()?;
+        // No address of the guest's leads there.
+        if own.is_some_and(|own| !own.ip().is_unspecified()) {
+            return Err(ErrorCode::InvalidState);
+        }
+        let Some(egress) = self.network.egress.clone() else {
+            return Err(ErrorCode::AccessDenied);
+        };
+        let (socket, family) = (self.take_fresh()?, self.family);
+        self.state = State::Connecting(Box::pin(async move {
+            let stream = egress.connect(address).await?;
+            let stream = TcpStream::from_std(stream)?;
+            carry(&socket, &stream, family)?;
+            // Who asked for a name's stand-in finds it again.
+            Ok((stream, address))
         }));
         Ok(())
     }
@@ -195,8 +229,7 @@ impl Tcp {
             State::Closed(error) => return Poll::Ready(Err(*error)),
             _ => return Poll::Ready(Err(ErrorCode::InvalidState)),
         };
-        let connection = ready!(attempt.as_mut().poll(context)).and_then(|stream| {
-            let remote = stream.peer_addr()?;
+        let connection = ready!(attempt.as_mut().poll(context)).and_then(|(stream, remote)| {
             Ok(Connection {
                 local: stream.local_addr()?,
                 remote,

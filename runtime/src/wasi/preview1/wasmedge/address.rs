@@ -97,20 +97,14 @@ pub(super) fn say(
     write(memory, port, is.port().into())
 }
 
-/// There is no resolver in a namespace that leads nowhere: what is left are numbers and the machine itself.
-pub(super) fn look_up(node: &str, service: &str) -> Result<Vec<SocketAddr>, Error> {
-    let port = match service {
+/// The port of a service: a number, or one of the two that every program knows.
+pub(super) fn port_of(service: &str) -> Result<u16, Error> {
+    Ok(match service {
         "" => 0,
         "http" => 80,
         "https" => 443,
         number => number.parse::<u16>().map_err(|_| Errno::Noent)?,
-    };
-    let ips: Vec<IpAddr> = match node {
-        "" => vec![Ipv4Addr::UNSPECIFIED.into()],
-        "localhost" => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
-        number => vec![number.parse().map_err(|_| Errno::Noent)?],
-    };
-    Ok(ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
+    })
 }
 
 /// Fills the guest's own list of `WasiAddrinfo`, and says how many were filled. A `WasiSockaddr` has the port, high byte

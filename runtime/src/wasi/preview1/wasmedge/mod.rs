@@ -3,15 +3,16 @@
 
 mod address;
 
-use self::address::{DATAGRAM, INET4, INET6, LONGEST_NAME, Place, STREAM, answer, look_up, say, write};
+use self::address::{DATAGRAM, INET4, INET6, LONGEST_NAME, Place, STREAM, answer, port_of, say, write};
 use super::calls::{code, split};
 use super::context::Context;
 use super::datagrams::Datagrams;
 use super::errno::{errno_of, failed, refused};
 use super::sockets::{Kind, Socket};
+use crate::egress::NameError;
 use crate::wasi::sockets::{Family, Network, Tcp, reached};
 use std::future::poll_fn;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::task::Poll;
 use wasmtime::{Caller, ExternType, Linker, Module, Result};
 use wasmtime_wasi::p1::types::{Ciovec, Errno, Error, Fd, Fdflags, Iovec};
@@ -29,6 +30,16 @@ const KEEP_ALIVE: u32 = 7;
 const ACCEPTS: u32 = 13;
 /// Longest datagram that there is.
 const LONGEST: usize = 64 << 10;
+
+/// A name in a guest's memory.
+fn name(memory: &GuestMemory<'_>, at: u32, size: u32) -> Result<String, Error> {
+    if size > LONGEST_NAME {
+        return Err(Errno::Nametoolong.into());
+    }
+    let bytes = memory.to_vec(GuestPtr::<u8>::new(at).as_array(size))?;
+    let text = String::from_utf8(bytes).map_err(|_| Errno::Ilseq)?;
+    Ok(text.trim_end_matches('\0').to_owned())
+}
 
 /// Whether a module opens sockets itself.
 pub(super) fn is_used_by(module: &Module) -> bool {
@@ -327,23 +338,36 @@ pub(super) fn add_to_linker<T: Send + 'static>(
             write(memory, to, u32::try_from(length - rest.len())?)?
         }
     );
-    call!(
-        "sock_getaddrinfo"(node, node_size, service, service_size, hints, results, most, count) | memory,
-        _context | {
-            let name = |at: u32, size: u32| -> Result<String, Error> {
-                if size > LONGEST_NAME {
-                    return Err(Errno::Nametoolong.into());
-                }
-                let bytes = memory.to_vec(GuestPtr::<u8>::new(at).as_array(size))?;
-                let text = String::from_utf8(bytes).map_err(|_| Errno::Ilseq)?;
-                Ok(text.trim_end_matches('\0').to_owned())
-            };
-            let found = look_up(&name(node, node_size)?, &name(service, service_size)?)?;
-            let first = memory.read(GuestPtr::<u32>::new(results))?;
-            let written = answer(memory, &found, hints, first, most)?;
-            write(memory, count, written)?
-        }
-    );
+    let knows = network.clone();
+    type LookUp = (u32, u32, u32, u32, u32, u32, u32, u32);
+    linker.func_wrap_async(
+        MODULE,
+        "sock_getaddrinfo",
+        move |mut caller: Caller<'_, T>,
+              (node, node_size, service, service_size, hints, results, most, count): LookUp| {
+            let network = knows.clone();
+            Box::new(async move {
+                let (memory, _) = split(&mut caller, get)?;
+                let memory = &mut GuestMemory::Unshared(memory);
+                let done = async {
+                    let node = name(memory, node, node_size)?;
+                    let port = port_of(&name(memory, service, service_size)?)?;
+                    let found = match node.as_str() {
+                        "" => vec![Ipv4Addr::UNSPECIFIED.into()],
+                        node => network.look_up(node).await.map_err(|error| match error {
+                            NameError::Unknown => Errno::Noent,
+                            NameError::Temporary => Errno::Again,
+                        })?,
+                    };
+                    let found: Vec<SocketAddr> = found.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
+                    let first = memory.read(GuestPtr::<u32>::new(results))?;
+                    let written = answer(memory, &found, hints, first, most)?;
+                    write(memory, count, written)
+                };
+                code(done.await)
+            })
+        },
+    )?;
     linker.allow_shadowing(true);
     if has_old_accept(module) {
         call!(

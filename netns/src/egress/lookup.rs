@@ -1,0 +1,87 @@
+//! Names as every program of this machine looks them up: getaddrinfo(3), with its hosts file, its search domains, mDNS and whatever
+//! else nsswitch.conf(5) names. It blocks.
+
+use super::message::{ADDRESSES, Failed};
+use dns_lookup::{AddrInfoHints, LookupErrorKind, SockType};
+use std::net::IpAddr;
+use std::path::Path;
+
+/// hosts(5).
+const HOSTS: &str = "/etc/hosts";
+
+/// What a name stands for.
+pub(super) struct Found {
+    pub(super) addresses: Vec<IpAddr>,
+    /// By this machine's own file: no stranger has answered.
+    pub(super) is_local: bool,
+}
+
+/// Looks a name up. It is ASCII.
+pub(super) fn look_up(name: &str) -> Result<Found, Failed> {
+    let hints = AddrInfoHints {
+        socktype: SockType::Stream.into(),
+        ..AddrInfoHints::default()
+    };
+    let found = dns_lookup::getaddrinfo(Some(name), None, Some(hints)).map_err(|error| match error.kind() {
+        LookupErrorKind::NoName | LookupErrorKind::NoData => Failed::Unknown,
+        _ => Failed::TryAgain,
+    })?;
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    for found in found.flatten() {
+        let address = found.sockaddr.ip();
+        if !addresses.contains(&address) && addresses.len() < ADDRESSES {
+            addresses.push(address);
+        }
+    }
+    match addresses.is_empty() {
+        true => Err(Failed::Unknown),
+        false => Ok(Found {
+            addresses,
+            is_local: is_in(Path::new(HOSTS), name),
+        }),
+    }
+}
+
+/// Whether a hosts file has the name.
+fn is_in(file: &Path, name: &str) -> bool {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
+    let mut names = lines.flat_map(|line| line.split_whitespace().skip(1));
+    names.any(|other| other.trim_end_matches('.').eq_ignore_ascii_case(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_this_machine_need_no_server() {
+        assert_eq!(
+            look_up("127.0.0.1").unwrap().addresses,
+            ["127.0.0.1".parse::<IpAddr>().unwrap()]
+        );
+        let found = look_up("localhost").unwrap();
+        assert!(found.addresses.iter().all(IpAddr::is_loopback) && !found.addresses.is_empty());
+    }
+
+    #[test]
+    fn a_hosts_file_has_names_and_comments() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(
+            file.path(),
+            "# 1.2.3.4 no\n10.0.0.1\tDb.Example. db # other\n\n::1 six\n",
+        )
+        .unwrap();
+        for (name, wanted) in [
+            ("db.example", true),
+            ("db", true),
+            ("six", true),
+            ("no", false),
+            ("other", false),
+            ("10.0.0.1", false),
+        ] {
+            assert_eq!(is_in(file.path(), name), wanted, "{name}");
+        }
+        assert!(!is_in(Path::new("/nonexistent"), "db"));
+    }
+}

@@ -1,0 +1,31 @@
+//! The way out of a guest's network: connections of the host that a guest's process asks for, by rules.
+//!
+//! ```text
+//!   guest's process                       supervisor, a thread of its own           the host's network
+//!     Client --Ask, over a channel------->  Egress: policy -> look up -> connect ----> db.example.com:5432
+//!            <--Answer, with the socket---
+//! ```
+//!
+//! The namespace stays empty. An address is connected only by who judged it: what is asked for is an address or a name, what comes
+//! back is a socket that is connected, and no byte of the guest's is parsed. The supervisor keeps no copy of it, which would hold
+//! its end back. Who has such a socket must not be able to say where any of its sockets leads ([`crate::jail::Sockets`]).
+//!
+//! No name is asked for that no rule covers; such a name gets an address that leads nowhere, so that the connect that follows tells
+//! the port and the refusal can name the rule.
+
+mod channel;
+mod client;
+mod lookup;
+mod message;
+mod pins;
+mod policy;
+mod refusal;
+mod rule;
+mod server;
+mod special;
+
+pub use client::{Client, Failed};
+pub use policy::{Policy, Verdict};
+pub use refusal::{Reason, Refusal};
+pub use rule::{Destination, Ports, Rule, RuleError};
+pub use server::{Egress, Event, OnEvent, Row};

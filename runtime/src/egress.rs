@@ -1,0 +1,26 @@
+//! The way out of a guest's network, as the runtime sees it.
+
+use futures::future::BoxFuture;
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpStream};
+
+/// Makes connections and looks names up, elsewhere: this process can do neither.
+pub trait Egress: Send + Sync {
+    /// A connection to this address, which does not block (`O_NONBLOCK`). An error of the kind `PermissionDenied` is that of a rule that is missing, which has been
+    /// told of.
+    fn connect(&self, to: SocketAddr) -> BoxFuture<'static, io::Result<TcpStream>>;
+
+    /// The addresses of a name; of one that no rule covers, one by which a connect to it is recognized.
+    fn resolve(&self, name: String) -> BoxFuture<'static, Result<Vec<IpAddr>, NameError>>;
+}
+
+/// Why a name has no address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Nobody knows it.
+    #[error("the name is not known")]
+    Unknown,
+    /// Whoever knows does not answer.
+    #[error("the name cannot be looked up now")]
+    Temporary,
+}

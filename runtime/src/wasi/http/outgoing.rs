@@ -1,0 +1,212 @@
+//! `wasi:http` requests that a guest sends: one client for all of its instances, with a pool of connections, over the way out of its
+//! network. Without one every request is refused, which is told with the rule that is missing.
+
+use crate::egress::NameError;
+use crate::event::Attempt;
+use crate::wasi::sockets::Network;
+use bytes::Bytes;
+use http::uri::{Authority, Scheme};
+use http::{Request, Response, Uri};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper_util::client::legacy::{Client, Error as ClientError};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use std::error::Error as StdError;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::OnceLock;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep};
+use tower_service::Service;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
+
+/// Where a guest names no time-out: as long as wasmtime's own client waits.
+const LONG: Duration = Duration::from_secs(600);
+/// A kept connection of the pool is closed after this; servers close theirs after 60 to 75 s.
+const IDLE: Duration = Duration::from_secs(50);
+
+/// The client of a guest's process.
+#[derive(Default)]
+pub(crate) struct Outgoing(OnceLock<Client<Connector, WasiBody>>);
+
+/// Why a request has no connection.
+#[derive(Debug, thiserror::Error)]
+enum NotConnected {
+    #[error("the name has no address")]
+    Name(#[source] NameError),
+    #[error("cannot connect")]
+    Connect(#[source] io::Error),
+}
+
+impl Outgoing {
+    /// Sends a request and returns what its answer begins with.
+    pub(crate) fn send(
+        &self,
+        network: &Network,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+    ) -> impl Future<Output = Result<Response<WasiBody>, Error>> + Send + 'static {
+        let options = options.unwrap_or_default();
+        let first = options
+            .connect_timeout
+            .unwrap_or(LONG)
+            .saturating_add(options.first_byte_timeout.unwrap_or(LONG));
+        let between = options.between_bytes_timeout.unwrap_or(LONG);
+        let answer = self.begin(network, request);
+        async move {
+            let answer = tokio::time::timeout(first, answer?);
+            let answer = answer
+                .await
+                .map_err(|_| Error::ConnectionReadTimeout)?
+                .map_err(|error| of_client(&error))?;
+            let body = |body| Timed {
+                body,
+                between,
+                until: Box::pin(tokio::time::sleep(between)),
+            };
+            Ok(answer.map(|answer| BodyExt::boxed_unsync(body(answer))))
+        }
+    }
+
+    fn begin(
+        &self,
+        network: &Network,
+        request: Request<WasiBody>,
+    ) -> Result<hyper_util::client::legacy::ResponseFuture, Error> {
+        let authority = request.uri().authority().ok_or(Error::HttpRequestUriInvalid)?;
+        if network.egress.is_none() {
+            network
+                .gate
+                .deny(Attempt::Http(place(authority, request.uri().scheme())));
+            return Err(Error::HttpRequestDenied);
+        }
+        if request.uri().scheme() == Some(&Scheme::HTTPS) {
+            network.gate.deny(Attempt::Tls(authority.to_string()));
+            return Err(Error::TlsProtocolError);
+        }
+        let client = self.0.get_or_init(|| {
+            Client::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .pool_idle_timeout(IDLE)
+                .build(Connector(network.clone()))
+        });
+        Ok(client.request(request))
+    }
+}
+
+/// HOST:PORT, as a rule has it.
+fn place(authority: &Authority, scheme: Option<&Scheme>) -> String {
+    let port = authority.port_u16().unwrap_or(match scheme {
+        Some(scheme) if *scheme == Scheme::HTTP => 80,
+        _ => 443,
+    });
+    format!("{}:{port}", authority.host())
+}
+
+/// The error of `wasi:http` that says what a guest can act on.
+fn of_client(error: &ClientError) -> Error {
+    let mut next = error.source();
+    while let Some(cause) = next {
+        next = cause.source();
+        if let Some(NotConnected::Name(name)) = cause.downcast_ref() {
+            let rcode = Some(match name {
+                NameError::Unknown => "NXDOMAIN".to_owned(),
+                NameError::Temporary => "SERVFAIL".to_owned(),
+            });
+            return Error::DnsError { rcode, info_code: None };
+        }
+        if let Some(NotConnected::Connect(error)) = cause.downcast_ref() {
+            return match error.kind() {
+                ErrorKind::PermissionDenied => Error::HttpRequestDenied,
+                ErrorKind::ConnectionRefused => Error::ConnectionRefused,
+                ErrorKind::TimedOut => Error::ConnectionTimeout,
+                _ => Error::DestinationUnavailable,
+            };
+        }
+        if let Some(error) = cause.downcast_ref::<hyper::Error>() {
+            return match error {
+                error if error.is_incomplete_message() => Error::HttpResponseIncomplete,
+                error if error.is_parse() => Error::HttpProtocolError,
+                error if error.is_timeout() => Error::HttpResponseTimeout,
+                _ => Error::ConnectionTerminated,
+            };
+        }
+    }
+    Error::InternalError(Some(error.to_string()))
+}
+
+/// Connects as a socket of the guest's does.
+#[derive(Clone)]
+struct Connector(Network);
+
+impl Service<Uri> for Connector {
+    type Response = TokioIo<TcpStream>;
+    type Error = NotConnected;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, NotConnected>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), NotConnected>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let network = self.0.clone();
+        Box::pin(async move {
+            let host = uri.host().unwrap_or_default();
+            let addresses = network.look_up(host).await.map_err(NotConnected::Name)?;
+            let port = uri.port_u16().unwrap_or(80);
+            let mut last = ErrorKind::HostUnreachable.into();
+            for address in addresses {
+                match connect(&network, SocketAddr::new(address, port)).await {
+                    Ok(stream) => return Ok(TokioIo::new(stream)),
+                    Err(error) => last = error,
+                }
+            }
+            Err(NotConnected::Connect(last))
+        })
+    }
+}
+
+async fn connect(network: &Network, address: SocketAddr) -> io::Result<TcpStream> {
+    let way_out = network.egress.as_ref().filter(|_| network.leads_out(address));
+    let Some(egress) = way_out else {
+        // The guest's own: a server beside this one.
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        return Ok(stream);
+    };
+    TcpStream::from_std(egress.connect(address).await?)
+}
+
+/// The body of an answer; the server has so long for each piece.
+struct Timed {
+    body: Incoming,
+    between: Duration,
+    until: Pin<Box<Sleep>>,
+}
+
+impl Body for Timed {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
+            let until = Instant::now() + self.between;
+            self.until.as_mut().reset(until);
+            return Poll::Ready(frame.map(|frame| frame.map_err(Error::from)));
+        }
+        ready!(self.until.as_mut().poll(context));
+        Poll::Ready(Some(Err(Error::ConnectionReadTimeout)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,435 @@
+//! Connections that leave a guest's network: what rules allow, and nothing else. The host and the internet are namespaces of the
+//! test's own.
+
+use crate::support;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use support::guests::guest;
+use support::network::{command, namespaced};
+use support::{Output, Run, output, run, wasmrun};
+
+/// What the test's host has, as a machine with a network has them: its own, of the internet, private, link-local.
+const OWN: &str = "198.51.100.1";
+const PUBLIC: &str = "203.0.113.9";
+const PUBLIC_6: &str = "2001:db8::9";
+const PRIVATE: &str = "10.0.0.9";
+const METADATA: &str = "169.254.169.254";
+
+/// Names of the test's host; its name service is the file alone.
+const HOSTS: &str = "127.0.0.1 localhost\n::1 localhost\n203.0.113.9 api.example.com www.example.com deep.api.example.com\n\
+                     2001:db8::9 six.example.com\n10.0.0.9 inside.example.org\n";
+
+/// A host with a network: an interface with its own address, another host behind it with addresses of the internet and of a
+/// private network, and names. Nothing can leave it: the other host is a namespace, too.
+fn on_a_host_with_a_network(name: &str, test: impl FnOnce()) {
+    namespaced(&format!("outbound::{name}"), &[], || {
+        command("ip", &["link", "add", "out", "type", "veth", "peer", "name", "in"]);
+        command("ip", &["address", "add", &format!("{OWN}/24"), "dev", "out"]);
+        command("ip", &["address", "add", "2001:db8:1::1/64", "dev", "out", "nodad"]);
+        command("ip", &["link", "set", "out", "up"]);
+        // The other host lives as long as this test's process.
+        let mut other = Command::new("unshare");
+        other
+            .args(["--net", "sleep", "180"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let other = Ends(other.spawn().unwrap());
+        let pid = other.0.id().to_string();
+        support::network::eventually("the other host's network is there", || {
+            let own = std::fs::read_link("/proc/self/ns/net").unwrap();
+            std::fs::read_link(format!("/proc/{pid}/ns/net")).is_ok_and(|net| net != own)
+        });
+        command("ip", &["link", "set", "in", "netns", &pid]);
+        let inside = |arguments: &[&str]| {
+            let mut all = vec!["--target", &pid, "--net", "ip"];
+            all.extend(arguments);
+            command("nsenter", &all);
+        };
+        inside(&["link", "set", "lo", "up"]);
+        inside(&["link", "set", "in", "up"]);
+        let addresses = [
+            "198.51.100.2/24",
+            "203.0.113.9/32",
+            "10.0.0.9/32",
+            "169.254.169.254/32",
+            "192.0.2.1/32",
+        ];
+        for address in addresses {
+            inside(&["address", "add", address, "dev", "in"]);
+        }
+        inside(&["address", "add", "2001:db8:1::2/64", "dev", "in", "nodad"]);
+        inside(&["address", "add", "2001:db8::9/128", "dev", "in", "nodad"]);
+        command("ip", &["route", "add", "default", "via", "198.51.100.2"]);
+        command("ip", &["-6", "route", "add", "default", "via", "2001:db8:1::2"]);
+        let names = tempfile::tempdir().unwrap();
+        for (name, text) in [
+            ("hosts", HOSTS),
+            ("nsswitch.conf", "hosts: files\n"),
+            ("resolv.conf", ""),
+        ] {
+            let file = names.path().join(name);
+            std::fs::write(&file, text).unwrap();
+            let real = std::fs::canonicalize(format!("/etc/{name}"));
+            let real = real.unwrap_or_else(|_| format!("/etc/{name}").into());
+            if real.exists() {
+                command("mount", &["--bind", file.to_str().unwrap(), real.to_str().unwrap()]);
+            }
+        }
+        let _servers = serve(&pid);
+        test();
+    });
+}
+
+/// The servers of the other host: on ports 80, 443 and 5432 of every address each answers with what it is and what it read.
+const SERVER: &str = "
+import socket, socketserver, sys, threading
+class Answer(socketserver.BaseRequestHandler):
+    def handle(self):
+        said = self.request.recv(1000).decode()
+        name = self.request.getsockname()
+        if 'HTTP/1.1' in said:
+            return self.http(said)
+        self.request.sendall(f'{name[0]}:{name[1]} {said}'.encode())
+    def http(self, said):
+        while said:
+            line, *heads = said.split('\\r\\n')
+            host = [head[6:] for head in heads if head.lower().startswith('host: ')][0]
+            body = line[:-9] + ' ' + host
+            self.request.sendall(f'HTTP/1.1 200 OK\\r\\ncontent-length: {len(body)}\\r\\n\\r\\n{body}'.encode())
+            said = self.request.recv(1000).decode()
+class Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = daemon_threads = True
+    address_family = socket.AF_INET6
+for port in (80, 443, 5432):
+    threading.Thread(target=Server(('::', port), Answer).serve_forever, daemon=True).start()
+print('ready', flush=True)
+sys.stdin.read()
+";
+
+fn serve(pid: &str) -> Ends {
+    let mut server = Command::new("nsenter");
+    server.args(["--target", pid, "--net", "python3", "-c", SERVER]);
+    server.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut server = Ends(server.spawn().unwrap());
+    let mut line = [0; 6];
+    server.0.stdout.as_mut().unwrap().read_exact(&mut line).unwrap();
+    server
+}
+
+/// A process that ends with its value, whatever a test does.
+struct Ends(Child);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A service of this machine, which says so.
+fn service(address: &str) -> (u16, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind(address).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let served = Arc::new(AtomicUsize::new(0));
+    let count = served.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, mut said) = (stream.unwrap(), [0; 6]);
+            stream.read_exact(&mut said).unwrap();
+            count.fetch_add(1, Ordering::SeqCst);
+            stream.write_all(b"this machine\n").unwrap();
+        }
+    });
+    (port, served)
+}
+
+/// Runs the caller under these options, with these hosts and ports.
+fn call(options: &[&str], places: &[(&str, u16)]) -> Output {
+    let caller = guest("caller");
+    let ports: Vec<String> = places.iter().map(|(_, port)| port.to_string()).collect();
+    let mut arguments = vec!["os", caller.to_str().unwrap()];
+    arguments.extend(options);
+    arguments.push("--");
+    for ((host, _), port) in places.iter().zip(&ports) {
+        arguments.extend([host, port.as_str()]);
+    }
+    let ended = run(&arguments);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    ended
+}
+
+/// As `wasi:sockets` numbers its errors.
+const DENIED: &str = "connect 01\n";
+const REFUSED: &str = "connect 14\n";
+const UNKNOWN: &str = "lookup 18\n";
+
+#[test]
+fn a_guest_connects_where_a_rule_allows_it() {
+    on_a_host_with_a_network("a_guest_connects_where_a_rule_allows_it", || {
+        let ended = call(
+            &[
+                "--allow",
+                "api.example.com:443",
+                "--allow-net",
+                "*.api.example.com:80",
+                "--allow",
+                "http://six.example.com/with/a/path",
+                "--allow",
+                "203.0.113.0/24:5432",
+            ],
+            &[
+                ("api.example.com", 443),
+                ("API.example.com.", 443),
+                ("deep.api.example.com", 80),
+                ("six.example.com", 80),
+                (PUBLIC, 5432),
+            ],
+        );
+        let wanted = "203.0.113.9:443 hello\n203.0.113.9:443 hello\n203.0.113.9:80 hello\n2001:db8::9:80 hello\n\
+                      203.0.113.9:5432 hello\n";
+        assert_eq!(ended.stdout.replace("::ffff:", ""), wanted, "{}", ended.stderr);
+        assert_eq!(ended.stderr, "");
+    });
+}
+
+#[test]
+fn a_guest_connects_nowhere_else_and_the_rule_is_said() {
+    on_a_host_with_a_network("a_guest_connects_nowhere_else_and_the_rule_is_said", || {
+        let places = [
+            ("www.example.com", 443),
+            ("www.example.com", 443),
+            ("api.example.com", 80),
+            (PUBLIC, 443),
+            (PUBLIC_6, 443),
+        ];
+        for options in [&[][..], &["--allow", "six.example.com:443"]] {
+            let ended = call(options, &places);
+            assert_eq!(ended.stdout, DENIED.repeat(5), "{}", ended.stderr);
+            for place in ["www.example.com:443", "203.0.113.9:443", "[2001:db8::9]:443"] {
+                let said = format!(
+                    "warning: denied: {place}/tcp: no rule allows it\n\
+                     hint: `--allow {place}`, or `allow = [\"{place}\"]` under `[network]`\n"
+                );
+                assert_eq!(ended.stderr.matches(&said).count(), 1, "{place}: {}", ended.stderr);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_guest_gets_this_machines_services_by_its_word_alone() {
+    on_a_host_with_a_network("a_guest_gets_this_machines_services_by_its_word_alone", || {
+        let ((port, served), (own, served_own)) = (service("127.0.0.1:0"), service(&format!("{OWN}:0")));
+        let places = [
+            ("localhost", port),
+            ("127.0.0.1", port),
+            ("host.wasmrun.internal", port),
+            ("host.docker.internal", port),
+            (OWN, own),
+        ];
+        let allow = format!("localhost:{port}");
+        let ended = call(&["--allow", &allow], &places);
+        assert_eq!(ended.stdout, "this machine\n".repeat(4) + DENIED, "{}", ended.stderr);
+        let allow = format!("host:{port}");
+        let ended = call(&["--allow", &allow], &places);
+        assert_eq!(
+            ended.stdout,
+            REFUSED.repeat(2) + &"this machine\n".repeat(2) + DENIED,
+            "{}",
+            ended.stderr
+        );
+        assert_eq!(served.load(Ordering::SeqCst), 6);
+        // Rules of any width and of names do not lead there.
+        let ended = call(&["--allow", "*:*", "--allow", "0.0.0.0/0:*"], &places);
+        assert_eq!(ended.stdout, REFUSED.repeat(2) + &DENIED.repeat(3), "{}", ended.stderr);
+        assert_eq!(
+            (served.load(Ordering::SeqCst), served_own.load(Ordering::SeqCst)),
+            (6, 0)
+        );
+        let allow = format!("{OWN}:{own}");
+        let ended = call(&["--allow", &allow], &[(OWN, own)]);
+        assert_eq!(ended.stdout, "this machine\n", "{}", ended.stderr);
+        // Nobody is there.
+        let ended = call(&["--allow", "localhost:9"], &[("localhost", 9)]);
+        assert_eq!(ended.stdout, REFUSED);
+        let said = "warning: refused: this machine's port 9: nothing listens on 127.0.0.1 or ::1\n";
+        assert!(ended.stderr.contains(said), "{}", ended.stderr);
+    });
+}
+
+#[test]
+fn what_is_not_public_takes_a_word_of_its_own() {
+    on_a_host_with_a_network("what_is_not_public_takes_a_word_of_its_own", || {
+        let places = [("inside.example.org", 80), (PRIVATE, 80), (METADATA, 80)];
+        // `inside.example.org` stands in the hosts file, which no stranger writes: an exact rule is enough, a wildcard is not.
+        let ended = call(&["--allow", "*:80", "--allow", "*.example.org:80"], &places);
+        assert_eq!(ended.stdout, DENIED.repeat(3), "{}", ended.stderr);
+        let hint = "hint: `--allow-private 10.0.0.9/32`, if that is meant\n";
+        assert!(
+            ended
+                .stderr
+                .contains("denied: inside.example.org:80 is 10.0.0.9, which is not public\n"),
+            "{}",
+            ended.stderr
+        );
+        assert!(ended.stderr.contains(hint), "{}", ended.stderr);
+        assert!(ended.stderr.contains("cloud credentials"), "{}", ended.stderr);
+        let reached = "10.0.0.9:80 hello\n";
+        for options in [
+            &["--allow", "*.example.org:80", "--allow-private", "10.0.0.0/8"][..],
+            &["--allow", "inside.example.org:80"],
+        ] {
+            let ended = call(options, &places[..1]);
+            assert_eq!(ended.stdout.replace("::ffff:", ""), reached, "{}", ended.stderr);
+        }
+        let ended = call(
+            &["--allow", "10.0.0.0/8:80", "--allow", "169.254.169.254:80"],
+            &places[1..],
+        );
+        let wanted = "10.0.0.9:80 hello\n169.254.169.254:80 hello\n";
+        assert_eq!(ended.stdout.replace("::ffff:", ""), wanted, "{}", ended.stderr);
+    });
+}
+
+#[test]
+fn a_name_that_nobody_knows_is_unknown() {
+    on_a_host_with_a_network("a_name_that_nobody_knows_is_unknown", || {
+        let ended = call(
+            &["--allow", "*.example.net:80"],
+            &[("no.example.net", 80), ("", 80), ("a b", 80)],
+        );
+        assert_eq!(ended.stdout, UNKNOWN.repeat(3), "{}", ended.stderr);
+    });
+}
+
+#[test]
+fn rules_are_checked_where_they_are_written() {
+    let folder = support::folder();
+    std::fs::copy(guest("caller"), folder.path().join("caller.wasm")).unwrap();
+    let config = folder.path().join(".wasmrun.toml");
+    let check = |text: &str| {
+        std::fs::write(&config, text).unwrap();
+        output(wasmrun(&["check", folder.path().to_str().unwrap()]))
+    };
+    let said = check(
+        "[network]\nallow = [\"$DATABASE_URL\", \"localhost:6379\", \"*:443\"]\nallow-private = [\"10.1.0.0/16\"]\n\
+         [env]\nDATABASE_URL = \"postgres://user:secret@db.example.com/app\"\n",
+    );
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    for line in [
+        "allow:     db.example.com:5432: ",
+        "allow:     localhost:6379: ",
+        "allow:     *:443: ",
+        "lead to 10.1.0.0/16",
+    ] {
+        assert!(said.stdout.contains(line), "{line}: {}", said.stdout);
+    }
+    assert!(said.stdout.contains("needs trust"), "{}", said.stdout);
+    for (rule, place) in [
+        ("\"db.example.com\"", "2:10"),
+        ("\"*x.example.com:1\"", "2:10"),
+        ("\"$NOT_SET\"", "2:10"),
+    ] {
+        let said = check(&format!("[network]\nallow = [{rule}]\n"));
+        assert_eq!(said.code, Some(2), "{rule}: {}", said.stderr);
+        let path = config.to_str().unwrap();
+        assert!(
+            said.stderr.starts_with(&format!("error: {path}:{place}: ")),
+            "{rule}: {}",
+            said.stderr
+        );
+    }
+    let said = run(&["os", guest("caller").to_str().unwrap(), "--allow", "1.1.1.1:53/udp"]);
+    said.says(
+        2,
+        "error: --allow: datagrams cannot leave a guest yet\nhint: outbound rules are for TCP: leave `/udp` out",
+    );
+}
+
+/// What a guest of WasmEdge's gets that connects to 192.0.2.1:1, as an error number of wasip1.
+fn tries(address: SocketAddr) -> u8 {
+    let mut client = support::connect(address);
+    client.read_exact(&mut [0; 8]).unwrap();
+    client.write_all(b"q").unwrap();
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).unwrap();
+    answer[0]
+}
+
+const EACCES: u8 = 2;
+const ECONNREFUSED: u8 = 14;
+
+#[test]
+fn a_changed_rule_holds_for_the_next_connection_and_inspect_shows_it() {
+    let name = "a_changed_rule_holds_for_the_next_connection_and_inspect_shows_it";
+    on_a_host_with_a_network(name, || {
+        let folder = support::folder();
+        std::fs::copy(guest("wasmedge"), folder.path().join("app.wat")).unwrap();
+        let rules = |allow: &str| {
+            let text = format!("[network]\nforwards = [\"0:3000\"]\nallow = [{allow}]\n");
+            std::fs::write(folder.path().join(".wasmrun.toml"), text).unwrap();
+        };
+        rules("\"192.0.2.1:2\"");
+        let runtime = support::folder();
+        let mut command = wasmrun(&["os", folder.path().to_str().unwrap(), "--watch", "--name", "calls"]);
+        command.env("XDG_RUNTIME_DIR", runtime.path());
+        let mut run = Run::of(command);
+        let address = run.ready(3000);
+        assert_eq!(tries(address), EACCES);
+        run.wait_for("denied: 192.0.2.1:1/tcp: no rule allows it");
+        // The guest goes on, and the next connection is allowed; nobody listens there.
+        rules("\"192.0.2.0/24:1\"");
+        run.wait_for("the settings have changed");
+        support::eventually("the new rule holds", || tries(address) == ECONNREFUSED);
+        let mut inspect = wasmrun(&["inspect", "calls"]);
+        inspect.env("XDG_RUNTIME_DIR", runtime.path());
+        let state: serde_json::Value = serde_json::from_str(&output(inspect).stdout).unwrap();
+        assert_eq!(state["generation"], 1, "{state}");
+        let row = &state["outbound"][0];
+        assert_eq!(
+            (row["to"].as_str(), row["rule"].as_str()),
+            (Some("192.0.2.1:1"), Some("192.0.2.0/24:1"))
+        );
+        assert!(
+            row["refused"].as_u64() >= Some(1) && row["failed"].as_u64() >= Some(1),
+            "{row}"
+        );
+        assert!(row["error"].as_str().unwrap().contains("Connection refused"), "{row}");
+        rules("");
+        run.wait_for("reloaded #2");
+        assert_eq!(tries(address), EACCES);
+        run.stop();
+    });
+}
+
+#[test]
+fn requests_of_a_guest_leave_by_rules_too() {
+    on_a_host_with_a_network("requests_of_a_guest_leave_by_rules_too", || {
+        let fetch = guest("fetch");
+        let start = |allow: &[&str]| {
+            let mut arguments = vec!["os", fetch.to_str().unwrap(), "-f", "0:3000"];
+            arguments.extend(allow);
+            let mut run = Run::start(&arguments);
+            let address = run.ready(3000);
+            (run, address)
+        };
+        let (mut run, address) = start(&["--allow", "http://api.example.com"]);
+        for _ in 0..3 {
+            let (status, body) = support::get(address);
+            // In chunks, as the guest writes it.
+            assert!(
+                status == 200 && body.contains("GET /fetched api.example.com"),
+                "{status} {body}"
+            );
+        }
+        run.stop();
+        let (run2, address) = start(&[]);
+        run = run2;
+        assert_eq!(support::get(address).0, 502);
+        run.wait_for("denied: api.example.com:80/tcp: no rule allows it");
+        run.stop();
+    });
+}

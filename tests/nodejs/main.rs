@@ -14,9 +14,10 @@ use support::{connect, eventually, mutations, output, wasmrun};
 
 fn main() {
     let has_node = succeeds("node", &["--version"]) && succeeds("npm", &["--version"]);
-    let tests: [(&'static str, fn()); 37] = [
+    let tests: [(&'static str, fn()); 38] = [
         ("a_project_says_itself_what_it_is", a_project_says_itself_what_it_is),
         ("failures_are_emitted", failures_are_emitted),
+        ("sockets_leave_by_rules", sockets_leave_by_rules),
         ("odd_requests_end_nothing", odd_requests_end_nothing),
         ("a_program_hears_of_its_end", a_program_hears_of_its_end),
         (
@@ -143,6 +144,41 @@ fn a_project_says_itself_what_it_is() {
         2,
         "error: cannot use the start script `node -r dotenv/config app.js` of package.json: `-r` is not supported\n\
          hint: import dotenv/config in the first line of the program",
+    );
+}
+
+fn sockets_leave_by_rules() {
+    let service = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = service.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in service.incoming() {
+            use std::io::{Read, Write};
+            let (mut stream, mut said) = (stream.unwrap(), [0; 6]);
+            stream.read_exact(&mut said).unwrap();
+            stream.write_all(b"this machine\n").unwrap();
+        }
+    });
+    let folder = project("calls");
+    let (allow, service) = (format!("localhost:{port}"), format!("SERVICE={port}"));
+    let script = folder.path().join("index.js");
+    let script = script.to_str().unwrap();
+    let said = output(wasmrun(&["os", script, "--allow", &allow, "--env", &service]));
+    let wanted = "localhost: this machine\n127.0.0.1: this machine\nhost.wasmrun.internal: this machine\nown look-up: this machine\n\
+                  db.example.com: EACCES\nnobody: ECONNREFUSED\nno name: ENOTFOUND\n\
+                  [[\"127.0.0.1\",4],[[{\"address\":\"::1\",\"family\":6}]],[\"192.0.2.1\",4]]\n\
+                  [{\"address\":\"240.0.0.1\",\"family\":4},[\"127.0.0.1\"]]\nENOTFOUND 6 true\nundefined 0\n";
+    assert_eq!(said.stdout, wanted, "{}", said.stderr);
+    assert!(
+        said.stderr
+            .contains("denied: db.example.com:443/tcp: no rule allows it\nhint: `--allow db.example.com:443`"),
+        "{}",
+        said.stderr
+    );
+    assert!(
+        said.stderr
+            .contains("refused: localhost:1: nothing listens there in the guest"),
+        "{}",
+        said.stderr
     );
 }
 

@@ -15,6 +15,7 @@ import net from './net.js';
 import http from './http.js';
 import fs from './fs.js';
 import crypto from './crypto.js';
+import * as dns from './dns.js';
 import zlib from './zlib.js';
 import async_hooks from './async_hooks.js';
 import timers from './timers.js';
@@ -99,12 +100,11 @@ export const builtins = {
   https: { ...absent('https', ['createServer', 'request', 'get', 'Server']), Agent: http.Agent, globalAgent: http.globalAgent },
   http2: { ...absent('http2', ['createServer', 'createSecureServer', 'connect']), constants: {}, Http2ServerRequest: class {}, Http2ServerResponse: class {} },
   tls: { ...absent('tls', ['connect', 'createServer', 'createSecureContext']), TLSSocket: class {}, rootCertificates: [] },
-  dns: { ...absent('dns', ['resolve', 'resolve4', 'resolve6', 'resolveSrv', 'reverse']), lookup(host, options, done) {
-    done ??= options;
-    const all = [{ address: '127.0.0.1', family: 4 }];
-    if (host === 'localhost' || net.isIP(host)) process.nextTick(() => (options?.all ? done(null, all) : done(null, net.isIP(host) ? host : '127.0.0.1', net.isIP(host) || 4)));
-    else process.nextTick(done, Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}`), { code: 'ENOTFOUND', hostname: host }));
-  }, promises: absent('dns', ['lookup', 'resolve']), setDefaultResultOrder() {}, getDefaultResultOrder: () => 'verbatim' },
+  dns: {
+    ...absent('dns', ['resolve', 'resolveSrv', 'resolveTxt', 'resolveMx', 'resolveNs', 'resolveCname', 'reverse']), lookup: dns.lookup, resolve4: dns.resolve4, resolve6: dns.resolve6,
+    promises: { ...absent('dns', ['resolve', 'resolveSrv', 'resolveTxt', 'reverse']), ...dns.promises }, setDefaultResultOrder() {}, getDefaultResultOrder: () => 'verbatim',
+    ADDRCONFIG: 32, V4MAPPED: 8, ALL: 16,
+  },
   dgram: absent('dgram', ['createSocket']),
   child_process: absent('child_process', ['spawn', 'exec', 'execFile', 'fork', 'spawnSync', 'execSync', 'execFileSync']),
   cluster: { isMaster: true, isPrimary: true, isWorker: false, workers: {}, ...absent('cluster', ['fork']), on() {} },

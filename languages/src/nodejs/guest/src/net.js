@@ -2,6 +2,8 @@
 import sockets from 'wasi:sockets/types@0.3.0';
 import EventEmitter from 'events';
 import stream from 'readable-stream';
+import { isIP, isIPv4, isIPv6, parse6, text6 } from './addresses.js';
+import { lookup } from './dns.js';
 import { look as lookForEnding } from './ending.js';
 import { enter, nextTick, ref, unref } from './loop.js';
 import { setTimeout, clearTimeout } from './timers.js';
@@ -29,42 +31,7 @@ function failure(e, syscall, address, port) {
   return Object.assign(new Error(`${syscall} ${code}: ${text}${where}`), { code, errno, syscall, ...(address !== undefined && { address, port }) });
 }
 
-export const isIPv4 = (s) => /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/.test(s);
-export const isIPv6 = (s) => typeof s === 'string' && s.includes(':') && parse6(s) !== null;
-export const isIP = (s) => (isIPv4(s) ? 4 : isIPv6(s) ? 6 : 0);
-
-function parse6(s) {
-  s = s.split('%')[0];
-  const v4 = s.lastIndexOf(':') + 1;
-  if (s.includes('.')) {
-    const tail = s.slice(v4);
-    if (!isIPv4(tail)) return null;
-    const [a, b, c, d] = tail.split('.').map(Number);
-    s = s.slice(0, v4) + ((a << 8) | b).toString(16) + ':' + ((c << 8) | d).toString(16);
-  }
-  const halves = s.split('::');
-  if (halves.length > 2) return null;
-  const groups = (h) => (h === '' ? [] : h.split(':'));
-  const head = groups(halves[0]), tail = halves.length === 2 ? groups(halves[1]) : [];
-  const gap = 8 - head.length - tail.length;
-  if (halves.length === 2 ? gap < 1 : gap !== 0) return null;
-  const all = [...head, ...Array(Math.max(0, gap)).fill('0'), ...tail];
-  return all.every((g) => /^[0-9a-f]{1,4}$/i.test(g)) ? all.map((g) => parseInt(g, 16)) : null;
-}
-
-function text6(groups) {
-  let best = [-1, 1], run = -1;
-  for (let i = 0; i <= 8; i++) {
-    if (i < 8 && groups[i] === 0) {
-      if (run < 0) run = i;
-    } else if (run >= 0) {
-      if (i - run > best[1]) best = [run, i - run];
-      run = -1;
-    }
-  }
-  const hex = (list) => list.map((g) => g.toString(16)).join(':');
-  return best[0] < 0 ? hex(groups) : `${hex(groups.slice(0, best[0]))}::${hex(groups.slice(best[0] + best[1]))}`;
-}
+export { isIP, isIPv4, isIPv6 };
 
 const toWasi = (host, port) =>
   isIPv4(host)
@@ -116,6 +83,11 @@ export class Socket extends Duplex {
   }
 
   _read() {
+    // Who listens for data before there is a connection has asked for it by then.
+    if (this.connecting) {
+      this.once('connect', () => this._read());
+      return;
+    }
     if (this._reading || !this._rx) return;
     this._reading = this._rx.read(CHUNK).then(
       (bytes) => {
@@ -220,9 +192,20 @@ export class Socket extends Duplex {
     (async () => {
       let conn;
       try {
-        if (!isIP(host)) throw Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}`), { code: 'ENOTFOUND', syscall: 'getaddrinfo', hostname: host });
-        conn = sockets.TcpSocket.create(isIPv4(host) ? 'ipv4' : 'ipv6');
-        await conn.connect(toWasi(host, +options.port));
+        let failed;
+        for (const { address } of await this._addresses(host, options)) {
+          conn = sockets.TcpSocket.create(isIPv4(address) ? 'ipv4' : 'ipv6');
+          try {
+            await conn.connect(toWasi(address, +options.port));
+            failed = undefined;
+            break;
+          } catch (e) {
+            failed = failure(e, 'connect', address, +options.port);
+            conn[Symbol.dispose]();
+            conn = undefined;
+          }
+        }
+        if (failed) throw failed;
         this.connecting = false;
         if (this.destroyed) conn[Symbol.dispose]();
         else {
@@ -241,6 +224,19 @@ export class Socket extends Duplex {
       unref();
     })();
     return this;
+  }
+
+  // Where a host is; by the program's own look-up, where it has one.
+  _addresses(host, { lookup: own = lookup, family = 0, hints = 0 }) {
+    if (isIP(host)) return [{ address: host, family: isIP(host) }];
+    return new Promise((done, fail) => {
+      own(host, { family, hints, all: true }, (error, found, of) => {
+        const all = Array.isArray(found) ? found : [{ address: found, family: of }];
+        this.emit('lookup', error, all[0]?.address, all[0]?.family, host);
+        if (error) fail(error);
+        else done(all);
+      });
+    });
   }
 
   _touch() {

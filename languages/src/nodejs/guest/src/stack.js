@@ -114,6 +114,19 @@ export function install() {
       return 'Error';
     }
   };
+  // In Node a stack is any value that a program puts there; the engine's takes texts alone.
+  const { get, set } = Object.getOwnPropertyDescriptor(Error.prototype, 'stack') ?? {};
+  if (set) {
+    Object.defineProperty(Error.prototype, 'stack', {
+      get,
+      set(value) {
+        if (typeof value === 'string') set.call(this, value);
+        else Object.defineProperty(this, 'stack', { value, writable: true, configurable: true, enumerable: false });
+      },
+      configurable: true,
+      enumerable: false,
+    });
+  }
   Error.prepareStackTrace = (e, sites) => {
     let s = head(e);
     for (const site of sites) {

@@ -46,7 +46,26 @@ pub fn send(channel: impl AsFd, message: &[u8], fds: &[BorrowedFd<'_>]) -> Resul
 /// # Errors
 ///
 /// `MSGSIZE` for a message longer than `buffer`, `AGAIN` where `flags` say not to wait and nothing is there.
+///
+/// So also for descriptors that this process has no room for.
 pub fn receive(channel: impl AsFd, buffer: &mut [u8], flags: RecvFlags) -> Result<(usize, Vec<OwnedFd>)> {
+    match receive_what_fits(channel, buffer, flags)? {
+        (length, fds, true) => Ok((length, fds)),
+        (_, _, false) => Err(Errno::MSGSIZE),
+    }
+}
+
+/// The same with a message whose descriptors may be lost: whether all are there. They are not where this process has too many open
+/// (`MSG_CTRUNC`).
+///
+/// # Errors
+///
+/// As of [`receive`], but for that.
+pub(crate) fn receive_what_fits(
+    channel: impl AsFd,
+    buffer: &mut [u8],
+    flags: RecvFlags,
+) -> Result<(usize, Vec<OwnedFd>, bool)> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut parts = [IoSliceMut::new(buffer)];
@@ -61,8 +80,8 @@ pub fn receive(channel: impl AsFd, buffer: &mut [u8], flags: RecvFlags) -> Resul
         })
         .flatten()
         .collect();
-    if received.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
+    if received.flags.contains(ReturnFlags::TRUNC) {
         return Err(Errno::MSGSIZE);
     }
-    Ok((received.bytes, fds))
+    Ok((received.bytes, fds, !received.flags.contains(ReturnFlags::CTRUNC)))
 }

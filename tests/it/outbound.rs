@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use support::guests::guest;
+use support::guests::{self, guest};
 use support::network::{command, namespaced};
 use support::{Output, Run, output, run, wasmrun};
 
@@ -25,7 +25,8 @@ const HOSTS: &str = "127.0.0.1 localhost\n::1 localhost\n203.0.113.9 api.example
 /// A host with a network: an interface with its own address, another host behind it with addresses of the internet and of a
 /// private network, and names. Nothing can leave it: the other host is a namespace, too.
 fn on_a_host_with_a_network(name: &str, test: impl FnOnce()) {
-    namespaced(&format!("outbound::{name}"), &[], || {
+    let user = guests::user();
+    namespaced(&format!("outbound::{name}"), &[(guests::USER, &user)], || {
         command("ip", &["link", "add", "out", "type", "veth", "peer", "name", "in"]);
         command("ip", &["address", "add", &format!("{OWN}/24"), "dev", "out"]);
         command("ip", &["address", "add", "2001:db8:1::1/64", "dev", "out", "nodad"]);

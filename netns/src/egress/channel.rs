@@ -25,8 +25,15 @@ impl Channel {
     /// The next message, with what came along; none when the other end is gone. Cancel-safe.
     pub(super) async fn receive<T: DeserializeOwned>(&self) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
         let mut buffer = [0; LONGEST];
-        let receive = || Ok(fd_passing::receive(&self.0, &mut buffer, RecvFlags::DONTWAIT)?);
-        let (length, fds) = self.0.async_io(Interest::READABLE, receive).await?;
+        // One socket too many must not be the end of all others.
+        let receive = || {
+            Ok(fd_passing::receive_what_fits(
+                &self.0,
+                &mut buffer,
+                RecvFlags::DONTWAIT,
+            )?)
+        };
+        let (length, fds, _) = self.0.async_io(Interest::READABLE, receive).await?;
         match length {
             0 => Ok(None),
             _ => Ok(Some((serde_json::from_slice(&buffer[..length])?, fds))),

@@ -60,6 +60,8 @@ impl Client {
     pub async fn connect(&self, to: SocketAddr) -> Result<TcpStream, Failed> {
         match self.ask(What::Connect(to)).await? {
             (Granted::Connected, Some(socket)) => Ok(socket.into()),
+            // It came, and there was no room for it.
+            (Granted::Connected, None) => Err(Failed::Errno(Errno::MFILE.raw_os_error())),
             _ => Err(Failed::Errno(Errno::PROTO.raw_os_error())),
         }
     }

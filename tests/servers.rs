@@ -1,0 +1,150 @@
+//! Guests that call real servers of this machine, by the clients that people use. A server that is not on this machine is one whose
+//! tests are listed as ignored: redis-server and postgresql of Debian.
+
+mod support;
+
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use support::program::{self, project, succeeds};
+use support::{eventually, output, wasmrun};
+
+fn main() {
+    let has_redis = succeeds("redis-server", &["--version"]);
+    let has_python = succeeds("python3", &["-c", "import venv, ensurepip"]);
+    let has_npm = succeeds("npm", &["--version"]);
+    let tests: [program::Test; 3] = [
+        ("python_uses_redis", has_redis && has_python, python_uses_redis),
+        (
+            "python_uses_postgresql_by_its_url",
+            postgresql().is_some() && has_python,
+            python_uses_postgresql_by_its_url,
+        ),
+        ("nodejs_uses_redis", has_redis && has_npm, nodejs_uses_redis),
+    ];
+    program::main(tests);
+}
+
+/// A server that ends with the test.
+struct Server {
+    process: Child,
+    port: u16,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn serve(mut command: Command, port: u16) -> Server {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let process = command.spawn().unwrap();
+    let server = Server { process, port };
+    eventually("the server accepts", || {
+        std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
+    });
+    server
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn redis() -> Server {
+    let port = free_port();
+    let mut command = Command::new("redis-server");
+    command.args([
+        "--port",
+        &port.to_string(),
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+    ]);
+    serve(command, port)
+}
+
+/// Where PostgreSQL's programs are, of the newest version.
+fn postgresql() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?.flatten();
+    let mut folders: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
+    folders.sort();
+    folders.pop().filter(|folder| folder.join("initdb").exists())
+}
+
+/// With a user `app` and the password `secret`, by SCRAM. It refuses to run as root.
+fn database(folder: &Path) -> Server {
+    let programs = postgresql().unwrap();
+    let as_nobody = |name: &str| {
+        let mut command = Command::new(programs.join(name));
+        if rustix::process::geteuid().is_root() {
+            // Debian's nobody, who has an entry in passwd(5), as it wants.
+            command.uid(65534).gid(65534);
+        }
+        command.current_dir("/").env("LC_ALL", "C");
+        command
+    };
+    let (data, password) = (folder.join("data"), folder.join("password"));
+    std::fs::write(&password, "secret\n").unwrap();
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(folder, Some(65534), Some(65534)).unwrap();
+    }
+    let mut initdb = as_nobody("initdb");
+    initdb
+        .args(["--auth=scram-sha-256", "--username=app", "--no-sync", "-D"])
+        .arg(&data);
+    initdb.arg(format!("--pwfile={}", password.display()));
+    let made = output(initdb);
+    assert_eq!(made.code, Some(0), "{}{}", made.stdout, made.stderr);
+    let port = free_port();
+    let mut postgres = as_nobody("postgres");
+    postgres
+        .arg("-D")
+        .arg(&data)
+        .args(["-F", "-h", "127.0.0.1", "-k", "", "-p", &port.to_string()]);
+    serve(postgres, port)
+}
+
+fn calls(name: &str, variable: &str, url: &str) -> String {
+    let folder = project(name);
+    let given = format!("{variable}={url}");
+    // The rule is what the variable names, so that it is written once.
+    let allow = format!("${variable}");
+    let arguments = [
+        "os",
+        folder.path().to_str().unwrap(),
+        "--env",
+        &given,
+        "--allow",
+        &allow,
+    ];
+    let said = output(wasmrun(&arguments));
+    assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+    said.stdout
+}
+
+fn python_uses_redis() {
+    let redis = redis();
+    let url = format!("redis://localhost:{}", redis.port);
+    let said = calls("calls-python", "REDIS_URL", &url);
+    assert_eq!(said, "hello 1000\npublished\n3000000\n");
+}
+
+fn python_uses_postgresql_by_its_url() {
+    let folder = support::folder();
+    let database = database(folder.path());
+    let url = format!("postgresql://app:secret@localhost:{}/postgres", database.port);
+    let said = calls("calls-python", "DATABASE_URL", &url);
+    assert_eq!(said, "100 note 99\n3000000\n");
+}
+
+fn nodejs_uses_redis() {
+    let redis = redis();
+    let url = format!("redis://localhost:{}", redis.port);
+    assert_eq!(calls("calls-node", "REDIS_URL", &url), "1000\n3000000\npublished\n");
+}

@@ -41,6 +41,10 @@ async def from_thread():
 def tls():
     import ssl
 
+    # Every client makes one, also for plain HTTP.
+    import urllib.request
+
+    urllib.request.build_opener()
     try:
         ssl.create_default_context().wrap_socket(socket.socket())
     except ssl.SSLError as error:

@@ -42,7 +42,9 @@ def _ssl():
         """Can be had and set up, as every HTTP client does before it knows whether it will need it. It protects nothing."""
 
         verify_flags = options = 0
-        check_hostname = True
+        check_hostname = hostname_checks_common_name = True
+        post_handshake_auth = keylog_filename = sni_callback = None
+        minimum_version, maximum_version = -2, -1
 
         def __init__(self, protocol=None):
             self.protocol = protocol

@@ -81,6 +81,18 @@ pub fn explain(os: &Os, file: Option<&File>, settings: &Settings) -> Vec<(String
             network.auto_forward.is_some(),
         ),
         (
+            "allow",
+            listed(&settings.network.allow, "nothing"),
+            !os.allow.is_empty(),
+            !network.allow.is_empty(),
+        ),
+        (
+            "allow-private",
+            listed(&settings.network.allow_private, "nothing"),
+            !os.allow_private.is_empty(),
+            !network.allow_private.is_empty(),
+        ),
+        (
             "forward-path",
             spelled(&settings.network.path),
             os.forward_path.is_some(),
@@ -183,18 +195,9 @@ pub fn explain(os: &Os, file: Option<&File>, settings: &Settings) -> Vec<(String
             false,
             written.health.is_some(),
         ));
-        let list = |values: Vec<String>, otherwise: &str| match values.is_empty() {
-            true => otherwise.to_owned(),
-            false => values.join(", "),
-        };
-        let paths = watch.paths.iter().map(|path| path.display().to_string()).collect();
-        rows.push(("paths", list(paths, "the project"), false, !watch.paths.is_empty()));
-        rows.push((
-            "ignore",
-            list(watch.ignore.clone(), "none"),
-            false,
-            !watch.ignore.is_empty(),
-        ));
+        let paths: Vec<String> = watch.paths.iter().map(|path| path.display().to_string()).collect();
+        rows.push(("paths", listed(&paths, "the project"), false, !watch.paths.is_empty()));
+        rows.push(("ignore", listed(&watch.ignore, "none"), false, !watch.ignore.is_empty()));
         rows.push((
             "livereload",
             or(watch.livereload.map(|port| port.to_string()), "off"),
@@ -216,6 +219,15 @@ pub fn explain(os: &Os, file: Option<&File>, settings: &Settings) -> Vec<(String
             (name.to_owned(), value, place)
         })
         .collect()
+}
+
+/// Values that add up.
+fn listed(values: &[impl ToString], otherwise: &str) -> String {
+    let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+    match values.is_empty() {
+        true => otherwise.to_owned(),
+        false => values.join(", "),
+    }
 }
 
 /// A value as it is typed.

@@ -62,6 +62,22 @@ const SETTINGS: &[Setting] = &[
         ["network.auto-forward = true", "1", ""],
         ["false", "true", "true", "true"],
     ),
+    // These add up: what is typed takes the place of the variable alone.
+    of(
+        "allow",
+        ["network.allow = ['a.example:1']", "b.example:2", "c.example:3"],
+        [
+            "nothing",
+            "a.example:1",
+            "a.example:1, b.example:2",
+            "a.example:1, c.example:3",
+        ],
+    ),
+    of(
+        "allow-private",
+        ["", "10.0.0.0/8", "10.1.0.0/16"],
+        ["nothing", "", "10.0.0.0/8", "10.1.0.0/16"],
+    ),
     of(
         "forward-path",
         ["network.path = 'adopt'", "splice", "auto"],

@@ -213,7 +213,8 @@ impl Shared {
         if HOST_NAMES.contains(&name.as_str()) {
             return Ok(vec![pins::HOST.into()]);
         }
-        if name.is_empty() || name.len() > 253 || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+        if name.is_empty() || name.len() > 253 || !name.bytes().all(fits) {
             return Err(Failed::Unknown);
         }
         if let Ok(address) = name.parse() {

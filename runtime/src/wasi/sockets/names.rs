@@ -38,7 +38,9 @@ impl Network {
             let own = vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
             return std::future::ready(Ok(own)).boxed();
         }
-        if name.is_empty() || name.len() > LONGEST || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
+        // As getaddrinfo(3) has it: letters, digits, and what some names of services have besides.
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if name.is_empty() || name.len() > LONGEST || !name.bytes().all(fits) {
             return std::future::ready(Err(NameError::Unknown)).boxed();
         }
         match &self.egress {

@@ -14,8 +14,13 @@ use support::{Run, connect, eventually, mutations, output, wasmrun};
 fn main() {
     let has_python = succeeds("python3", &["-c", "import venv, ensurepip"]);
     let has_psql = succeeds("psql", &["--version"]);
-    let tests: [program::Test; 33] = [
+    let tests: [program::Test; 34] = [
         ("a_full_file_system_is_said", true, a_full_file_system_is_said),
+        (
+            "a_handler_that_exits_ends_nobody_else",
+            true,
+            a_handler_that_exits_ends_nobody_else,
+        ),
         (
             "who_waits_for_nothing_or_for_a_slow_peer_stops_nobody",
             true,
@@ -362,6 +367,34 @@ fn who_waits_for_nothing_or_for_a_slow_peer_stops_nobody() {
     let said = output(wasmrun(&["os", folder.path().to_str().unwrap()]));
     let wanted = "closed\nall of it\nTrue\n('::1', 80) ('127.0.0.1', 443)\nno such service\n";
     assert_eq!(said.stdout, wanted, "{}", said.stderr);
+}
+
+fn a_handler_that_exits_ends_nobody_else() {
+    let folder = script(
+        "app.py",
+        "import socketserver, sys, threading, time\n\
+         class Handler(socketserver.BaseRequestHandler):\n    def handle(self):\n        word = self.request.recv(9)\n\
+         \x20       if word == b'exit': sys.exit('x')\n        self.request.sendall(word)\n\
+         def hook(_): raise ValueError('of the hook')\n\
+         threading.excepthook = hook\n\
+         threading.Thread(target=lambda: 1 / 0).start()\n\
+         time.sleep(0.1)\n\
+         socketserver.ThreadingTCPServer.allow_reuse_address = True\n\
+         socketserver.ThreadingTCPServer(('0.0.0.0', 5000), Handler).serve_forever()\n",
+    );
+    let (mut run, address) = start(folder.path(), 5000, &[]);
+    run.wait_for("ValueError: of the hook");
+    let say = |word: &[u8]| {
+        let (mut stream, mut answer) = (connect(address), Vec::new());
+        stream.write_all(word).unwrap();
+        stream.read_to_end(&mut answer).unwrap();
+        answer
+    };
+    assert_eq!(
+        [say(b"exit"), say(b"hello"), say(b"exit"), say(b"again")],
+        [&b""[..], b"hello", b"", b"again"]
+    );
+    run.stop();
 }
 
 fn a_full_file_system_is_said() {

@@ -304,6 +304,9 @@ def _process_request(self, request, client_address):
         self._wasmrun_parked = None
         try:
             self.finish_request(request, client_address)
+        except SystemExit:
+            # Of the thread that this is elsewhere, not of the program.
+            self._wasmrun_parked = None
         except Exception:
             self.handle_error(request, client_address)
         connection, self._wasmrun_parked = self._wasmrun_parked, None

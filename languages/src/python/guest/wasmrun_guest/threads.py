@@ -140,7 +140,11 @@ def _run(thread):
             scheduler.dormant.append((thread._waits_for, lambda: _run(thread)))
             return
         except BaseException:
-            threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), thread)))
+            try:
+                threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), thread)))
+            except Exception:
+                # Nobody below has anything to do with it.
+                sys.excepthook(*sys.exc_info())
         finally:
             if thread._done is None:
                 end(thread)

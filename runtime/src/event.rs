@@ -1,7 +1,6 @@
 //! What a guest's host sees while it runs.
 
 use crate::kind::Kind;
-use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -39,26 +38,12 @@ pub enum Event {
 pub enum Attempt {
     /// A TCP connection to this address.
     Tcp(SocketAddr),
-    /// A TCP connection to this port of a host with this name.
+    /// A TCP connection to this port of a host with this name, or an HTTP request there.
     Name(String, u16),
     /// A datagram to this address.
     Udp(SocketAddr),
-    /// An HTTP request to this host and port.
-    Http(String),
     /// An HTTP request to this authority by https.
     Tls(String),
-}
-
-impl fmt::Display for Attempt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Attempt::Tcp(address) => write!(f, "{address}/tcp"),
-            Attempt::Name(name, port) => write!(f, "{name}:{port}/tcp"),
-            Attempt::Udp(address) => write!(f, "{address}/udp"),
-            Attempt::Http(authority) => write!(f, "{authority} (http)"),
-            Attempt::Tls(authority) => write!(f, "{authority} (https)"),
-        }
-    }
 }
 
 /// Receives events, on any thread of the guest's process.

@@ -247,7 +247,6 @@ fn denied(attempt: &Attempt) {
         Attempt::Tcp(address) => (address.to_string(), Protocol::Tcp),
         Attempt::Name(name, port) => (format!("{name}:{port}"), Protocol::Tcp),
         Attempt::Udp(address) => (address.to_string(), Protocol::Udp),
-        Attempt::Http(authority) => (authority.clone(), Protocol::Tcp),
     };
     let reason = Reason::NoRule;
     refused(&Refusal { to, protocol, reason });

@@ -434,3 +434,29 @@ fn requests_of_a_guest_leave_by_rules_too() {
         run.stop();
     });
 }
+
+/// A name that leads to loopback leads to the guest's own, and without isolation nowhere.
+#[test]
+fn a_name_is_no_way_to_this_machines_loopback() {
+    on_a_host_with_a_network("a_name_is_no_way_to_this_machines_loopback", || {
+        std::fs::write("/etc/hosts", "127.0.0.1 localhost api.example.com\n").unwrap();
+        let (_, served) = service("127.0.0.1:80");
+        let fetch = guest("fetch");
+        for isolation in [&[][..], &["--no-isolation"]] {
+            let mut arguments = vec![
+                "os",
+                fetch.to_str().unwrap(),
+                "-f",
+                "0:3000",
+                "--allow",
+                "http://api.example.com",
+            ];
+            arguments.extend(isolation);
+            let mut run = Run::start(&arguments);
+            let address = run.ready(3000);
+            assert_eq!(support::get(address).0, 502, "{isolation:?}");
+            run.stop();
+        }
+        assert_eq!(served.load(Ordering::SeqCst), 0);
+    });
+}

@@ -151,8 +151,8 @@ fn run_guest(
         Arc::new(move |event| {
             let event = match event {
                 runtime::Event::InstanceTrapped(text) => runtime::Event::InstanceTrapped(protocol::shorten(text)),
-                runtime::Event::Denied(Attempt::Http(place)) => {
-                    runtime::Event::Denied(Attempt::Http(protocol::shorten(place)))
+                runtime::Event::Denied(Attempt::Name(name, port)) => {
+                    runtime::Event::Denied(Attempt::Name(protocol::shorten(name), port))
                 }
                 runtime::Event::Denied(Attempt::Tls(authority)) => {
                     runtime::Event::Denied(Attempt::Tls(protocol::shorten(authority)))

@@ -22,6 +22,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 use tower_service::Service;
+use wasmtime_wasi::sockets::SocketAddrUse;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 /// Where a guest names no time-out: as long as wasmtime's own client waits.
@@ -79,9 +80,8 @@ impl Outgoing {
     ) -> Result<hyper_util::client::legacy::ResponseFuture, Error> {
         let authority = request.uri().authority().ok_or(Error::HttpRequestUriInvalid)?;
         if network.egress.is_none() {
-            network
-                .gate
-                .deny(Attempt::Http(place(authority, request.uri().scheme())));
+            let port = port(authority, request.uri().scheme());
+            network.gate.deny(Attempt::Name(authority.host().to_owned(), port));
             return Err(Error::HttpRequestDenied);
         }
         if request.uri().scheme() == Some(&Scheme::HTTPS) {
@@ -98,13 +98,11 @@ impl Outgoing {
     }
 }
 
-/// HOST:PORT, as a rule has it.
-fn place(authority: &Authority, scheme: Option<&Scheme>) -> String {
-    let port = authority.port_u16().unwrap_or(match scheme {
+fn port(authority: &Authority, scheme: Option<&Scheme>) -> u16 {
+    authority.port_u16().unwrap_or(match scheme {
         Some(scheme) if *scheme == Scheme::HTTP => 80,
         _ => 443,
-    });
-    format!("{}:{port}", authority.host())
+    })
 }
 
 /// The error of `wasi:http` that says what a guest can act on.
@@ -171,14 +169,16 @@ impl Service<Uri> for Connector {
 }
 
 async fn connect(network: &Network, address: SocketAddr) -> io::Result<TcpStream> {
-    let way_out = network.egress.as_ref().filter(|_| network.leads_out(address));
-    let Some(egress) = way_out else {
-        // The guest's own: a server beside this one.
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        return Ok(stream);
-    };
-    TcpStream::from_std(egress.connect(address).await?)
+    if let Some(egress) = network.way_out(address) {
+        return TcpStream::from_std(egress.connect(address).await?);
+    }
+    // The guest's own: a server beside this one. Without isolation there is no such thing.
+    if !network.gate.allows(address, SocketAddrUse::TcpConnect) {
+        return Err(ErrorKind::PermissionDenied.into());
+    }
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 /// The body of an answer; the server has so long for each piece.

@@ -4,12 +4,13 @@
 //! the name and the port that a rule would have to have.
 
 use super::{Network, Sockets, View};
-use crate::egress::NameError;
+use crate::egress::{Egress, NameError};
 use crate::host::Host;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use futures::task::noop_waker_ref;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use wasmtime::Result;
 use wasmtime::component::{Accessor, Linker, Resource};
@@ -49,10 +50,11 @@ impl Network {
         }
     }
 
-    /// Whether a connect to this address is made outside of the guest's network.
-    pub(crate) fn leads_out(&self, address: SocketAddr) -> bool {
+    /// What makes a connection to this address, where that is outside of the guest's network.
+    pub(crate) fn way_out(&self, address: SocketAddr) -> Option<Arc<dyn Egress>> {
         let is_local = |(first, last): &(u16, u16)| (*first..=*last).contains(&address.port());
-        self.egress.is_some() && (!address.ip().to_canonical().is_loopback() || self.localhost.iter().any(is_local))
+        let leads_out = !address.ip().to_canonical().is_loopback() || self.localhost.iter().any(is_local);
+        self.egress.clone().filter(|_| leads_out)
     }
 }
 

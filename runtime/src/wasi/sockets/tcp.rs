@@ -4,6 +4,7 @@ use super::Network;
 use super::address::{Family, reached};
 use super::carry::carry;
 use crate::adoption::{Accepted, Acceptor};
+use crate::egress::Egress;
 use rustix::net::sockopt;
 use std::future::poll_fn;
 use std::io;
@@ -176,8 +177,8 @@ impl Tcp {
         if !self.family.takes(address.ip()) || ip.is_unspecified() || address.port() == 0 {
             return Err(ErrorCode::InvalidArgument);
         }
-        if self.network.leads_out(address) {
-            return self.connect_out(address);
+        if let Some(egress) = self.network.way_out(address) {
+            return self.connect_out(address, egress);
         }
         let allowed = self.allowed(address, SocketAddrUse::TcpConnect);
         let (socket, gate) = (self.take_fresh()?, self.network.gate.clone());
@@ -197,15 +198,12 @@ impl Tcp {
     }
 
     /// The same to an address outside of the guest's network: the connection is made elsewhere.
-    fn connect_out(&mut self, address: SocketAddr) -> Result<()> {
+    fn connect_out(&mut self, address: SocketAddr, egress: Arc<dyn Egress>) -> Result<()> {
         let own = self.is_bound().then(|| self.local_address()).transpose()?;
         // No address of the guest's leads there.
         if own.is_some_and(|own| !own.ip().is_unspecified()) {
             return Err(ErrorCode::InvalidState);
         }
-        let Some(egress) = self.network.egress.clone() else {
-            return Err(ErrorCode::AccessDenied);
-        };
         let (socket, family) = (self.take_fresh()?, self.family);
         self.state = State::Connecting(Box::pin(async move {
             let stream = egress.connect(address).await?;

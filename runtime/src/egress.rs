@@ -6,8 +6,8 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 
 /// Makes connections and looks names up, elsewhere: this process can do neither.
 pub trait Egress: Send + Sync {
-    /// A connection to this address, which does not block (`O_NONBLOCK`). An error of the kind `PermissionDenied` is that of a rule that is missing, which has been
-    /// told of.
+    /// A connection to this address, which does not block (`O_NONBLOCK`). An error of the kind `PermissionDenied` is that of a
+    /// rule that is missing, which has been told of.
     fn connect(&self, to: SocketAddr) -> BoxFuture<'static, io::Result<TcpStream>>;
 
     /// The addresses of a name; of one that no rule covers, one by which a connect to it is recognized.

@@ -120,7 +120,7 @@ impl Launch<'_> {
             mounts,
             stdin: settings.guest.stdin,
             adopts,
-            reaches_out: !settings.network.allow.is_empty(),
+            reaches_out: settings.network.reaches_out(),
             limits: netns::cgroup::Limits {
                 memory: settings.guest.memory.map(|memory| memory.saturating_add(RUNTIME)),
                 cpus: settings.guest.cpus,
@@ -153,7 +153,7 @@ impl Launch<'_> {
     pub fn check(&self, made: &Made) -> Result<()> {
         let artifact = made.artifact.canonicalize().unwrap_or_default();
         let settings = &self.settings;
-        if !settings.network.allow.is_empty() && settings.isolation && !netns::jail::can_be_brokered() {
+        if settings.network.reaches_out() && settings.isolation && !netns::jail::can_be_brokered() {
             let message = anyhow!("outbound connections need a kernel that lets init answer the guest's system calls");
             return Err(
                 Failure::from(message).hint("Linux 5.14 or later has it; check this machine with `wasmrun doctor`")

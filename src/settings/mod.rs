@@ -109,6 +109,11 @@ impl Network {
         egress::Policy::new(self.allow.clone(), self.allow_private.clone())
     }
 
+    /// Whether it may connect anywhere at all.
+    pub fn reaches_out(&self) -> bool {
+        !self.allow.is_empty()
+    }
+
     /// Ports of the guest's localhost that are this machine's, as first and last.
     pub fn localhost(&self) -> Vec<(u16, u16)> {
         let local = |rule: &&egress::Rule| rule.to == egress::Destination::Localhost && rule.protocol == Protocol::Tcp;

@@ -74,9 +74,8 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
     }
     let time = |flag: Option<&String>, name: &str, written, usual| length(flag, name, written, file, usual);
     let environment = environment(os, file)?;
-    let network = file.map(|file| &file.config.network);
     let allow = outbound(os, file, &environment)?;
-    let allow_private = places(network.map(|network| network.allow_private.as_slice()), file);
+    let allow_private = places(file, |network| &network.allow_private);
     let typed = placed(&os.allow_private, "--allow-private", &[]);
     let allow_private = rules::networks(allow_private.chain(typed))?;
     Ok(Settings {
@@ -324,14 +323,14 @@ fn given(
 /// Every forward of the file and the command line, in this order. A host port that two rules want is an error that
 /// names both.
 fn mappings(flags: &[String], file: Option<&File>) -> Result<Vec<Mapping>> {
-    let from_file = places(file.map(|file| file.config.network.forwards.as_slice()), file);
+    let from_file = places(file, |network| &network.forwards);
     let from_flags = placed(flags, "--forward", &["-f", "-p", "--publish"]);
     rules::mappings(from_file.chain(from_flags), [])
 }
 
 /// Every outbound rule of the file and the command line; one of the form `$NAME` is what the guest's variable names.
 fn outbound(os: &Os, file: Option<&File>, environment: &[(String, String)]) -> Result<Vec<egress::Rule>> {
-    let from_file = places(file.map(|file| file.config.network.allow.as_slice()), file);
+    let from_file = places(file, |network| &network.allow);
     let from_flags = placed(&os.allow, "--allow", &["--allow-net"]);
     rules::outbound(from_file.chain(from_flags), |name| {
         let found = environment.iter().find(|(other, _)| other == name);
@@ -339,17 +338,14 @@ fn outbound(os: &Os, file: Option<&File>, environment: &[(String, String)]) -> R
     })
 }
 
-/// Values of the file with their places.
-fn places<'a>(
-    values: Option<&'a [toml::Spanned<String>]>,
-    file: Option<&'a File>,
-) -> impl Iterator<Item = (&'a str, String)> {
-    let values = values.into_iter().flatten();
-    values.map(move |value| {
-        (
-            value.get_ref().as_str(),
-            file.map(|file| file.place(value)).unwrap_or_default(),
-        )
+/// Values of the file's `[network]` with their places.
+fn places(
+    file: Option<&File>,
+    values: fn(&file::Network) -> &[toml::Spanned<String>],
+) -> impl Iterator<Item = (&str, String)> {
+    file.into_iter().flat_map(move |file| {
+        let values = values(&file.config.network).iter();
+        values.map(|value| (value.get_ref().as_str(), file.place(value)))
     })
 }
 

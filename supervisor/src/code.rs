@@ -355,14 +355,15 @@ impl Binary<'_> {
         tier: Tier,
         compiler: &Compiler,
     ) -> Result<((Option<Temporary>, PathBuf), Duration)> {
+        let in_memory = || ForNow::in_memory().context("cannot store the guest's code");
         let code = ForNow::begin().or_else(|error| {
             let place = std::env::temp_dir();
             tracing::debug!("code: in memory, {} cannot be used: {error}", place.display());
-            ForNow::in_memory().context("cannot store the guest's code")
+            in_memory()
         })?;
         let (code, compiled) = match self.compile(code.file(), tier, compiler).await {
             Err(failure) if is_full(&failure) => {
-                let code = ForNow::in_memory().context("cannot store the guest's code")?;
+                let code = in_memory()?;
                 let compiled = self.compile(code.file(), tier, compiler).await?;
                 (code, compiled)
             }

@@ -34,13 +34,11 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> Result<()> {
     types.func_wrap(
         "[method]descriptor.read-via-stream",
         |mut store: StoreContextMut<'_, Host>, (descriptor, position): (Resource<Descriptor>, u64)| {
-            let table = store.data_mut().ctx().table;
-            let file = match table.get(&descriptor)? {
-                Descriptor::File(file) => file.file.clone(),
-                Descriptor::Dir(_) => return Ok((Opened::Err(ErrorCode::IsDirectory),)),
+            let Some(file) = file_of(&mut store, &descriptor)? else {
+                return Ok((Opened::Err(ErrorCode::IsDirectory),));
             };
             let stream: DynInputStream = Box::new(Reader { file, position });
-            Ok((Opened::Ok(table.push(stream)?),))
+            Ok((Opened::Ok(store.data_mut().ctx().table.push(stream)?),))
         },
     )?;
     types.func_wrap(

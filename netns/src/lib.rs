@@ -16,6 +16,7 @@ pub mod egress;
 pub mod fd_passing;
 pub mod forward;
 pub mod jail;
+pub mod link;
 mod namespace;
 mod netlink;
 pub mod rule;

@@ -10,6 +10,7 @@ use anyhow::anyhow;
 use clap::{Args, ValueHint};
 use languages::artifact;
 use netns::Bind;
+use netns::link::Link;
 use report::{Failure, Result};
 use std::io::Write;
 use std::path::PathBuf;
@@ -65,6 +66,10 @@ pub fn run(check: &Arguments) -> Result<u8> {
     }
     for network in &settings.network.allow_private {
         writeln!(out, "allow:     names may lead to {network}")?;
+    }
+    for link in &settings.network.links {
+        let Link { alias, port, run, to } = link;
+        writeln!(out, "link:      {alias}:{port} -> guest:{to}/tcp of the run {run}")?;
     }
     for directory in &settings.guest.directories {
         let access = if directory.read_only {

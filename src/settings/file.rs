@@ -64,6 +64,8 @@ pub struct Network {
     pub allow: Vec<Spanned<String>>,
     #[schemars(with = "Vec<String>")]
     pub allow_private: Vec<Spanned<String>>,
+    #[schemars(with = "Vec<String>")]
+    pub links: Vec<Spanned<String>>,
     #[schemars(with = "Option<String>")]
     pub connect_timeout: Option<Spanned<String>>,
     #[schemars(with = "Option<String>")]
@@ -304,6 +306,7 @@ mod tests {
         assert!(!config.network.forwards.is_empty() && !config.env.is_empty());
         assert!(config.network.connect_timeout.is_some());
         assert!(!config.network.allow.is_empty() && !config.network.allow_private.is_empty());
+        assert!(!config.network.links.is_empty());
         assert!(config.network.max_connections.is_some() && config.network.auto_forward.is_some());
         let http = &config.http;
         assert!(http.header_timeout.is_some() && http.body_timeout.is_some());

@@ -22,6 +22,7 @@ use choices::{ForwardPath, Listeners, Restart, Tiered};
 use files::Directory;
 use ipnet::IpNet;
 use languages::Plan;
+use netns::link::Link;
 use netns::{Mapping, Protocol, egress};
 use runtime::HttpLimits;
 use std::path::PathBuf;
@@ -89,6 +90,8 @@ pub struct Network {
     pub allow: Vec<egress::Rule>,
     /// Networks that are not public and that names may lead to.
     pub allow_private: Vec<IpNet>,
+    /// Guests of other runs that the guest knows by name.
+    pub links: Vec<Link>,
     pub path: ForwardPath,
     pub connect_timeout: Duration,
     pub udp_idle: Duration,
@@ -111,7 +114,7 @@ impl Network {
 
     /// Whether it may connect anywhere at all.
     pub fn reaches_out(&self) -> bool {
-        !self.allow.is_empty()
+        !(self.allow.is_empty() && self.links.is_empty())
     }
 
     /// Ports of the guest's localhost that are this machine's, as first and last.

@@ -93,6 +93,12 @@ pub fn explain(os: &Os, file: Option<&File>, settings: &Settings) -> Vec<(String
             !network.allow_private.is_empty(),
         ),
         (
+            "link",
+            listed(&settings.network.links, "nothing"),
+            !os.links.is_empty(),
+            !network.links.is_empty(),
+        ),
+        (
             "forward-path",
             spelled(&settings.network.path),
             os.forward_path.is_some(),

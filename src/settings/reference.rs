@@ -53,6 +53,7 @@ const ROWS: &[Row] = &[
         &[],
         "public addresses only",
     ),
+    ("links (add up)", &["link"], &["network.links"], &[], "none"),
     ("forward path", &["forward-path"], &["network.path"], &[], "`auto`"),
     (
         "wait for the guest",
@@ -217,7 +218,9 @@ fn table(options: &[Arg]) -> String {
         let own = own.map(|name| name.to_string_lossy().into_owned());
         let variables = own.chain(variables.iter().map(|name| (*name).to_owned()));
         let variables = variables.map(|name| match name.as_str() {
-            "WASMRUN_FORWARD" | "WASMRUN_ALLOW" | "WASMRUN_ALLOW_PRIVATE" => format!("`{name}` (commas)"),
+            "WASMRUN_FORWARD" | "WASMRUN_ALLOW" | "WASMRUN_ALLOW_PRIVATE" | "WASMRUN_LINK" => {
+                format!("`{name}` (commas)")
+            }
             name => format!("`{name}`"),
         });
         let key = |(at, key): (usize, &&str)| match key.split_once('.') {

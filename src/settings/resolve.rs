@@ -78,6 +78,8 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
     let allow_private = places(file, |network| &network.allow_private);
     let typed = placed(&os.allow_private, "--allow-private", &[]);
     let allow_private = rules::networks(allow_private.chain(typed))?;
+    let links = places(file, |network| &network.links);
+    let links = rules::links(links.chain(placed(&os.links, "--link", &[])))?;
     Ok(Settings {
         source: Source {
             artifact: file.and_then(File::artifact),
@@ -114,6 +116,7 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
             auto_forward: os.auto_forward || config.network.auto_forward.unwrap_or(false),
             allow,
             allow_private,
+            links,
             path: os.forward_path.or(config.network.path).unwrap_or(ForwardPath::Auto),
             connect_timeout: time(
                 os.connect_timeout.as_ref(),

@@ -3,6 +3,7 @@
 
 use anyhow::anyhow;
 use ipnet::IpNet;
+use netns::link::Link;
 use netns::{Mapping, Protocol, Rule, egress};
 use report::{Failure, Result};
 use std::collections::HashMap;
@@ -82,4 +83,34 @@ pub fn networks<'a>(networks: impl IntoIterator<Item = (&'a str, String)>) -> Re
         })
     };
     networks.into_iter().map(parse).collect()
+}
+
+/// Links, each with the place that it comes from.
+///
+/// # Errors
+///
+/// One cannot be read, or two runs are to have the same name and port; the error names both places.
+pub fn links<'a>(links: impl IntoIterator<Item = (&'a str, String)>) -> Result<Vec<Link>> {
+    let mut all: Vec<(Link, String)> = Vec::new();
+    for (text, place) in links {
+        let link: Link = text
+            .parse()
+            .map_err(|error| Failure::usage(anyhow!("{place}: {error}")))?;
+        let same = all
+            .iter()
+            .find(|(other, _)| (&other.alias, other.port) == (&link.alias, link.port));
+        match same {
+            Some((other, _)) if *other == link => {}
+            Some((other, there)) => {
+                let message = anyhow!(
+                    "{}:{} is linked twice: to `{other}` ({there}) and to `{link}` ({place})",
+                    link.alias,
+                    link.port
+                );
+                return Err(Failure::usage(message).hint("give one of them another name: ALIAS=RUN:PORT"));
+            }
+            None => all.push((link, place)),
+        }
+    }
+    Ok(all.into_iter().map(|(link, _)| link).collect())
 }

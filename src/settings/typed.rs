@@ -70,6 +70,12 @@ pub struct Os {
     /// Let names lead to a network that is not public, for example 10.20.0.0/16. Repeatable
     #[arg(long, value_name = "NETWORK", env = "WASMRUN_ALLOW_PRIVATE", value_delimiter = ',')]
     pub allow_private: Vec<String>,
+    /// Let the guest connect to the guest of another run, by name: [ALIAS[:PORT]=]RUN:PORT
+    ///
+    /// `orders:8080` is port 8080 of the run `orders`, which the guest knows as orders:8080; `db:5432=store:6000` is port
+    /// 6000 of the run `store`, as db:5432. A connection waits while that run starts or reloads. Repeatable.
+    #[arg(long = "link", value_name = "LINK", env = "WASMRUN_LINK", value_delimiter = ',')]
+    pub links: Vec<String>,
     /// Set an environment variable of the guest; without `=VALUE`, pass on your own. Repeatable
     #[arg(short, long = "env", value_name = "NAME[=VALUE]")]
     pub env: Vec<String>,

@@ -4,6 +4,7 @@ use super::canonical;
 use crate::settings::file::File;
 use crate::settings::typed::Os;
 use files::real;
+use netns::link::Link;
 use netns::{Bind, Rule, egress};
 use report::Result;
 use std::fmt;
@@ -108,6 +109,18 @@ pub fn of(os: &Os, file: &File) -> Result<Vec<Demand>> {
             format!("names that the guest may connect to may lead to {}", private.get_ref()),
         );
     }
+    for link in &network.links {
+        let Ok(meant) = link.get_ref().parse::<Link>() else {
+            continue;
+        };
+        add(
+            format!("`[network] links`, `{}`", link.get_ref()),
+            format!(
+                "the guest may connect to TCP port {} of the run `{}`",
+                meant.to, meant.run
+            ),
+        );
+    }
     Ok(demands)
 }
 
@@ -186,6 +199,10 @@ mod tests {
             (
                 "[network]\nallow-private = [\"10.0.0.0/8\"]\n",
                 "names that the guest may connect to may lead to 10.0.0.0/8",
+            ),
+            (
+                "[network]\nlinks = [\"cache=valkey:6379\"]\n",
+                "the guest may connect to TCP port 6379 of the run `valkey`",
             ),
         ] {
             assert_eq!(demands(text), [means], "{text}");

@@ -78,6 +78,7 @@ const SETTINGS: &[Setting] = &[
         ["", "10.0.0.0/8", "10.1.0.0/16"],
         ["nothing", "", "10.0.0.0/8", "10.1.0.0/16"],
     ),
+    of("link", ["", "b:2", "x:3=c:4"], ["nothing", "", "b:2", "x:3=c:4"]),
     of(
         "forward-path",
         ["network.path = 'adopt'", "splice", "auto"],

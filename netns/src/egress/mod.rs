@@ -29,3 +29,10 @@ pub use policy::{Policy, Verdict};
 pub use refusal::{Reason, Refusal};
 pub use rule::{Destination, Ports, Rule, RuleError};
 pub use server::{Egress, Event, OnEvent, Row};
+
+use rule::{HOST_NAMES, is_numeric};
+
+/// Whether a name, in lower case, stands for something of the guest's own or of this machine, or is an address.
+pub(crate) fn is_own_name(name: &str) -> bool {
+    name == "localhost" || name.ends_with(".localhost") || HOST_NAMES.contains(&name) || is_numeric(name)
+}

@@ -1,0 +1,5 @@
+//! Links: a port of one run's guest, in the network of another.
+
+mod place;
+
+pub use place::{Link, LinkError};

@@ -11,6 +11,7 @@
 
 #![warn(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+mod calls;
 pub mod cgroup;
 pub mod egress;
 pub mod fd_passing;

@@ -4,11 +4,28 @@ use futures::future::BoxFuture;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 
+/// Counts what goes over a connection. Dropping it says that the connection is closed, so the socket has to be dropped first.
+pub trait Account: Send + Sync {
+    /// So many bytes more were sent.
+    fn sent(&self, bytes: usize);
+
+    /// So many bytes more were received.
+    fn received(&self, bytes: usize);
+}
+
+/// A connection that leaves the guest's network, and does not block (`O_NONBLOCK`).
+pub struct Outgoing {
+    /// Its socket.
+    pub stream: TcpStream,
+    /// What counts its bytes.
+    pub account: Box<dyn Account>,
+}
+
 /// Makes connections and looks names up, elsewhere: this process can do neither.
 pub trait Egress: Send + Sync {
-    /// A connection to this address, which does not block (`O_NONBLOCK`). An error of the kind `PermissionDenied` is that of a
-    /// rule that is missing, which has been told of.
-    fn connect(&self, to: SocketAddr) -> BoxFuture<'static, io::Result<TcpStream>>;
+    /// A connection to this address. An error of the kind `PermissionDenied` is that of a rule that is missing, which has been
+    /// told of.
+    fn connect(&self, to: SocketAddr) -> BoxFuture<'static, io::Result<Outgoing>>;
 
     /// The addresses of a name; of one that no rule covers, one by which a connect to it is recognized.
     fn resolve(&self, name: String) -> BoxFuture<'static, Result<Vec<IpAddr>, NameError>>;

@@ -25,7 +25,7 @@ pub use code::{
     Toolchain,
 };
 pub use code::{Traits, binary_of_text};
-pub use egress::{Egress, NameError};
+pub use egress::{Account, Egress, NameError, Outgoing};
 pub use event::{Attempt, Event, Events};
 pub use guest::{Directory, Guest, HttpLimits, Listeners};
 pub use kind::Kind;

@@ -67,6 +67,9 @@ pub fn run(check: &Arguments) -> Result<u8> {
     for network in &settings.network.allow_private {
         writeln!(out, "allow:     names may lead to {network}")?;
     }
+    for port in &settings.network.expose {
+        writeln!(out, "expose:    guest:{port}/tcp, to other runs")?;
+    }
     for link in &settings.network.links {
         let Link { alias, port, run, to } = link;
         writeln!(out, "link:      {alias}:{port} -> guest:{to}/tcp of the run {run}")?;

@@ -55,8 +55,8 @@ async fn states() -> Result<Vec<State>> {
     Ok(states)
 }
 
-const HEADS: [&str; 9] = [
-    "NAME", "ID", "STATE", "GEN", "UP", "FORWARDS", "OPEN", "IN/OUT", "MEMORY",
+const HEADS: [&str; 10] = [
+    "NAME", "ID", "STATE", "GEN", "UP", "FORWARDS", "OPEN", "OUT", "IN/OUT", "MEMORY",
 ];
 
 fn table(states: &[State]) -> String {
@@ -72,6 +72,7 @@ fn table(states: &[State]) -> String {
             time(state.uptime),
             forwards(state),
             open.to_string(),
+            state.outbound.iter().map(|row| row.live).sum::<usize>().to_string(),
             format!("{}/{}", sum(|f| f.to_guest), sum(|f| f.to_client)),
             state.memory.map_or("-".to_owned(), size),
         ]);

@@ -1,6 +1,7 @@
 //! Sockets in a folder, however long its path is.
 
 use rustix::fs::{Mode, OFlags, open};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -8,6 +9,9 @@ use std::path::{Path, PathBuf};
 
 /// A socket's address has this many bytes for a path (unix(7)), of which one ends it.
 const LONGEST: usize = 107;
+
+/// Consumers of links that wait to be let in.
+const QUEUE: i32 = 64;
 
 /// A path to a socket that fits into an address.
 pub(super) struct Address {
@@ -52,12 +56,33 @@ pub(super) fn bind(path: &Path) -> io::Result<UnixListener> {
 
 /// Connects; does not wait for whoever lets others wait.
 pub(super) fn connect(path: &Path) -> io::Result<UnixStream> {
-    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    Ok(connected(path, SocketType::STREAM)?.into())
+}
+
+/// Listens for messages, each of which is one, and does not block.
+pub(super) fn bind_for_messages(path: &Path) -> io::Result<OwnedFd> {
+    let socket = socket(SocketType::SEQPACKET)?;
     let address = Address::of(path)?;
-    connect(&socket, &SocketAddrUnix::new(address.path())?)?;
-    Ok(socket.into())
+    rustix::net::bind(&socket, &SocketAddrUnix::new(address.path())?)?;
+    rustix::net::listen(&socket, QUEUE)?;
+    Ok(socket)
+}
+
+/// As [`connect`], to send messages.
+pub(super) fn connect_for_messages(path: &Path) -> io::Result<OwnedFd> {
+    connected(path, SocketType::SEQPACKET)
+}
+
+fn connected(path: &Path, kind: SocketType) -> io::Result<OwnedFd> {
+    let socket = socket(kind)?;
+    let address = Address::of(path)?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(address.path())?)?;
+    Ok(socket)
+}
+
+fn socket(kind: SocketType) -> io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    Ok(rustix::net::socket_with(AddressFamily::UNIX, kind, flags, None)?)
 }
 
 #[cfg(test)]
@@ -73,6 +98,9 @@ mod tests {
             let path = folder.join("run.sock");
             let _listener = bind(&path).unwrap();
             connect(&path).unwrap();
+            let path = folder.join("run.link");
+            let _listener = bind_for_messages(&path).unwrap();
+            connect_for_messages(&path).unwrap();
             assert!(path.exists());
         }
     }

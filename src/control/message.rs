@@ -60,6 +60,10 @@ pub enum Source {
     Asked,
     /// The guest listened, with `--auto-forward`.
     Detected,
+    /// For links of other runs, by the settings; no port of the host leads there.
+    Exposed,
+    /// The same, because another run has asked.
+    Link,
 }
 
 /// One forward.
@@ -80,6 +84,22 @@ pub struct ForwardState {
     pub to_guest: u64,
     pub to_client: u64,
     pub spliced: u64,
+}
+
+/// What has come of a connection that a guest asked for: a line of `GET /v1/logs?network=true`, as its text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outbound {
+    /// `closed`, `failed`, `denied` or `refused`.
+    pub event: String,
+    pub to: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<SocketAddr>,
+    /// Bytes, as the guest tells.
+    pub sent: u64,
+    pub received: u64,
+    pub milliseconds: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// `POST /v1/forwards`

@@ -8,6 +8,7 @@ use axum::Router;
 use axum::middleware;
 use axum::routing::get;
 use http::StatusCode;
+use netns::egress::Row;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{self, DescriptorEncoder, EncodeMetric, MetricEncoder};
 use prometheus_client::metrics::MetricType;
@@ -47,6 +48,7 @@ pub async fn start(address: SocketAddr, asks: Asks) -> Result<accept::Server> {
 
 /// A metric's name, without its unit's suffix `_total`; its kind; what it counts; and its value.
 type PerForward = (&'static str, MetricType, &'static str, fn(&ForwardState) -> u64);
+type PerPlace = (&'static str, MetricType, &'static str, fn(&Row) -> u64);
 type PerRun = (&'static str, MetricType, &'static str, fn(&State) -> Option<u64>);
 
 const FORWARDS: [PerForward; 7] = [
@@ -91,6 +93,36 @@ const FORWARDS: [PerForward; 7] = [
         MetricType::Counter,
         "Bytes of both directions that splice(2) moved",
         |f| f.spliced,
+    ),
+];
+
+const OUTBOUND: [PerPlace; 5] = [
+    ("outbound_connections", MetricType::Counter, "Connections made", |row| {
+        row.opened
+    }),
+    (
+        "outbound_connections_open",
+        MetricType::Gauge,
+        "Connections open now, as the guest tells",
+        |row| row.live as u64,
+    ),
+    (
+        "outbound_failures",
+        MetricType::Counter,
+        "Connections that the network or a rule refused",
+        |row| row.failed + row.refused,
+    ),
+    (
+        "outbound_sent_bytes",
+        MetricType::Counter,
+        "Bytes from the guest, as it tells",
+        |row| row.sent,
+    ),
+    (
+        "outbound_received_bytes",
+        MetricType::Counter,
+        "Bytes to the guest, as it tells",
+        |row| row.received,
     ),
 ];
 
@@ -150,6 +182,15 @@ impl Collector for Runs {
             for state in &self.0 {
                 if let Some(value) = value(state) {
                     sample(kind, value, family.encode_family(&[("run", state.name.as_str())])?)?;
+                }
+            }
+        }
+        for (name, kind, help, value) in OUTBOUND {
+            let mut family = encoder.encode_descriptor(name, help, None, kind)?;
+            for state in &self.0 {
+                for row in &state.outbound {
+                    let labels = [("run", state.name.as_str()), ("to", row.to.as_str())];
+                    sample(kind, value(row), family.encode_family(&labels)?)?;
                 }
             }
         }

@@ -17,7 +17,7 @@ mod request;
 mod server;
 
 pub use client::Client;
-pub use message::{Added, ForwardState, NewForward, Source, State, Stop};
+pub use message::{Added, ForwardState, NewForward, Outbound, Source, State, Stop};
 pub use request::Request;
 pub use server::{Answer, Ask, Asks, ask, asks, start};
 
@@ -27,6 +27,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use std::fs::{self, DirBuilder, File};
 use std::io::ErrorKind;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -120,6 +121,14 @@ impl Claim {
         })
     }
 
+    /// The socket by which other runs reach the guest ([`netns::link`]).
+    pub fn listen_for_links(&self) -> Result<OwnedFd> {
+        let path = link(&self.path);
+        let _ = fs::remove_file(&path);
+        let listener = address::bind_for_messages(&path);
+        Ok(listener.with_context(|| format!("cannot make {}", path.display()))?)
+    }
+
     /// The listening socket, once.
     pub fn listener(&mut self) -> Option<UnixListener> {
         self.listener.take()
@@ -128,8 +137,15 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        forget(&self.path);
     }
+}
+
+/// Connects to another run of this user, by its name, to be linked to its guest; none where there is no such run. It does not wait.
+pub fn link_to(run: &str) -> Option<OwnedFd> {
+    let is_name = !run.is_empty() && run.chars().all(is_plain);
+    let folder = folder().ok().filter(|_| is_name)?;
+    address::connect_for_messages(&link(&socket(&folder, run))).ok()
 }
 
 /// A name out of a path: the folder's, or the file's without its ending.
@@ -170,7 +186,7 @@ pub fn running() -> Result<Vec<(String, PathBuf)>> {
         if is_alive(&path).unwrap_or(true) {
             found.push((name.to_string_lossy().into_owned(), path));
         } else {
-            let _ = fs::remove_file(&path);
+            forget(&path);
         }
     }
     found.sort();
@@ -186,6 +202,17 @@ fn is_alive(path: &Path) -> Result<bool> {
         Err((_, error)) if error.raw_os_error() == Some(Errno::NOTSOCK.raw_os_error()) => Ok(false),
         Err((_, error)) => Err(error).with_context(|| format!("cannot connect to {}", path.display()))?,
     }
+}
+
+/// The socket for links, beside the one for control.
+fn link(control: &Path) -> PathBuf {
+    control.with_extension("link")
+}
+
+/// Removes what a run has left.
+fn forget(control: &Path) {
+    let _ = fs::remove_file(control);
+    let _ = fs::remove_file(link(control));
 }
 
 fn socket(folder: &Path, name: &str) -> PathBuf {

@@ -10,6 +10,8 @@ pub enum Request {
         /// Milliseconds since 1970.
         since: Option<u64>,
         follow: bool,
+        /// Of outbound connections, not of the guest.
+        network: bool,
     },
     Stop(Stop),
     Restart,
@@ -17,4 +19,6 @@ pub enum Request {
     /// Ends a forward that was added, by its host port.
     Unforward(u16),
     Metrics,
+    /// The way to a port of the guest, for another run.
+    Link(u16),
 }

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use bytes::Bytes;
 use http::{Method, StatusCode, Uri, header};
+use netns::link::Route;
 use report::Failure;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -42,6 +43,8 @@ pub enum Answer {
     /// Lines, one frame at a time, until the sender is gone. The guard goes with the connection.
     Lines(mpsc::Receiver<Bytes>, Option<Box<dyn Send>>),
     Failed(StatusCode, Failure),
+    /// To another run, which is not asked over HTTP.
+    Route(Route),
 }
 
 impl Answer {
@@ -73,6 +76,7 @@ impl IntoResponse for Answer {
                 let kind = [(header::CONTENT_TYPE, "application/jsonl")];
                 (kind, Body::from_stream(stream)).into_response()
             }
+            Answer::Route(_) => StatusCode::NOT_FOUND.into_response(),
             Answer::Failed(status, failure) => {
                 let complaint = Complaint {
                     error: failure.to_string(),
@@ -130,6 +134,8 @@ struct Logs {
     since: Option<u64>,
     #[serde(default)]
     follow: bool,
+    #[serde(default)]
+    network: bool,
 }
 
 fn router(asks: Asks) -> Router {
@@ -152,7 +158,10 @@ async fn whole(asks: Asks, request: Request) -> Answer {
 
 async fn logs(State(asks): State<Asks>, query: Result<Query<Logs>, QueryRejection>) -> Answer {
     match query {
-        Ok(Query(Logs { since, follow })) => ask(&asks, Request::Logs { since, follow }).await,
+        Ok(Query(Logs { since, follow, network })) => {
+            let request = Request::Logs { since, follow, network };
+            ask(&asks, request).await
+        }
         Err(error) => invalid(error),
     }
 }

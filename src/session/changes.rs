@@ -74,11 +74,16 @@ impl Session {
         // Gone before what is new is bound: it may be the same port of this machine.
         self.forwards.remove(&unwanted);
         let forwards = self.forwards.add_wanted(&new.network.mappings);
+        let exposed = self.forwards.expose(&new.network.expose);
         let source = Source::Settings;
         self.work.events.extend([
             Event::Removed(unwanted),
             Event::Ruled(rules(new)),
             Event::Added { forwards, source },
+            Event::Added {
+                forwards: exposed,
+                source: Source::Exposed,
+            },
         ]);
         let another_guest = old.source != new.source;
         // A guest that adopts is started with the limit.

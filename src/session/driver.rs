@@ -2,11 +2,13 @@
 //! here, and nothing is decided.
 
 use super::builds::{self, Builds};
+use super::counting::Counting;
 use super::drain::{Drained, Draining};
 use super::forwards::Forwards;
 use super::generation::{Generation, Next, Word, next_of};
 use super::later::{Later, or_never};
 use super::launch::Launch;
+use super::links::Links;
 use super::outbound::Outbound;
 use super::project::{Project, Read, Sorted};
 use super::ready::Ready;
@@ -48,6 +50,7 @@ pub struct Session {
     /// They end with the session.
     pub control: Option<Server>,
     pub _metrics: Option<Server>,
+    pub _links: Option<Links>,
     pub asks: Receiver<Ask>,
     pub ring: Arc<Ring>,
     /// Numbers of forwards whose asker is gone.
@@ -72,8 +75,8 @@ pub struct Work {
     pub(super) draining: Draining,
     probe: Option<(Number, Later<anyhow::Result<()>>)>,
     pub(super) reread: Option<(Sorted, Later<Result<Read>>)>,
-    /// Requests that wait until then for the guest's counts.
-    pub(super) counting: Option<(Instant, Vec<Ask>)>,
+    /// Requests that wait for the guest's counts.
+    pub(super) counting: Option<Counting>,
 }
 
 /// Everything that can come from outside.
@@ -88,6 +91,7 @@ enum Happening {
     Notice(Notice),
     Asked(Ask),
     CountsOverdue,
+    CountedOut,
     Detached(Vec<u64>),
     Signal(u8),
 }
@@ -141,7 +145,7 @@ impl Session {
             ..
         } = &mut self.work;
         let until = |at: Option<Instant>| or_never(at.map(|at| tokio::time::sleep_until(at.into())));
-        let counts_due = counting.as_ref().map(|counting| counting.0);
+        let counts_due = counting.as_ref().map(|counting| counting.until);
         let is_read = reread.is_none();
         tokio::select! {
             (number, next) = next_of(generations) => Happening::Guest(number, next),
@@ -155,6 +159,7 @@ impl Session {
             drained = draining.next() => Happening::Drained(drained),
             () = until(self.state.deadline()) => Happening::Due,
             () = until(counts_due) => Happening::CountsOverdue,
+            () = or_never(counting.as_mut().map(Counting::outbound)) => Happening::CountedOut,
             Some(notice) = self.notices.recv() => Happening::Notice(notice),
             Some(ask) = self.asks.recv() => Happening::Asked(ask),
             Some(ids) = self.detached.1.recv() => Happening::Detached(ids),
@@ -185,7 +190,8 @@ impl Session {
                 None => return,
             },
             Happening::Asked(ask) => return self.asked(ask),
-            Happening::CountsOverdue => return self.counted(),
+            Happening::CountsOverdue => return self.count_no_more(),
+            Happening::CountedOut => return self.counted_out(),
             Happening::Detached(ids) => Event::Removed(ids),
             Happening::Signal(number) => Event::Signal(number),
         };

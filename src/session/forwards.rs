@@ -34,6 +34,10 @@ impl Bound {
         (self.mapping.protocol, self.mapping.guest)
     }
 
+    fn is_for_links(&self) -> bool {
+        matches!(self.source, Source::Exposed | Source::Link)
+    }
+
     fn is_on(&self, host_port: u16) -> bool {
         self.forward
             .addresses()
@@ -133,6 +137,38 @@ impl Forwards {
         Ok(self.add(loopback(host), listeners, Source::Detected))
     }
 
+    /// What leads to a port of the guest for links of other runs.
+    pub fn linked(&self, guest: u16) -> Option<Arc<Forward>> {
+        let is_one = |bound: &&Bound| bound.is_for_links() && bound.mapping.guest == guest;
+        self.bound.iter().find(is_one).map(|bound| bound.forward.clone())
+    }
+
+    /// Makes that.
+    pub fn link(&mut self, guest: u16, source: Source) -> Arc<Forward> {
+        let mapping = Mapping {
+            bind: Bind::Loopback,
+            host: 0,
+            guest,
+            protocol: Protocol::Tcp,
+        };
+        self.add(mapping, netns::Listeners::none(guest), source);
+        self.bound[self.bound.len() - 1].forward.clone()
+    }
+
+    /// Makes what is wanted and new.
+    pub fn expose(&mut self, ports: &[u16]) -> Vec<(ForwardId, Port)> {
+        let is_new = |port: &&u16| {
+            let is_one = |bound: &Bound| bound.source == Source::Exposed && bound.mapping.guest == **port;
+            !self.bound.iter().any(is_one)
+        };
+        let new: Vec<u16> = ports.iter().filter(is_new).copied().collect();
+        let made = new.into_iter().map(|port| {
+            let forward = self.link(port, Source::Exposed);
+            (forward.id(), (Protocol::Tcp, port))
+        });
+        made.collect()
+    }
+
     fn add(&mut self, mapping: Mapping, listeners: netns::Listeners, source: Source) -> ForwardId {
         let forward = self.forwarder.add(listeners);
         let id = forward.id();
@@ -176,6 +212,8 @@ impl Forwards {
             Source::Settings => "the settings of the run",
             Source::Asked => "another `wasmrun forward`",
             Source::Detected => "`--auto-forward`",
+            Source::Exposed => "`--expose`",
+            Source::Link => "a link of another run",
         };
         let bound = |bound: &Bound| {
             let addresses = bound.forward.addresses().first();
@@ -228,22 +266,22 @@ impl Forwards {
         }
     }
 
-    /// The guest's TCP ports in the order of the rules; each port once.
+    /// The guest's TCP ports in the order of the rules; each port once. What another run has asked for is none of them.
     pub fn guest_ports_in_order(&self) -> Vec<u16> {
         let mut seen = BTreeSet::new();
         let tcp = self
             .bound
             .iter()
-            .filter(|bound| bound.mapping.protocol == Protocol::Tcp);
+            .filter(|bound| bound.mapping.protocol == Protocol::Tcp && bound.source != Source::Link);
         let all = tcp.map(|bound| bound.mapping.guest);
         all.filter(|port| seen.insert(*port)).collect()
     }
 
-    /// The host port of the first forward to a guest port.
     pub fn is_empty(&self) -> bool {
         self.bound.is_empty()
     }
 
+    /// The host port of the first forward to a guest port.
     pub fn host_port(&self, port: Port) -> Option<u16> {
         let mut bound = self.bound.iter();
         let bound = bound.find(|bound| bound.port() == port)?;

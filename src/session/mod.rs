@@ -17,6 +17,7 @@ mod backoff;
 mod build;
 mod builds;
 mod changes;
+mod counting;
 mod drain;
 mod driver;
 mod forwards;
@@ -25,6 +26,7 @@ mod health;
 mod later;
 mod launch;
 mod ledger;
+mod links;
 mod notices;
 mod outbound;
 mod project;
@@ -34,7 +36,7 @@ mod state;
 
 pub use ready::Ready;
 
-use crate::control::{self, Claim, metrics};
+use crate::control::{self, Claim, Source, metrics};
 use crate::settings;
 use crate::settings::file::File;
 use crate::settings::typed::Os;
@@ -45,11 +47,12 @@ use builds::Builds;
 use driver::{Session, Work};
 use forwards::Forwards;
 use languages::artifact;
+use links::Links;
 use netns::{Forwarder, Limits};
 use outbound::Outbound;
 use project::Project;
 use report::{Failure, Result};
-use state::State;
+use state::{Event, State};
 use std::sync::Arc;
 use std::time::Instant;
 use supervisor::logs::Ring;
@@ -98,12 +101,21 @@ pub async fn run(os: &Os, ready: Option<Ready>) -> Result<u8> {
         Some(listener) => Some(control::start(listener, asker.clone()).context("cannot serve the control socket")?),
         None => None,
     };
+    let links = match &claim {
+        Some(claim) => Some(Links::start(claim, asker.clone())?),
+        None => None,
+    };
     let metrics = match os.metrics {
         Some(address) => Some(metrics::start(address, asker).await?),
         None => None,
     };
-    let forwards = Forwards::new(forwarder.clone(), listeners);
+    let mut forwards = Forwards::new(forwarder.clone(), listeners);
     let state = State::new(project::rules(&settings), forwards.ids(), Instant::now());
+    let mut work = Work::default();
+    work.events.push_back(Event::Added {
+        forwards: forwards.expose(&settings.network.expose),
+        source: Source::Exposed,
+    });
     let builds = Builds::new(settings.code.compile, settings.watch.is_some());
     let mut project = Project::new(os.clone(), file, settings);
     if project.settings.watch.is_some() {
@@ -124,6 +136,7 @@ pub async fn run(os: &Os, ready: Option<Ready>) -> Result<u8> {
         claim,
         control,
         _metrics: metrics,
+        _links: links,
         asks,
         ring: Ring::new(),
         detached: unbounded_channel(),
@@ -131,7 +144,7 @@ pub async fn run(os: &Os, ready: Option<Ready>) -> Result<u8> {
         ready,
         notices: notice_receiver,
         signals,
-        work: Work::default(),
+        work,
     };
     session.run().await
 }

@@ -193,10 +193,14 @@ fn not_listening((protocol, port): Port, elsewhere: Option<u16>, facts: &Facts<'
         _ if protocol == Protocol::Udp => {
             tracing::warn!("port {port}/udp is forwarded, but the guest has not bound it yet");
         }
-        _ => match facts.hint_of_silence {
-            Some(hint) => tracing::warn!(hint, "port {port} is forwarded, but the guest does not accept on it"),
-            None => tracing::warn!("port {port} is forwarded, but the guest does not listen on any port yet"),
-        },
+        (other, host) => {
+            let what = if host.is_some() { "forwarded" } else { "exposed" };
+            match (facts.hint_of_silence, other) {
+                (Some(hint), _) => tracing::warn!(hint, "port {port} is {what}, but the guest does not accept on it"),
+                (None, Some(other)) => tracing::warn!("port {port} is {what}, but the guest listens on {other}"),
+                (None, None) => tracing::warn!("port {port} is {what}, but the guest does not listen on any port yet"),
+            }
+        }
     }
 }
 
@@ -265,6 +269,7 @@ pub fn outbound(event: &egress::Event) {
     match event {
         egress::Event::Refused(refusal) => refused(refusal),
         egress::Event::Connected { to, address } => tracing::debug!("outbound: {} connected, {address}", line(to)),
+        egress::Event::Closed { to, .. } => tracing::debug!("outbound: {} closed", line(to)),
         egress::Event::Failed { to, error } => tracing::debug!("outbound: {} failed: {error}", line(to)),
     }
 }

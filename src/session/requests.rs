@@ -1,22 +1,26 @@
 //! Requests over the control socket.
 
 use super::answers::{self, Facts};
+use super::counting::Counting;
 use super::driver::Session;
 use super::generation::Generation;
 use super::state::{Condition, Event};
 use crate::control::{Answer, Ask, NewForward, Request, Source, Stop};
 use anyhow::anyhow;
+use netns::Protocol;
+use netns::link::Route;
 use report::Failure;
-use std::time::{Duration, Instant};
-
-/// A guest's counts are there within this; those of a busy one are as old as they are.
-const COUNT: Duration = Duration::from_millis(100);
+use std::time::Duration;
 
 impl Session {
     pub(super) fn asked(&mut self, ask: Ask) {
         let answer = match ask.request {
             Request::State | Request::Metrics => return self.count(ask),
-            Request::Logs { since, follow } => Answer::Lines(self.ring.lines(since, follow), None),
+            Request::Logs { since, follow, network } => {
+                let ring = if network { self.outbound.log() } else { &self.ring };
+                Answer::Lines(ring.lines(since, follow), None)
+            }
+            Request::Link(port) => self.link(port),
             Request::Forward(ref new) => self.forward(new),
             Request::Unforward(port) => match answers::unforward(&self.forwards.on_host_port(port), port) {
                 Ok(ids) => {
@@ -64,20 +68,54 @@ impl Session {
         answers::added(added, new.detached, &self.detached.0)
     }
 
-    /// Has the guest say what it has accepted itself, before the request is answered.
+    fn link(&mut self, port: u16) -> Answer {
+        if self.state.condition() == Condition::Stopping {
+            return answers::conflict(Failure::usage(anyhow!("the run is stopping")));
+        }
+        let forward = self.forwards.linked(port).unwrap_or_else(|| {
+            let forward = self.forwards.link(port, Source::Link);
+            self.work.events.push_back(Event::Added {
+                forwards: vec![(forward.id(), (Protocol::Tcp, port))],
+                source: Source::Link,
+            });
+            forward
+        });
+        // A relay moves a kept connection to the next guest.
+        let relay = (!self.project.settings.adopts()).then(|| self.forwarder.clone());
+        Answer::Route(Route { forward, relay })
+    }
+
+    /// Has the guest say what it has accepted and what has left it, before the request is answered.
     fn count(&mut self, ask: Ask) {
+        if let Some(counting) = &mut self.work.counting {
+            return counting.asks.push(ask);
+        }
         let asks = |live: &Generation| live.has_listeners() && live.process.count();
-        if let Some((_, asked)) = &mut self.work.counting {
-            asked.push(ask);
-        } else if self.serving().is_some_and(asks) {
-            self.work.counting = Some((Instant::now() + COUNT, vec![ask]));
-        } else {
-            self.tell_state(ask);
+        let is_counted = !self.serving().is_some_and(asks);
+        let outbound = self.outbound.count();
+        if is_counted && outbound.is_none() {
+            return self.tell_state(ask);
+        }
+        self.work.counting = Some(Counting::new(ask, is_counted, outbound));
+    }
+
+    /// The guest has said what it has accepted.
+    pub(super) fn counted(&mut self) {
+        if let Some(counting) = &mut self.work.counting {
+            counting.is_counted = true;
+            self.counted_out();
         }
     }
 
-    pub(super) fn counted(&mut self) {
-        for ask in self.work.counting.take().into_iter().flat_map(|counting| counting.1) {
+    /// The guest may have said what has left it.
+    pub(super) fn counted_out(&mut self) {
+        if self.work.counting.as_ref().is_some_and(Counting::is_over) {
+            self.count_no_more();
+        }
+    }
+
+    pub(super) fn count_no_more(&mut self) {
+        for ask in self.work.counting.take().into_iter().flat_map(|counting| counting.asks) {
             self.tell_state(ask);
         }
     }

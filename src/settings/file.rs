@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 
@@ -66,11 +67,13 @@ pub struct Network {
     pub allow_private: Vec<Spanned<String>>,
     #[schemars(with = "Vec<String>")]
     pub links: Vec<Spanned<String>>,
+    pub expose: Vec<NonZeroU16>,
     #[schemars(with = "Option<String>")]
     pub connect_timeout: Option<Spanned<String>>,
     #[schemars(with = "Option<String>")]
     pub udp_idle: Option<Spanned<String>>,
     pub max_connections: Option<usize>,
+    pub max_outbound: Option<usize>,
     pub auto_forward: Option<bool>,
     pub path: Option<ForwardPath>,
 }
@@ -306,8 +309,12 @@ mod tests {
         assert!(!config.network.forwards.is_empty() && !config.env.is_empty());
         assert!(config.network.connect_timeout.is_some());
         assert!(!config.network.allow.is_empty() && !config.network.allow_private.is_empty());
-        assert!(!config.network.links.is_empty());
-        assert!(config.network.max_connections.is_some() && config.network.auto_forward.is_some());
+        assert!(!config.network.links.is_empty() && !config.network.expose.is_empty());
+        assert!(
+            config.network.max_connections.is_some()
+                && config.network.max_outbound.is_some()
+                && config.network.auto_forward.is_some()
+        );
         let http = &config.http;
         assert!(http.header_timeout.is_some() && http.body_timeout.is_some());
         assert!(http.send_timeout.is_some() && http.idle_timeout.is_some());

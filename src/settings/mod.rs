@@ -86,6 +86,8 @@ pub struct Guest {
 pub struct Network {
     pub mappings: Vec<Mapping>,
     pub auto_forward: bool,
+    /// Ports of the guest that other runs may be linked to, besides those on which it happens to listen.
+    pub expose: Vec<u16>,
     /// Where the guest may connect outside of its network.
     pub allow: Vec<egress::Rule>,
     /// Networks that are not public and that names may lead to.
@@ -96,6 +98,8 @@ pub struct Network {
     pub connect_timeout: Duration,
     pub udp_idle: Duration,
     pub max_connections: Option<usize>,
+    /// Connections that leave the guest's network.
+    pub max_outbound: usize,
 }
 
 /// What comes after an end. A change holds from the next one on.
@@ -108,8 +112,13 @@ pub struct Life {
 
 impl Network {
     /// Where the guest may connect, as it is judged.
-    pub fn policy(&self) -> egress::Policy {
-        egress::Policy::new(self.allow.clone(), self.allow_private.clone())
+    pub fn rules(&self) -> egress::Rules {
+        egress::Rules {
+            policy: egress::Policy::new(self.allow.clone(), self.allow_private.clone()),
+            links: self.links.clone(),
+            timeout: self.connect_timeout,
+            connections: self.max_outbound,
+        }
     }
 
     /// Whether it may connect anywhere at all.

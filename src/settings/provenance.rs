@@ -93,6 +93,12 @@ pub fn explain(os: &Os, file: Option<&File>, settings: &Settings) -> Vec<(String
             !network.allow_private.is_empty(),
         ),
         (
+            "expose",
+            listed(&settings.network.expose, "nothing"),
+            !os.expose.is_empty(),
+            !network.expose.is_empty(),
+        ),
+        (
             "link",
             listed(&settings.network.links, "nothing"),
             !os.links.is_empty(),
@@ -124,6 +130,12 @@ pub fn explain(os: &Os, file: Option<&File>, settings: &Settings) -> Vec<(String
             ),
             os.max_connections.is_some(),
             network.max_connections.is_some(),
+        ),
+        (
+            "max-outbound",
+            settings.network.max_outbound.to_string(),
+            os.max_outbound.is_some(),
+            network.max_outbound.is_some(),
         ),
         (
             "header-timeout",

@@ -53,6 +53,13 @@ const ROWS: &[Row] = &[
         &[],
         "public addresses only",
     ),
+    (
+        "ports for links (add up)",
+        &["expose"],
+        &["network.expose"],
+        &[],
+        "those on which the guest listens",
+    ),
     ("links (add up)", &["link"], &["network.links"], &[], "none"),
     ("forward path", &["forward-path"], &["network.path"], &[], "`auto`"),
     (
@@ -69,6 +76,13 @@ const ROWS: &[Row] = &[
         &["network.max-connections"],
         &[],
         "by `ulimit -n`",
+    ),
+    (
+        "limit of outbound connections",
+        &["max-outbound"],
+        &["network.max-outbound"],
+        &[],
+        "1024",
     ),
     (
         "order of inherited listeners",
@@ -218,7 +232,7 @@ fn table(options: &[Arg]) -> String {
         let own = own.map(|name| name.to_string_lossy().into_owned());
         let variables = own.chain(variables.iter().map(|name| (*name).to_owned()));
         let variables = variables.map(|name| match name.as_str() {
-            "WASMRUN_FORWARD" | "WASMRUN_ALLOW" | "WASMRUN_ALLOW_PRIVATE" | "WASMRUN_LINK" => {
+            "WASMRUN_FORWARD" | "WASMRUN_ALLOW" | "WASMRUN_ALLOW_PRIVATE" | "WASMRUN_LINK" | "WASMRUN_EXPOSE" => {
                 format!("`{name}` (commas)")
             }
             name => format!("`{name}`"),

@@ -30,6 +30,8 @@ const LEAST_CPUS: f64 = 0.01;
 const LEAST_PIDS: u64 = 16;
 /// What the `/tmp` of a program holds, in bytes.
 const TMP_SIZE: u64 = 64 << 20;
+/// Connections that leave a guest's network, which take descriptors of its process.
+const MAX_OUTBOUND: usize = 1024;
 /// The port of the LiveReload protocol, which tools know.
 const LIVERELOAD: u16 = 35729;
 
@@ -114,6 +116,7 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
         network: Network {
             mappings: mappings(&os.forwards, file)?,
             auto_forward: os.auto_forward || config.network.auto_forward.unwrap_or(false),
+            expose: expose(os, config),
             allow,
             allow_private,
             links,
@@ -131,6 +134,7 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
                 Limits::UDP_IDLE,
             )?,
             max_connections,
+            max_outbound: os.max_outbound.or(config.network.max_outbound).unwrap_or(MAX_OUTBOUND),
         },
         life: Life {
             grace: time(os.grace.as_ref(), "--grace", config.guest.grace.as_ref(), GRACE)?,
@@ -329,6 +333,17 @@ fn mappings(flags: &[String], file: Option<&File>) -> Result<Vec<Mapping>> {
     let from_file = places(file, |network| &network.forwards);
     let from_flags = placed(flags, "--forward", &["-f", "-p", "--publish"]);
     rules::mappings(from_file.chain(from_flags), [])
+}
+
+/// Ports for links of other runs, each once.
+fn expose(os: &Os, config: &Config) -> Vec<u16> {
+    let mut ports = Vec::new();
+    for port in config.network.expose.iter().chain(&os.expose) {
+        if !ports.contains(&port.get()) {
+            ports.push(port.get());
+        }
+    }
+    ports
 }
 
 /// Every outbound rule of the file and the command line; one of the form `$NAME` is what the guest's variable names.

@@ -5,6 +5,7 @@ use super::choices::{ForwardPath, Listeners, Restart, Tiered};
 use clap::builder::{FalseyValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, ValueHint};
 use languages::{Language, Named, registry};
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 const OS_HELP: &str = "\
@@ -76,6 +77,11 @@ pub struct Os {
     /// 6000 of the run `store`, as db:5432. A connection waits while that run starts or reloads. Repeatable.
     #[arg(long = "link", value_name = "LINK", env = "WASMRUN_LINK", value_delimiter = ',')]
     pub links: Vec<String>,
+    /// Have the guest listen on a port for links of other runs, without a port of this machine. Repeatable
+    ///
+    /// A guest that opens its own listeners needs no such word.
+    #[arg(long, value_name = "PORT", env = "WASMRUN_EXPOSE", value_delimiter = ',')]
+    pub expose: Vec<NonZeroU16>,
     /// Set an environment variable of the guest; without `=VALUE`, pass on your own. Repeatable
     #[arg(short, long = "env", value_name = "NAME[=VALUE]")]
     pub env: Vec<String>,
@@ -115,6 +121,9 @@ pub struct Os {
     /// Limit of open connections; more wait in the queue
     #[arg(long, value_name = "NUMBER", env = "WASMRUN_MAX_CONNECTIONS")]
     pub max_connections: Option<usize>,
+    /// Limit of open connections that leave the guest's network [default: 1024]
+    #[arg(long, value_name = "NUMBER", env = "WASMRUN_MAX_OUTBOUND")]
+    pub max_outbound: Option<usize>,
     /// Grace for open connections on a stop or reload, for example 10s
     #[arg(long, value_name = "TIME", env = "WASMRUN_GRACE")]
     pub grace: Option<String>,

@@ -21,6 +21,7 @@ mod http;
 mod isolation;
 mod lifecycle;
 mod limits;
+mod links;
 mod outbound;
 mod output;
 mod precedence;

@@ -78,6 +78,11 @@ const SETTINGS: &[Setting] = &[
         ["", "10.0.0.0/8", "10.1.0.0/16"],
         ["nothing", "", "10.0.0.0/8", "10.1.0.0/16"],
     ),
+    of(
+        "expose",
+        ["network.expose = [1]", "2", "3"],
+        ["nothing", "1", "1, 2", "1, 3"],
+    ),
     of("link", ["", "b:2", "x:3=c:4"], ["nothing", "", "b:2", "x:3=c:4"]),
     of(
         "forward-path",
@@ -98,6 +103,11 @@ const SETTINGS: &[Setting] = &[
         "max-connections",
         ["network.max-connections = 11", "12", "13"],
         ["what `ulimit -n` allows", "11", "12", "13"],
+    ),
+    of(
+        "max-outbound",
+        ["network.max-outbound = 11", "12", "13"],
+        ["1024", "11", "12", "13"],
     ),
     of(
         "header-timeout",

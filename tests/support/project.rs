@@ -219,6 +219,16 @@ pub struct Load {
 impl Load {
     /// `lasting` clients keep their connection, `brief` ones have a new one for each request.
     pub fn start(address: SocketAddr, lasting: usize, brief: usize) -> Load {
+        Load::asking(address, lasting, brief, version)
+    }
+
+    /// The same, with another way to ask on a new connection.
+    pub fn asking(
+        address: SocketAddr,
+        lasting: usize,
+        brief: usize,
+        ask: fn(SocketAddr) -> Result<u64, String>,
+    ) -> Load {
         let mut load = Load {
             stop: Arc::default(),
             newest: Arc::default(),
@@ -239,7 +249,7 @@ impl Load {
                         connection.get_or_insert_with(|| KeepAlive::open(address)).get()
                     } else {
                         last = seen;
-                        version(address)
+                        ask(address)
                     };
                     match answer {
                         Ok(version) if version >= last => {

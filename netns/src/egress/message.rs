@@ -1,35 +1,42 @@
-//! What a guest's process asks for, and what it is answered. Both ends are the same binary.
+//! What a guest's process asks for, what it is answered, and what it tells of its connections.
 
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 
-/// Longest message, in bytes: a name has 253, an answer 64 addresses.
-pub(super) const LONGEST: usize = 8 << 10;
-/// Most asks of one guest that are not answered.
-pub(super) const IN_FLIGHT: usize = 256;
 /// Most addresses in an answer.
 pub(super) const ADDRESSES: usize = 64;
+/// Most connections in a message.
+pub(super) const FLOWS: usize = 64;
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Ask {
-    /// The answer has it again.
-    pub(super) number: u64,
-    pub(super) what: What,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) enum What {
-    /// A connection to this address.
+pub(super) enum Ask {
+    /// A connection to this address, which has the call's number from then on.
     Connect(SocketAddr),
     /// The addresses of this name.
     Resolve(String),
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Answer {
-    pub(super) number: u64,
-    pub(super) result: Result<Granted, Failed>,
+/// What has gone over a connection so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Flow {
+    pub(super) connection: u64,
+    /// Bytes.
+    pub(super) sent: u64,
+    pub(super) received: u64,
+    pub(super) is_over: bool,
 }
+
+/// Said by the guest's process.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Told {
+    Flows(Vec<Flow>),
+    /// All that were open have been told of.
+    Counted,
+}
+
+/// Tell what is open.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Count;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Granted {
@@ -54,3 +61,5 @@ pub enum Failed {
     #[error("the name cannot be looked up now")]
     TryAgain,
 }
+
+pub(super) type Answer = Result<Granted, Failed>;

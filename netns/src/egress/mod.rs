@@ -10,11 +10,13 @@
 //! back is a socket that is connected, and no byte of the guest's is parsed. The supervisor keeps no copy of it, which would hold
 //! its end back. Who has such a socket must not be able to say where any of its sockets leads ([`crate::jail::Sockets`]).
 //!
+//! A name may also be that of another run ([`crate::link`]): the socket is then of that guest's network.
+//!
 //! No name is asked for that no rule covers; such a name gets an address that leads nowhere, so that the connect that follows tells
 //! the port and the refusal can name the rule.
 
-mod channel;
 mod client;
+mod ledger;
 mod lookup;
 mod message;
 mod pins;
@@ -24,11 +26,12 @@ mod rule;
 mod server;
 mod special;
 
-pub use client::{Client, Failed};
+pub use client::{Account, Client, Failed};
+pub use ledger::Row;
 pub use policy::{Policy, Verdict};
 pub use refusal::{Reason, Refusal};
 pub use rule::{Destination, Ports, Rule, RuleError};
-pub use server::{Egress, Event, OnEvent, Row};
+pub use server::{Egress, Event, OnEvent, Rules};
 
 use rule::{HOST_NAMES, is_numeric};
 

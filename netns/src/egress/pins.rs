@@ -120,6 +120,38 @@ impl Held {
 
 /// The address of this machine in a guest: host.wasmrun.internal.
 pub(super) const HOST: Ipv4Addr = Ipv4Addr::new(240, 0, 0, 1);
+/// 240.0.1.0/24: names of links, in the order in which they came.
+const LINKS: [u8; 3] = [240, 0, 1];
+
+/// Addresses of the names of links. A name keeps its own for as long as the session lasts.
+#[derive(Debug, Default)]
+pub(super) struct Aliases(Vec<String>);
+
+impl Aliases {
+    /// The address of a name; none when there are too many.
+    pub(super) fn address_of(&mut self, name: &str) -> Option<Ipv4Addr> {
+        let at = match self.0.iter().position(|known| known == name) {
+            Some(at) => at,
+            None => self.0.len(),
+        };
+        let last = u8::try_from(at + 1).ok()?;
+        if at == self.0.len() {
+            self.0.push(name.to_owned());
+        }
+        Some(Ipv4Addr::from([LINKS[0], LINKS[1], LINKS[2], last]))
+    }
+
+    /// The name of an address.
+    pub(super) fn name_of(&self, address: IpAddr) -> Option<&str> {
+        let IpAddr::V4(address) = address.to_canonical() else {
+            return None;
+        };
+        let [a, b, c, last] = address.octets();
+        let at = usize::from(last).checked_sub(1).filter(|_| [a, b, c] == LINKS)?;
+        self.0.get(at).map(String::as_str)
+    }
+}
+
 /// 240.0.128.0/17, without its first address.
 const FIRST: u32 = 0xf000_8001;
 const LAST: u32 = 0xf000_ffff;

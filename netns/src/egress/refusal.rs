@@ -2,6 +2,7 @@
 
 use super::rule::{Destination, HOST_NAMES, Rule};
 use super::special;
+use crate::link::{Link, Refused};
 use crate::rule::Protocol;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -54,6 +55,20 @@ pub enum Reason {
         /// The port.
         port: u16,
     },
+    /// There are as many connections as there may be.
+    AtLimit {
+        /// So many.
+        connections: usize,
+    },
+    /// A run has that name, and no link leads to that port of it.
+    NotLinked,
+    /// The other end of a link.
+    Link {
+        /// The run.
+        run: String,
+        /// What it says.
+        why: Refused,
+    },
     /// It is the guest's own localhost, and nothing is there.
     NothingListensInGuest {
         /// The port.
@@ -90,6 +105,14 @@ impl fmt::Display for Refusal {
                     "refused: this machine's port {port}{udp}: nothing listens on 127.0.0.1 or ::1"
                 )
             }
+            Reason::AtLimit { connections } => {
+                write!(
+                    f,
+                    "refused: {to}{udp}: {connections} connections are open, which is the limit"
+                )
+            }
+            Reason::NotLinked => write!(f, "denied: {to}/{protocol}: no link leads there"),
+            Reason::Link { run, why } => write!(f, "refused: {to}{udp}: {run} {why}"),
             Reason::NothingListensInGuest { port } => {
                 write!(f, "refused: localhost:{port}{udp}: nothing listens there in the guest")
             }
@@ -117,6 +140,16 @@ impl Refusal {
             Reason::NothingListensInGuest { port } => {
                 Some(format!("this machine's: `--allow localhost:{port}{}`", self.suffix()))
             }
+            Reason::NotLinked => {
+                let link: Link = self.to.parse().ok()?;
+                Some(format!("`--link {link}`, or `links = [\"{link}\"]` under `[network]`"))
+            }
+            Reason::AtLimit { .. } => Some("raise `--max-outbound`".to_owned()),
+            Reason::Link {
+                run,
+                why: Refused::NotRunning,
+            } => Some(format!("start it with `--name {run}`; `wasmrun ps` lists the runs")),
+            Reason::Link { .. } => None,
             Reason::Stale { .. } | Reason::Forbidden | Reason::NothingListensOnHost { .. } => None,
         }
     }

@@ -1,32 +1,32 @@
 //! The supervisor's end: judges, looks up, connects, and hands the socket over. A thread of its own, so that nothing of a guest's
 //! holds the session up.
 
-use super::channel::Channel;
+use super::ledger::{Closed, Ledger, OfGuest, Open, Row};
 use super::lookup::{self, Found};
-use super::message::{Answer, Ask, Failed, Granted, IN_FLIGHT, What};
-use super::pins::{self, Pin, Pins, Synthetic};
+use super::message::{Answer, Ask, Count, Failed, Granted, Told};
+use super::pins::{self, Aliases, Pin, Pins, Synthetic};
 use super::policy::{Policy, Verdict};
 use super::refusal::{Reason, Refusal};
 use super::rule::HOST_NAMES;
+use crate::calls::{Channel, Down, IN_FLIGHT, Up};
+use crate::link::{self, Link, Refused};
 use crate::rule::Protocol;
 use rustix::io::Errno;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 use tokio::net::TcpSocket;
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
 /// Look-ups at once, each of which blocks a thread.
 const LOOKUPS: usize = 8;
 /// Refusals that are told, each once; who scans ports would flood the terminal.
 const TOLD: usize = 64;
-/// Places that are counted apart.
-const ROWS: usize = 256;
 /// Any port: to see which address this machine would use, nothing is sent.
 const DISCARD: u16 = 9;
 
@@ -42,6 +42,19 @@ pub enum Event {
         /// Where that is.
         address: SocketAddr,
     },
+    /// A connection is over.
+    Closed {
+        /// What the guest asked for, with its port.
+        to: String,
+        /// Where that was.
+        address: SocketAddr,
+        /// Bytes that the guest has sent, as it tells.
+        sent: u64,
+        /// Bytes that it has received.
+        received: u64,
+        /// From the connection to its end.
+        lasted: Duration,
+    },
     /// The network has refused one.
     Failed {
         /// What the guest asked for, with its port.
@@ -54,22 +67,17 @@ pub enum Event {
 /// Hears of events, on a thread of the server's.
 pub type OnEvent = Arc<dyn Fn(Event) + Send + Sync>;
 
-/// What has become of asks for one place.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(default)]
-pub struct Row {
-    /// What was asked for, with its port.
-    pub to: String,
-    /// The rule that allows it; empty where none does.
-    pub rule: String,
-    /// Connections that were made.
-    pub opened: u64,
-    /// Those that the network refused.
-    pub failed: u64,
-    /// Those that no rule allowed.
-    pub refused: u64,
-    /// The last of the network's errors; empty where there is none.
-    pub error: String,
+/// What holds for all guests of a session, from the next connection on.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Where they may connect.
+    pub policy: Policy,
+    /// Guests of other runs that they know by name.
+    pub links: Vec<Link>,
+    /// A connection is given up after this.
+    pub timeout: Duration,
+    /// Most connections at once.
+    pub connections: usize,
 }
 
 /// Makes connections for guests. Dropping it ends those that are being made.
@@ -79,12 +87,34 @@ pub struct Egress {
 }
 
 struct Shared {
-    policy: RwLock<(Arc<Policy>, Duration)>,
+    rules: RwLock<Arc<Rules>>,
     names: Mutex<Names>,
     lookups: Semaphore,
     told: Mutex<HashSet<Refusal>>,
-    rows: Mutex<BTreeMap<String, Row>>,
+    ledger: Mutex<Ledger>,
+    guests: Mutex<Vec<Weak<Guest>>>,
+    links: link::Client,
     on_event: OnEvent,
+}
+
+/// One guest's process.
+struct Guest {
+    shared: Arc<Shared>,
+    channel: Channel,
+    open: Mutex<OfGuest>,
+    /// It has told of all that is open.
+    counted: Notify,
+}
+
+/// A connection that was made.
+struct Made {
+    stream: TcpStream,
+    address: SocketAddr,
+    /// What the guest asked for, with its port.
+    to: String,
+    /// What allows it.
+    rule: String,
+    link: Option<link::Held>,
 }
 
 /// What guests were told, which holds for each generation.
@@ -92,6 +122,7 @@ struct Shared {
 struct Names {
     pins: Pins,
     synthetic: Synthetic,
+    aliases: Aliases,
 }
 
 /// It is consistent at every step, so a panic elsewhere does not spoil it.
@@ -100,18 +131,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Egress {
-    /// Starts the thread. A connection is given up after `timeout`.
+    /// Starts the thread. Other runs are found by `find`.
     ///
     /// # Errors
     ///
     /// There is no thread, or no descriptor.
-    pub fn start(policy: Policy, timeout: Duration, on_event: OnEvent) -> io::Result<Egress> {
+    pub fn start(rules: Rules, find: link::Find, on_event: OnEvent) -> io::Result<Egress> {
         let shared = Arc::new(Shared {
-            policy: RwLock::new((Arc::new(policy), timeout)),
+            rules: RwLock::new(Arc::new(rules)),
             names: Mutex::default(),
             lookups: Semaphore::new(LOOKUPS),
             told: Mutex::default(),
-            rows: Mutex::default(),
+            ledger: Mutex::default(),
+            guests: Mutex::default(),
+            links: link::Client::new(find),
             on_event,
         });
         let (guests, come) = unbounded_channel();
@@ -138,15 +171,34 @@ impl Egress {
     }
 
     /// Has other rules hold from the next connection on.
-    pub fn allow(&self, policy: Policy, timeout: Duration) {
-        *self.shared.policy.write().unwrap_or_else(PoisonError::into_inner) = (Arc::new(policy), timeout);
+    pub fn allow(&self, rules: Rules) {
+        *self.shared.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
         // What is refused now is told again.
         lock(&self.shared.told).clear();
     }
 
     /// What has become of what was asked for.
     pub fn rows(&self) -> Vec<Row> {
-        lock(&self.shared.rows).values().cloned().collect()
+        lock(&self.shared.ledger).rows()
+    }
+
+    /// Has guests tell what went over the connections that are open; none where nothing is open. A guest that is busy may take as
+    /// long as it likes.
+    pub fn count(&self) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let guests: Vec<Arc<Guest>> = lock(&self.shared.guests).iter().filter_map(Weak::upgrade).collect();
+        let mut busy: Vec<Arc<Guest>> = guests
+            .into_iter()
+            .filter(|guest| !lock(&guest.open).is_empty())
+            .collect();
+        if busy.is_empty() {
+            return None;
+        }
+        Some(async move {
+            // One after the other: there is one, or two where one takes over.
+            while let Some(guest) = busy.pop() {
+                guest.count().await;
+            }
+        })
     }
 }
 
@@ -155,7 +207,20 @@ async fn serve(shared: Arc<Shared>, mut come: UnboundedReceiver<OwnedFd>) {
     loop {
         tokio::select! {
             channel = come.recv() => match channel {
-                Some(channel) => drop(guests.spawn(guest(shared.clone(), channel))),
+                Some(channel) => {
+                    let Ok(channel) = Channel::new(channel) else { continue };
+                    let guest = Arc::new(Guest {
+                        shared: shared.clone(),
+                        channel,
+                        open: Mutex::default(),
+                        counted: Notify::new(),
+                    });
+                    let mut known = lock(&shared.guests);
+                    known.retain(|guest| guest.strong_count() > 0);
+                    known.push(Arc::downgrade(&guest));
+                    drop(known);
+                    guests.spawn(answer_all(guest));
+                }
                 None => return,
             },
             Some(_) = guests.join_next() => {}
@@ -163,17 +228,14 @@ async fn serve(shared: Arc<Shared>, mut come: UnboundedReceiver<OwnedFd>) {
     }
 }
 
-/// Answers one guest's process.
-async fn guest(shared: Arc<Shared>, channel: OwnedFd) {
-    let Ok(channel) = Channel::new(channel).map(Arc::new) else {
-        return;
-    };
+async fn answer_all(guest: Arc<Guest>) {
     let mut answers = JoinSet::new();
     loop {
         tokio::select! {
             // One that asks for more than it may waits, and what is odd ends it: descriptors that come along are closed.
-            asked = channel.receive::<Ask>(), if answers.len() < IN_FLIGHT => match asked {
-                Ok(Some((ask, _))) => drop(answers.spawn(answer(shared.clone(), channel.clone(), ask))),
+            heard = guest.channel.receive::<Up<Ask, Told>>(), if answers.len() < IN_FLIGHT => match heard {
+                Ok(Some((Up::Call { number, what }, _))) => drop(answers.spawn(guest.clone().answer(number, what))),
+                Ok(Some((Up::Note(told), _))) => guest.told(told),
                 Ok(None) | Err(_) => return,
             },
             Some(_) = answers.join_next() => {}
@@ -181,27 +243,95 @@ async fn guest(shared: Arc<Shared>, channel: OwnedFd) {
     }
 }
 
-async fn answer(shared: Arc<Shared>, channel: Arc<Channel>, Ask { number, what }: Ask) {
-    let mut socket = None;
-    let result = match what {
-        What::Resolve(name) => shared.resolve(&name).await.map(Granted::Addresses),
-        What::Connect(to) => shared.connect(to).await.map(|stream| {
-            socket = Some(stream);
-            Granted::Connected
-        }),
-    };
-    let fds: Vec<_> = socket.iter().map(AsFd::as_fd).collect();
-    // A guest that is gone needs no answer.
-    let _ = channel.send(&Answer { number, result }, &fds).await;
+impl Guest {
+    async fn answer(self: Arc<Guest>, number: u64, what: Ask) {
+        let mut socket = None;
+        let what = match what {
+            Ask::Resolve(name) => self.shared.resolve(&name).await.map(Granted::Addresses),
+            Ask::Connect(to) => self.shared.connect(to).await.map(|made| {
+                socket = Some(self.opened(number, made));
+                Granted::Connected
+            }),
+        };
+        let fds: Vec<_> = socket.iter().map(AsFd::as_fd).collect();
+        // A guest that is gone needs no answer.
+        let _ = self
+            .channel
+            .send(&Down::<Answer, Count>::Answer { number, what }, &fds)
+            .await;
+    }
+
+    /// Counts a connection, before the guest can say that it is closed.
+    fn opened(&self, number: u64, made: Made) -> TcpStream {
+        let Made {
+            stream,
+            address,
+            to,
+            rule,
+            link,
+        } = made;
+        let open = Open::new(to.clone(), address, link);
+        let mut ledger = lock(&self.shared.ledger);
+        ledger.open(&mut lock(&self.open), number, open, &rule);
+        drop(ledger);
+        (self.shared.on_event)(Event::Connected { to, address });
+        stream
+    }
+
+    fn told(&self, told: Told) {
+        let Told::Flows(flows) = told else {
+            return self.counted.notify_waiters();
+        };
+        for flow in flows {
+            let closed = lock(&self.shared.ledger).told(&mut lock(&self.open), flow);
+            closed.into_iter().for_each(|closed| self.shared.closed(closed));
+        }
+    }
+
+    async fn count(&self) {
+        let mut counted = std::pin::pin!(self.counted.notified());
+        // An answer that comes before the wait is heard.
+        counted.as_mut().enable();
+        if self
+            .channel
+            .send(&Down::<Answer, Count>::Note(Count), &[])
+            .await
+            .is_ok()
+        {
+            counted.await;
+        }
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        for (_, open) in std::mem::take(&mut *lock(&self.open)) {
+            let closed = lock(&self.shared.ledger).close(open);
+            self.shared.closed(closed);
+        }
+    }
 }
 
 impl Shared {
-    fn policy(&self) -> Arc<Policy> {
-        self.policy.read().unwrap_or_else(PoisonError::into_inner).0.clone()
+    fn rules(&self) -> Arc<Rules> {
+        self.rules.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn timeout(&self) -> Duration {
-        self.policy.read().unwrap_or_else(PoisonError::into_inner).1
+    fn closed(&self, closed: Closed) {
+        let Closed {
+            to,
+            address,
+            sent,
+            received,
+            began,
+        } = closed;
+        (self.on_event)(Event::Closed {
+            to,
+            address,
+            sent,
+            received,
+            lasted: began.elapsed(),
+        });
     }
 
     /// The addresses that a guest is told for a name.
@@ -220,7 +350,12 @@ impl Shared {
         if let Ok(address) = name.parse() {
             return Ok(vec![address]);
         }
-        if !self.policy().names(&name) {
+        let rules = self.rules();
+        if rules.links.iter().any(|link| link.alias == name) {
+            let address = lock(&self.names).aliases.address_of(&name).ok_or(Failed::TryAgain)?;
+            return Ok(vec![address.into()]);
+        }
+        if !rules.policy.names(&name) {
             return Ok(vec![lock(&self.names).synthetic.address_of(&name).into()]);
         }
         self.look_up(&name).await
@@ -244,9 +379,18 @@ impl Shared {
         Ok(addresses)
     }
 
-    async fn connect(&self, to: SocketAddr) -> Result<TcpStream, Failed> {
+    async fn connect(&self, to: SocketAddr) -> Result<Made, Failed> {
         let (ip, port) = (to.ip().to_canonical(), to.port());
-        let policy = self.policy();
+        let rules = self.rules();
+        if lock(&self.ledger).live() >= rules.connections {
+            let connections = rules.connections;
+            return Err(self.in_the_way(to.to_string(), Reason::AtLimit { connections }, Errno::ADDRINUSE));
+        }
+        let alias = lock(&self.names).aliases.name_of(ip).map(str::to_owned);
+        if let Some(alias) = alias {
+            return self.to_link(&rules, alias, ip, port).await;
+        }
+        let policy = &rules.policy;
         if ip.is_loopback() {
             return match policy.localhost(port, Protocol::Tcp) {
                 Some(rule) => self.to_host(format!("localhost:{port}"), &rule.to_string(), port).await,
@@ -261,13 +405,46 @@ impl Shared {
             };
         }
         if pins::is_synthetic(ip) {
-            return self.to_name(&policy, ip, port).await;
+            return self.to_name(policy, ip, port).await;
         }
-        self.to_address(&policy, SocketAddr::new(ip, port)).await
+        self.to_address(policy, SocketAddr::new(ip, port)).await
+    }
+
+    /// To the guest of another run.
+    async fn to_link(&self, rules: &Rules, alias: String, ip: IpAddr, port: u16) -> Result<Made, Failed> {
+        let to = format!("{alias}:{port}");
+        let is_meant = |link: &&Link| link.alias == alias && link.port == port;
+        let (Some(link), IpAddr::V4(client)) = (rules.links.iter().find(is_meant), ip) else {
+            return Err(self.refused(to, Reason::NotLinked));
+        };
+        match self.links.connect(&link.run, link.to, client, rules.timeout).await {
+            Ok((stream, held)) => {
+                // When it fails again, that is news.
+                let is_over = |told: &Refusal| told.to != to;
+                lock(&self.told).retain(is_over);
+                Ok(Made {
+                    stream,
+                    address: SocketAddr::new(ip, port),
+                    rule: link.to_string(),
+                    to,
+                    link: Some(held),
+                })
+            }
+            Err(why) => {
+                let errno = match &why {
+                    Refused::NotListening { .. } => Errno::TIMEDOUT,
+                    Refused::NotRunning | Refused::Ended => Errno::CONNREFUSED,
+                    Refused::Failed { .. } => Errno::HOSTUNREACH,
+                };
+                self.failed(&to, &link.to_string(), &format!("{} {why}", link.run));
+                let run = link.run.clone();
+                Err(self.in_the_way(to, Reason::Link { run, why }, errno))
+            }
+        }
     }
 
     /// To what an address stands for that was made up for a name.
-    async fn to_name(&self, policy: &Policy, ip: IpAddr, port: u16) -> Result<TcpStream, Failed> {
+    async fn to_name(&self, policy: &Policy, ip: IpAddr, port: u16) -> Result<Made, Failed> {
         let name = match ip {
             IpAddr::V4(ip) => lock(&self.names).synthetic.name_of(ip).map(str::to_owned),
             IpAddr::V6(_) => None,
@@ -276,20 +453,24 @@ impl Shared {
             return Err(Failed::Errno(Errno::HOSTUNREACH.raw_os_error()));
         };
         if !policy.names(&name) {
-            return Err(self.refused(format!("{name}:{port}"), Reason::NoRule));
+            let reason = match self.links.finds(&name) {
+                true => Reason::NotLinked,
+                false => Reason::NoRule,
+            };
+            return Err(self.refused(format!("{name}:{port}"), reason));
         }
         // A rule has come since.
         let mut last = Failed::Unknown;
         for address in self.look_up(&name).await? {
             match self.to_address(policy, SocketAddr::new(address, port)).await {
-                Ok(stream) => return Ok(stream),
+                Ok(made) => return Ok(made),
                 Err(failed) => last = failed,
             }
         }
         Err(last)
     }
 
-    async fn to_address(&self, policy: &Policy, to: SocketAddr) -> Result<TcpStream, Failed> {
+    async fn to_address(&self, policy: &Policy, to: SocketAddr) -> Result<Made, Failed> {
         let is_own = is_own(to.ip());
         let mut names = self.names_of(to.ip());
         if let Verdict::Stale(stale) = policy.judge(to, Protocol::Tcp, &names, is_own) {
@@ -318,7 +499,7 @@ impl Shared {
     }
 
     /// To a port of this machine.
-    async fn to_host(&self, called: String, rule: &str, port: u16) -> Result<TcpStream, Failed> {
+    async fn to_host(&self, called: String, rule: &str, port: u16) -> Result<Made, Failed> {
         let both = [
             SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
             SocketAddr::from((Ipv6Addr::LOCALHOST, port)),
@@ -335,32 +516,40 @@ impl Shared {
     }
 
     /// To the first of these that takes it.
-    async fn to_one(&self, called: String, rule: &str, addresses: &[SocketAddr]) -> Result<TcpStream, Failed> {
-        let until = tokio::time::Instant::now() + self.timeout();
+    async fn to_one(&self, to: String, rule: &str, addresses: &[SocketAddr]) -> Result<Made, Failed> {
+        let until = tokio::time::Instant::now() + self.rules().timeout;
         let mut last = Errno::HOSTUNREACH.into();
         for address in addresses {
             let attempt = tokio::time::timeout_at(until, open(*address)).await;
             match attempt.unwrap_or_else(|_| Err(Errno::TIMEDOUT.into())) {
                 Ok(stream) => {
-                    self.count(&called, rule, |row| row.opened += 1);
-                    let (to, address) = (called, *address);
-                    (self.on_event)(Event::Connected { to, address });
-                    return Ok(stream);
+                    return Ok(Made {
+                        stream,
+                        address: *address,
+                        to,
+                        rule: rule.to_owned(),
+                        link: None,
+                    });
                 }
                 Err(error) => last = error,
             }
         }
-        let (to, error) = (called, last.to_string());
-        self.count(&to, rule, |row| {
-            row.failed += 1;
-            row.error.clone_from(&error);
-        });
-        (self.on_event)(Event::Failed { to, error });
+        self.failed(&to, rule, &last.to_string());
         Err(Failed::Errno(last.raw_os_error().unwrap_or(Errno::IO.raw_os_error())))
     }
 
+    fn failed(&self, to: &str, rule: &str, error: &str) {
+        lock(&self.ledger).of(to, |row| {
+            rule.clone_into(&mut row.rule);
+            error.clone_into(&mut row.error);
+            row.failed += 1;
+        });
+        let (to, error) = (to.to_owned(), error.to_owned());
+        (self.on_event)(Event::Failed { to, error });
+    }
+
     fn refused(&self, to: String, reason: Reason) -> Failed {
-        self.count(&to, "", |row| row.refused += 1);
+        lock(&self.ledger).of(&to, |row| row.refused += 1);
         self.tell(Refusal {
             to,
             protocol: Protocol::Tcp,
@@ -369,23 +558,22 @@ impl Shared {
         Failed::Denied
     }
 
+    /// The same, of what rules allow.
+    fn in_the_way(&self, to: String, reason: Reason, errno: Errno) -> Failed {
+        self.tell(Refusal {
+            to,
+            protocol: Protocol::Tcp,
+            reason,
+        });
+        Failed::Errno(errno.raw_os_error())
+    }
+
     fn tell(&self, refusal: Refusal) {
         let mut told = lock(&self.told);
         if told.len() < TOLD && told.insert(refusal.clone()) {
             drop(told);
             (self.on_event)(Event::Refused(refusal));
         }
-    }
-
-    fn count(&self, to: &str, rule: &str, add: impl FnOnce(&mut Row)) {
-        let mut rows = lock(&self.rows);
-        if rows.len() >= ROWS && !rows.contains_key(to) {
-            return;
-        }
-        let row = rows.entry(to.to_owned()).or_default();
-        to.clone_into(&mut row.to);
-        rule.clone_into(&mut row.rule);
-        add(row);
     }
 }
 

@@ -15,9 +15,18 @@ fn egress(rules: &[String]) -> (Egress, Arc<Mutex<Vec<Event>>>) {
     let heard = events.clone();
     let hear: OnEvent = Arc::new(move |event| lock(&heard).push(event));
     (
-        Egress::start(Policy::new(rules, Vec::new()), TIMEOUT, hear).unwrap(),
+        Egress::start(rules_of(rules), Arc::new(|_: &str| None), hear).unwrap(),
         events,
     )
+}
+
+fn rules_of(rules: Vec<Rule>) -> Rules {
+    Rules {
+        policy: Policy::new(rules, Vec::new()),
+        links: Vec::new(),
+        timeout: TIMEOUT,
+        connections: 1024,
+    }
 }
 
 fn client_of(egress: &Egress) -> Client {
@@ -68,7 +77,7 @@ fn many_asks_at_once_are_answered_each_with_its_own_socket() {
         for _ in 0..1000 {
             let client = client.clone();
             // An ordinary user may have no more than 1024 descriptors, so they do not pile up.
-            asks.spawn(async move { reads(client.connect(server).await.unwrap()) });
+            asks.spawn(async move { reads(client.connect(server).await.unwrap().0) });
         }
         while let Some(done) = asks.join_next().await {
             done.unwrap();
@@ -117,8 +126,19 @@ fn fuzzed_asks_end_one_guest_and_nothing_else() {
     let piece = prop_oneof![
         proptest::collection::vec(any::<u8>(), 1..200),
         Just(br#"{"number":1,"what":{"Connect":"127.0.0.1:1"}}"#.to_vec()),
-        Just(br#"{"number":18446744073709551615,"what":{"Resolve":"\u0000"}}"#.to_vec()),
-        Just(format!(r#"{{"number":1,"what":{{"Resolve":"{}"}}}}"#, "a.".repeat(4000)).into_bytes()),
+        Just(br#"{"Call":{"number":18446744073709551615,"what":{"Resolve":"\u0000"}}}"#.to_vec()),
+        Just(
+            br#"{"Note":{"Flows":[{"connection":1,"sent":18446744073709551615,"received":1,"is_over":true}]}}"#
+                .to_vec()
+        ),
+        Just(br#"{"Note":"Counted"}"#.to_vec()),
+        Just(
+            format!(
+                r#"{{"Call":{{"number":1,"what":{{"Resolve":"{}"}}}}}}"#,
+                "a.".repeat(4000)
+            )
+            .into_bytes()
+        ),
     ];
     let pieces = proptest::collection::vec((piece, 0..4_usize), 1..20);
     let mut runner = proptest::test_runner::TestRunner::default();
@@ -133,7 +153,7 @@ fn fuzzed_asks_end_one_guest_and_nothing_else() {
         Ok(())
     });
     tried.unwrap();
-    run(async { reads(good.connect(server).await.unwrap()) });
+    run(async { reads(good.connect(server).await.unwrap().0) });
 }
 
 #[test]
@@ -143,14 +163,70 @@ fn a_guest_that_reads_no_answers_holds_nobody_up() {
     let (ours, theirs) = fd_passing::channel().unwrap();
     egress.serve(ours);
     rustix::fs::fcntl_setfl(&theirs, rustix::fs::OFlags::NONBLOCK).unwrap();
-    let ask = serde_json::to_vec(&Ask {
+    let ask = Up::<Ask, Told>::Call {
         number: 1,
-        what: What::Connect(server),
-    })
-    .unwrap();
+        what: Ask::Connect(server),
+    };
+    let ask = serde_json::to_vec(&ask).unwrap();
     for _ in 0..5000 {
         let _ = fd_passing::send(&theirs, &ask, &[]);
     }
     let other = client_of(&egress);
-    run(async { reads(other.connect(server).await.unwrap()) });
+    run(async { reads(other.connect(server).await.unwrap().0) });
+}
+
+#[test]
+fn what_goes_over_a_connection_is_told_while_it_is_open_and_at_its_end() {
+    let server = server();
+    let (egress, events) = egress(&[format!("localhost:{}", server.port())]);
+    assert!(egress.count().is_none(), "nothing is open");
+    let client = client_of(&egress);
+    run(async {
+        let (stream, account) = client.connect(server).await.unwrap();
+        account.sent(5);
+        account.received(7);
+        egress.count().expect("one is open").await;
+        let row = &egress.rows()[0];
+        assert_eq!((row.live, row.opened, row.sent, row.received), (1, 1, 5, 7), "{row:?}");
+        account.sent(1);
+        drop((stream, account));
+        while egress.rows()[0].live > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!((egress.rows()[0].sent, egress.rows()[0].received), (6, 7));
+        // One whose guest ends is over as well.
+        let _open = client.connect(server).await.unwrap();
+        assert_eq!(egress.rows()[0].live, 1);
+        drop(client);
+        while egress.rows()[0].live > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    });
+    let closed = |event: &&Event| matches!(event, Event::Closed { .. });
+    assert_eq!(lock(&events).iter().filter(closed).count(), 2);
+}
+
+#[test]
+fn there_are_no_more_connections_than_the_limit() {
+    let server = server();
+    let (egress, events) = egress(&[format!("localhost:{}", server.port())]);
+    let rules = rules_of(vec![format!("localhost:{}", server.port()).parse().unwrap()]);
+    egress.allow(Rules {
+        connections: 2,
+        ..rules
+    });
+    let client = client_of(&egress);
+    run(async {
+        let one = client.connect(server).await.unwrap();
+        let _two = client.connect(server).await.unwrap();
+        let full = client.connect(server).await.unwrap_err();
+        assert_eq!(full, Failed::Errno(Errno::ADDRINUSE.raw_os_error()));
+        drop(one);
+        while client.connect(server).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    });
+    let told =
+        |event: &&Event| matches!(event, Event::Refused(refusal) if refusal.to_string().contains("which is the limit"));
+    assert_eq!(lock(&events).iter().filter(told).count(), 1);
 }

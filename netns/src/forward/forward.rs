@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Notify;
 
 /// Counters of one forward since it was added.
 #[derive(Debug, Default)]
@@ -40,6 +41,8 @@ pub struct Forward {
     /// Its listeners are lent to a guest's process, which accepts from them.
     pub(super) lent: AtomicBool,
     pub(super) counters: Counters,
+    /// Where it leads has changed, or the guest listens now.
+    pub(super) changed: Notify,
 }
 
 impl Forward {
@@ -84,6 +87,13 @@ impl Forward {
 
     pub(super) fn upstream(&self) -> Upstream {
         self.upstream.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The first ports on which the guest listens, as far as it has said so.
+    pub(crate) fn listens(&self, protocol: Protocol, most: usize) -> Vec<u16> {
+        self.target()
+            .map(|target| target.ports(protocol, most))
+            .unwrap_or_default()
     }
 
     pub(super) fn target(&self) -> Option<Arc<Target>> {

@@ -6,17 +6,19 @@
 use super::forward::{Counters, Forward};
 use super::limits::Limits;
 use super::listener::Listeners;
-use super::mailbox::{Command, Mailbox};
+use super::mailbox::{Admitted, Command, Mailbox};
 use super::notice::OnNotice;
+use super::reach::{self, Reached};
 use super::target::Target;
 use super::upstream::Upstream;
 use super::worker::{self, Settings};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use tokio::sync::Notify;
 
 /// The worker threads and every forward they serve. Dropping it resets what is open and closes every listener.
 pub struct Forwarder {
@@ -59,6 +61,7 @@ impl Forwarder {
             upstream: Mutex::default(),
             lent: AtomicBool::new(false),
             counters: Counters::default(),
+            changed: Notify::new(),
         });
         self.tell(|| Command::Add(forward.clone()));
         forward
@@ -110,7 +113,28 @@ impl Forwarder {
 
     /// Tries waiting connections again at once, for example because the guest listens now.
     pub fn wake(&self, forward: &Forward) {
+        forward.changed.notify_waiters();
         self.tell(|| Command::Wake(forward.id));
+    }
+
+    /// Relays a connection that the guest has already, as one of a client of the forward's; returns the client's end, which is
+    /// in the guest's network.
+    pub(crate) fn admit(&self, forward: &Arc<Forward>, guest: OwnedFd, place: Reached) -> rustix::io::Result<OwnedFd> {
+        let peer = crate::sockets::address::local(&guest)?;
+        let (theirs, client) = reach::ends(&place)?;
+        // The worker counts it from here on.
+        place.target().opened();
+        let target = place.target().clone();
+        let forward = forward.clone();
+        let (mailbox, _) = &self.workers[guest.as_raw_fd() as usize % self.workers.len()];
+        mailbox.post(Command::Admit(Box::new(Admitted {
+            forward,
+            client,
+            peer,
+            guest,
+            target,
+        })));
+        Ok(theirs)
     }
 
     /// Resets every connection to `target`.

@@ -19,13 +19,25 @@ const FREE_PORT_TRIES: usize = 32;
 /// A bound mapping: one listening socket for each host address.
 #[derive(Debug)]
 pub struct Listeners {
-    /// The addresses listened on, with the true port where 0 was asked for; never empty.
+    /// The addresses listened on, with the true port where 0 was asked for.
     pub addresses: Vec<SocketAddr>,
     /// The guest port that connections, or datagrams, go to.
     pub guest_port: u16,
     /// Which of the two.
     pub protocol: Protocol,
     pub(crate) sockets: Vec<OwnedFd>,
+}
+
+impl Listeners {
+    /// None: connections to the guest's port come from elsewhere ([`crate::link`]).
+    pub fn none(guest_port: u16) -> Listeners {
+        Listeners {
+            addresses: Vec::new(),
+            guest_port,
+            protocol: Protocol::Tcp,
+            sockets: Vec::new(),
+        }
+    }
 }
 
 /// A host port that could not be bound.

@@ -4,6 +4,7 @@ use super::forward::Forward;
 use super::limits::Limits;
 use super::target::Target;
 use rustix::event::{EventfdFlags, eventfd};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,9 +16,20 @@ pub(super) enum Command {
     /// Accept, or leave that to who has been lent the listeners.
     Accept(u64, bool, Sender<()>),
     Wake(u64),
+    Admit(Box<Admitted>),
     Limit(Limits),
     Abort(Arc<Target>, Sender<()>),
     Stop,
+}
+
+/// A connection that has both its ends.
+pub(super) struct Admitted {
+    pub(super) forward: Arc<Forward>,
+    pub(super) client: OwnedFd,
+    pub(super) peer: SocketAddr,
+    pub(super) guest: OwnedFd,
+    /// It counts there.
+    pub(super) target: Arc<Target>,
 }
 
 /// Where commands wait; posting wakes the worker.

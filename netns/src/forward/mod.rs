@@ -25,6 +25,7 @@ mod limits;
 pub(crate) mod listener;
 mod mailbox;
 mod notice;
+mod reach;
 mod target;
 mod tcp;
 mod udp;
@@ -41,3 +42,4 @@ pub use target::Target;
 pub use upstream::Upstream;
 
 pub(crate) use limits::in_store;
+pub(crate) use reach::{Reach, Reached};

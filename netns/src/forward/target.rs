@@ -103,6 +103,16 @@ impl Target {
         Err(last.into())
     }
 
+    /// The first ports on which the guest listens, in order, as far as it has said so.
+    pub(crate) fn ports(&self, protocol: Protocol, most: usize) -> Vec<u16> {
+        let listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = listening.keys().filter(|(other, _)| *other == protocol);
+        let mut ports: Vec<u16> = of.map(|(_, port)| *port).collect();
+        ports.sort_unstable();
+        ports.truncate(most);
+        ports
+    }
+
     /// Connections that are open now, as far as is known of those that the guest has accepted itself.
     pub fn live(&self) -> usize {
         self.live.load(Ordering::Acquire) + self.adopted.load(Ordering::Acquire)

@@ -3,7 +3,7 @@
 use super::deadlines::{Deadlines, Ticket};
 use super::forward::Forward;
 use super::limits::Limits;
-use super::mailbox::{Command, Mailbox};
+use super::mailbox::{Admitted, Command, Mailbox};
 use super::notice::{Notice, OnNotice};
 use super::tcp::connection::{Attempt, Connection, Ending, Phase, Turn, accept};
 use super::tcp::end::End;
@@ -275,6 +275,7 @@ impl Worker {
                 let waiting = self.keys(|c| c.forward.id() == id && matches!(c.phase, Phase::Waiting { .. }));
                 waiting.into_iter().for_each(|key| self.attempt(key));
             }
+            Command::Admit(admitted) => self.admit(*admitted),
             Command::Limit(limits) => {
                 // Which worker accepts for whom follows from their number.
                 let workers = self.settings.limits.workers;
@@ -399,14 +400,31 @@ impl Worker {
     }
 
     fn open(&mut self, forward: Arc<Forward>, client: OwnedFd, peer: SocketAddr) {
+        let connection = self.connection(forward, client, peer);
+        let key = self.connections.insert(connection);
+        self.attempt(key);
+    }
+
+    fn connection(&mut self, forward: Arc<Forward>, client: OwnedFd, peer: SocketAddr) -> Connection {
         self.settings.open.fetch_add(1, Ordering::Relaxed);
         forward.counters().accepted.fetch_add(1, Ordering::Relaxed);
         forward.counters().live.fetch_add(1, Ordering::Relaxed);
         self.serial += 1;
         let patience = self.settings.limits.connect_timeout;
-        let connection = Connection::new(forward, self.serial, client, peer, self.now, patience);
+        Connection::new(forward, self.serial, client, peer, self.now, patience)
+    }
+
+    fn admit(&mut self, admitted: Admitted) {
+        let Admitted {
+            forward,
+            client,
+            peer,
+            guest,
+            target,
+        } = admitted;
+        let connection = self.connection(forward, client, peer).opened(guest, target);
         let key = self.connections.insert(connection);
-        self.attempt(key);
+        self.start(key);
     }
 
     fn attempt(&mut self, key: usize) {

@@ -2,21 +2,24 @@
 
 use super::shared::{Shared, Tally};
 use super::trim::Member;
+use crate::egress::{Account, Outgoing};
 use bytes::BufMut;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// A connection that was accepted, wherever it came from.
+/// A connection, wherever it came from or goes to.
 pub(crate) struct Accepted {
     pub(super) stream: TcpStream,
     pub(super) peer: SocketAddr,
     pub(super) adopted: Option<Adopted>,
+    /// Of one that leaves the guest's network.
+    pub(super) account: Option<Box<dyn Account>>,
     pub(super) _member: Option<Member>,
 }
 
@@ -48,8 +51,30 @@ impl Accepted {
             stream,
             peer,
             adopted: None,
+            account: None,
             _member: None,
         }
+    }
+
+    /// One that comes by a listener of the host.
+    pub(super) fn adopted(stream: TcpStream, peer: SocketAddr, adopted: Adopted, member: Member) -> Accepted {
+        Accepted {
+            adopted: Some(adopted),
+            _member: Some(member),
+            ..Accepted::own(stream, peer)
+        }
+    }
+
+    /// One that leaves the guest's network, for what the guest knows as `peer`.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be waited for.
+    pub(crate) fn outgoing(outgoing: Outgoing, peer: SocketAddr) -> io::Result<Accepted> {
+        Ok(Accepted {
+            account: Some(outgoing.account),
+            ..Accepted::own(TcpStream::from_std(outgoing.stream)?, peer)
+        })
     }
 
     /// Who is on the other end.
@@ -82,25 +107,37 @@ impl Accepted {
 
     pub(crate) fn try_read(&self, bytes: &mut [u8]) -> io::Result<usize> {
         let length = self.stream.try_read(bytes)?;
-        self.counts(|tally| &tally.to_guest, length);
+        self.has_read(length);
         Ok(length)
     }
 
     pub(crate) fn try_read_into(&self, bytes: &mut impl BufMut) -> io::Result<usize> {
         let length = self.stream.try_read_buf(bytes)?;
-        self.counts(|tally| &tally.to_guest, length);
+        self.has_read(length);
         Ok(length)
     }
 
     pub(crate) fn try_write_vectored(&self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
         let length = self.stream.try_write_vectored(slices)?;
-        self.counts(|tally| &tally.to_client, length);
+        self.has_written(length);
         Ok(length)
     }
 
-    fn counts(&self, which: impl FnOnce(&Tally) -> &AtomicU64, bytes: usize) {
+    fn has_read(&self, bytes: usize) {
         if let Some(adopted) = &self.adopted {
-            which(&adopted.tally).fetch_add(bytes as u64, Relaxed);
+            adopted.tally.to_guest.fetch_add(bytes as u64, Relaxed);
+        }
+        if let Some(account) = &self.account {
+            account.received(bytes);
+        }
+    }
+
+    fn has_written(&self, bytes: usize) {
+        if let Some(adopted) = &self.adopted {
+            adopted.tally.to_client.fetch_add(bytes as u64, Relaxed);
+        }
+        if let Some(account) = &self.account {
+            account.sent(bytes);
         }
     }
 }
@@ -113,7 +150,7 @@ impl AsyncRead for Accepted {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        self.counts(|tally| &tally.to_guest, buffer.filled().len() - before);
+        self.has_read(buffer.filled().len() - before);
         read
     }
 }
@@ -122,7 +159,7 @@ impl AsyncWrite for Accepted {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         written.map_ok(|length| {
-            self.counts(|tally| &tally.to_client, length);
+            self.has_written(length);
             length
         })
     }
@@ -134,7 +171,7 @@ impl AsyncWrite for Accepted {
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
         written.map_ok(|length| {
-            self.counts(|tally| &tally.to_client, length);
+            self.has_written(length);
             length
         })
     }

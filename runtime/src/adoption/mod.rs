@@ -169,16 +169,12 @@ impl Adoption {
         self.0.live.fetch_add(1, Relaxed);
         tally.live.fetch_add(1, Relaxed);
         tally.accepted.fetch_add(1, Relaxed);
-        Accepted {
-            stream,
-            peer,
-            _member: Some(self.0.crowd.enter()),
-            adopted: Some(Adopted {
-                forward,
-                tally,
-                shared: self.0.clone(),
-            }),
-        }
+        let adopted = Adopted {
+            forward,
+            tally,
+            shared: self.0.clone(),
+        };
+        Accepted::adopted(stream, peer, adopted, self.0.crowd.enter())
     }
 }
 

@@ -50,8 +50,14 @@ impl Forwards {
         self.upstream
     }
 
-    /// The guest's ports.
+    /// The guest's ports. What another run has asked for is none of them.
     pub fn ports(&self) -> BTreeSet<Port> {
+        let own = self.all.iter().filter(|forward| forward.source != Source::Link);
+        own.map(|forward| forward.port).collect()
+    }
+
+    /// The same with what another run has asked for.
+    pub fn all_ports(&self) -> BTreeSet<Port> {
         self.all.iter().map(|forward| forward.port).collect()
     }
 
@@ -112,7 +118,9 @@ impl Forwards {
         for forward in self.all.iter_mut().filter(|forward| forward.port == port) {
             found = true;
             effects.push(Effect::Wake(forward.id));
-            if adopts && port.0 == Protocol::Tcp && forward.lent.is_none() {
+            // A link has no listener.
+            let has_listeners = !matches!(forward.source, Source::Exposed | Source::Link) && port.0 == Protocol::Tcp;
+            if adopts && has_listeners && forward.lent.is_none() {
                 forward.lent = Some(number);
                 effects.push(Effect::Lend {
                     forward: forward.id,

@@ -169,7 +169,8 @@ impl State {
             let listening: Vec<Port> = guest.listening.intersection(&ports).copied().collect();
             listening.into_iter().for_each(|port| self.listens(port));
         }
-        if source == Source::Detected {
+        // Who is linked to a wrong port holds nothing up here.
+        if matches!(source, Source::Detected | Source::Link) {
             return;
         }
         // Listeners of such a guest are opened before it runs: it comes again, with these.

@@ -32,11 +32,11 @@ impl State {
     /// Where a candidate has to listen: on each forwarded port, but for those on which nobody listens now, either. Such a
     /// port is a mistake, or comes with this very change; neither may hold the rest up.
     pub(super) fn required_ports(&self) -> BTreeSet<Port> {
-        let forwarded = self.forwards.ports();
+        let all = self.forwards.all_ports();
         let serving = self.serving.as_ref().map(|guest| &guest.listening);
-        match serving.map(|listening| forwarded.intersection(listening).copied().collect::<BTreeSet<Port>>()) {
+        match serving.map(|listening| all.intersection(listening).copied().collect::<BTreeSet<Port>>()) {
             Some(both) if !both.is_empty() => both,
-            _ => forwarded,
+            _ => self.forwards.ports(),
         }
     }
 

@@ -12,11 +12,13 @@ use futures::future::BoxFuture;
 use netns::egress::{Client, Failed};
 use netns::jail::{self, JailError, Sockets};
 use report::{FAILED, TRAPPED};
-use runtime::{Adoption, Attempt, Counts, Egress, Events, Guest, NameError, OnCounts, Outcome, Stop};
+use runtime::{
+    Account, Adoption, Attempt, Counts, Egress, Events, Guest, NameError, OnCounts, Outcome, Outgoing, Stop,
+};
 use rustix::net::RecvFlags;
 use rustix::process::{Signal, set_parent_process_death_signal};
 use std::io::Write;
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -186,14 +188,31 @@ fn run_guest(
     Ok(code)
 }
 
+/// A connection's account, as the runtime keeps it.
+struct Counted(netns::egress::Account);
+
+impl Account for Counted {
+    fn sent(&self, bytes: usize) {
+        self.0.sent(bytes);
+    }
+
+    fn received(&self, bytes: usize) {
+        self.0.received(bytes);
+    }
+}
+
 /// The way out of the guest's network, as the runtime asks for it.
 struct WayOut(Arc<Client>);
 
 impl Egress for WayOut {
-    fn connect(&self, to: SocketAddr) -> BoxFuture<'static, std::io::Result<TcpStream>> {
+    fn connect(&self, to: SocketAddr) -> BoxFuture<'static, std::io::Result<Outgoing>> {
         let client = self.0.clone();
         let connect = async move {
-            client.connect(to).await.map_err(|failed| match failed {
+            let connected = client.connect(to).await.map(|(stream, account)| Outgoing {
+                stream,
+                account: Box::new(Counted(account)),
+            });
+            connected.map_err(|failed| match failed {
                 Failed::Errno(number) => std::io::Error::from_raw_os_error(number),
                 Failed::Denied => std::io::ErrorKind::PermissionDenied.into(),
                 Failed::Unknown | Failed::TryAgain => std::io::ErrorKind::HostUnreachable.into(),

@@ -72,6 +72,11 @@ impl Ring {
         }
     }
 
+    /// Keeps a line that is wasmrun's own. A ring has such lines or a guest's.
+    pub fn keep(&self, line: &str) {
+        self.write(0, StreamName::Stdout, format!("{line}\n").as_bytes());
+    }
+
     /// Every line from `since` (milliseconds since 1970) on, as JSON, a line each, and, where `follow` is set, all that
     /// come later.
     pub fn lines(&self, since: Option<u64>, follow: bool) -> mpsc::Receiver<Bytes> {

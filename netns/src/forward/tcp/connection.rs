@@ -137,6 +137,14 @@ impl Connection {
         }
     }
 
+    /// One that has a guest's end already. It counts as one of the guest's.
+    pub(in crate::forward) fn opened(mut self, guest: OwnedFd, target: Arc<Target>) -> Connection {
+        let mut guest = End::new(guest);
+        guest.writable = true;
+        self.phase = Phase::Open { guest, target };
+        self
+    }
+
     /// The guest it belongs to, once it has one.
     pub(in crate::forward) fn target(&self) -> Option<&Arc<Target>> {
         match &self.phase {
@@ -198,7 +206,7 @@ impl Connection {
         {
             let Some(ip) = ip else { continue };
             tried = true;
-            match connect(target, SocketAddr::new(ip, port), self.peer) {
+            match connect_as(target, SocketAddr::new(ip, port), self.peer) {
                 Ok((socket, connected)) => {
                     self.round = self.round.wrapping_add(1);
                     let mut guest = End::new(socket);
@@ -363,7 +371,11 @@ impl Connection {
 }
 
 /// A socket of the guest's namespace, bound to the client's address where possible, and connected or about to be.
-fn connect(target: &Target, to: SocketAddr, peer: SocketAddr) -> rustix::io::Result<(OwnedFd, bool)> {
+pub(in crate::forward) fn connect_as(
+    target: &Target,
+    to: SocketAddr,
+    peer: SocketAddr,
+) -> rustix::io::Result<(OwnedFd, bool)> {
     let factory = target.factory();
     let family = Family::of(to.ip());
     if let Some(ip) = factory.source(peer.ip(), family)? {

@@ -4,7 +4,9 @@ mod connect;
 pub(super) mod connection;
 pub(super) mod end;
 pub(super) mod flow;
+pub(super) mod pair;
 pub(super) mod pipe;
 mod request;
 
 pub(super) use connect::start as connect;
+pub(super) use connection::connect_as;

@@ -1,6 +1,7 @@
 //! `wasi:http` requests that a guest sends: one client for all of its instances, with a pool of connections, over the way out of its
 //! network. Without one every request is refused, which is told with the rule that is missing.
 
+use crate::adoption::Accepted;
 use crate::egress::NameError;
 use crate::event::Attempt;
 use crate::wasi::sockets::Network;
@@ -10,6 +11,7 @@ use http::{Request, Response, Uri};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use std::error::Error as StdError;
@@ -142,7 +144,7 @@ fn of_client(error: &ClientError) -> Error {
 struct Connector(Network);
 
 impl Service<Uri> for Connector {
-    type Response = TokioIo<TcpStream>;
+    type Response = TokioIo<Accepted>;
     type Error = NotConnected;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, NotConnected>> + Send>>;
 
@@ -159,7 +161,7 @@ impl Service<Uri> for Connector {
             let mut last = ErrorKind::HostUnreachable.into();
             for address in addresses {
                 match connect(&network, SocketAddr::new(address, port)).await {
-                    Ok(stream) => return Ok(TokioIo::new(stream)),
+                    Ok(connection) => return Ok(TokioIo::new(connection)),
                     Err(error) => last = error,
                 }
             }
@@ -168,9 +170,9 @@ impl Service<Uri> for Connector {
     }
 }
 
-async fn connect(network: &Network, address: SocketAddr) -> io::Result<TcpStream> {
+async fn connect(network: &Network, address: SocketAddr) -> io::Result<Accepted> {
     if let Some(egress) = network.way_out(address) {
-        return TcpStream::from_std(egress.connect(address).await?);
+        return Accepted::outgoing(egress.connect(address).await?, address);
     }
     // The guest's own: a server beside this one. Without isolation there is no such thing.
     if !network.gate.allows(address, SocketAddrUse::TcpConnect) {
@@ -178,7 +180,13 @@ async fn connect(network: &Network, address: SocketAddr) -> io::Result<TcpStream
     }
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    Ok(stream)
+    Ok(Accepted::own(stream, address))
+}
+
+impl Connection for Accepted {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
 }
 
 /// The body of an answer; the server has so long for each piece.

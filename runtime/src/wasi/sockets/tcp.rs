@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpSocket;
 use wasmtime_wasi::sockets::{ErrorCode, SocketAddrUse};
 
 /// The queue of a listener that did not ask for another.
@@ -29,8 +29,8 @@ pub(crate) struct Tcp {
     state: State,
 }
 
-/// To connect: the stream, and whom the guest has asked for.
-type Attempt = Pin<Box<dyn Future<Output = io::Result<(TcpStream, SocketAddr)>> + Send>>;
+/// To connect, to whom the guest has asked for.
+type Attempt = Pin<Box<dyn Future<Output = io::Result<Accepted>> + Send>>;
 
 enum State {
     Fresh { socket: TcpSocket, is_bound: bool },
@@ -192,7 +192,7 @@ impl Tcp {
                 }
             })?;
             let remote = stream.peer_addr()?;
-            Ok((stream, remote))
+            Ok(Accepted::own(stream, remote))
         }));
         Ok(())
     }
@@ -206,11 +206,10 @@ impl Tcp {
         }
         let (socket, family) = (self.take_fresh()?, self.family);
         self.state = State::Connecting(Box::pin(async move {
-            let stream = egress.connect(address).await?;
-            let stream = TcpStream::from_std(stream)?;
-            carry(&socket, &stream, family)?;
             // Who asked for a name's stand-in finds it again.
-            Ok((stream, address))
+            let connection = Accepted::outgoing(egress.connect(address).await?, address)?;
+            carry(&socket, connection.socket(), family)?;
+            Ok(connection)
         }));
         Ok(())
     }
@@ -227,11 +226,11 @@ impl Tcp {
             State::Closed(error) => return Poll::Ready(Err(*error)),
             _ => return Poll::Ready(Err(ErrorCode::InvalidState)),
         };
-        let connection = ready!(attempt.as_mut().poll(context)).and_then(|(stream, remote)| {
+        let connection = ready!(attempt.as_mut().poll(context)).and_then(|socket| {
             Ok(Connection {
-                local: stream.local_addr()?,
-                remote,
-                socket: Accepted::own(stream, remote),
+                local: socket.socket().local_addr()?,
+                remote: socket.peer(),
+                socket,
             })
         });
         let result = match connection {

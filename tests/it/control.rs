@@ -82,7 +82,7 @@ fn what_runs_is_listed_and_stopped() {
     let terminal = Terminal::new();
     assert_eq!(
         terminal.says(&["ps"]),
-        "NAME  ID  STATE  GEN  UP  FORWARDS  OPEN  IN/OUT  MEMORY\n"
+        "NAME  ID  STATE  GEN  UP  FORWARDS  OPEN  OUT  IN/OUT  MEMORY\n"
     );
     let mut one = terminal.start(&["os", &echo(), "-f", "0:3000"]);
     let address = one.ready(3000);

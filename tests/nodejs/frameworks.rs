@@ -209,7 +209,7 @@ pub fn middleware() {
         ("/lodash", value!([[1, 2], [3]])),
         ("/ids", value!([36, 21])),
         ("/word", value!({"word": "from a file"})),
-        ("/outward", value!({"code": "ENETUNREACH"})),
+        ("/outward", value!({"code": "EACCES"})),
     ] {
         assert_eq!(json(address, path), expected, "{path}");
     }

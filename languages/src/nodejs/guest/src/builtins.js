@@ -76,9 +76,9 @@ const perf = { now: () => (hrtimeNs() - perf._zero) / 1e6, timeOrigin: 0, _zero:
 globalThis.performance = perf;
 void performance;
 
-const absent = (module, names) => {
+const absent = (module, names, why = 'is not there under WebAssembly') => {
   const m = {};
-  for (const n of names) m[n] = function () { throw Object.assign(new Error(`${module}.${n} is not there under WebAssembly`), { code: 'ERR_WASMRUN_NOT_THERE' }); };
+  for (const n of names) m[n] = function () { throw Object.assign(new Error(`${module}.${n} ${why}`), { code: 'ERR_WASMRUN_NOT_THERE' }); };
   return m;
 };
 class NoChannel { get hasSubscribers() { return false; } publish() {} subscribe() {} unsubscribe() { return false; } bindStore() {} runStores(_, fn, self, ...args) { return fn.apply(self, args); } }
@@ -97,7 +97,7 @@ export const builtins = {
   constants: { ...fs.constants },
   v8: { getHeapStatistics: () => ({ heap_size_limit: 2 ** 32, total_heap_size: 0, used_heap_size: 0 }), setFlagsFromString() {}, serialize: (v) => Buffer.from(JSON.stringify(v)), deserialize: (b) => JSON.parse(b) },
   vm: { ...absent('vm', ['createContext', 'Script', 'runInNewContext']), runInThisContext: (code) => (0, eval)(code), isContext: () => false },
-  https: { ...absent('https', ['createServer', 'request', 'get', 'Server']), Agent: http.Agent, globalAgent: http.globalAgent },
+  https: { ...absent('https', ['createServer', 'request', 'get', 'Server'], 'is not there: TLS is not there yet'), Agent: http.Agent, globalAgent: http.globalAgent },
   http2: { ...absent('http2', ['createServer', 'createSecureServer', 'connect']), constants: {}, Http2ServerRequest: class {}, Http2ServerResponse: class {} },
   tls: { ...absent('tls', ['connect', 'createServer', 'createSecureContext']), TLSSocket: class {}, rootCertificates: [] },
   dns: {

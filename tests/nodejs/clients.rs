@@ -1,0 +1,69 @@
+//! Programs that ask others by HTTP.
+
+use crate::support::network::eventually_within;
+use crate::support::program::project;
+use crate::support::{Run, folder, output, wasmrun};
+use std::time::Duration;
+
+/// What a client of a server in another guest is told, by a link.
+pub fn http_and_fetch_reach_another_guest() {
+    let (server, client) = (project("http-server"), project("http-client"));
+    let runs = folder();
+    let of = |arguments: &[&str]| {
+        let mut command = wasmrun(arguments);
+        command.env("XDG_RUNTIME_DIR", runs.path());
+        command
+    };
+    let server = Run::of(of(&["os", server.path().to_str().unwrap(), "--name", "server"]));
+    // The first run makes the engine.
+    eventually_within("the server listens", Duration::from_secs(180), || {
+        output(of(&["inspect", "server"]))
+            .stdout
+            .contains("\"listening\": [\n    3000")
+    });
+    let client = client.path().to_str().unwrap().to_owned();
+    let said = output(of(&["os", &client, "--link", "api:3000=server:3000"]));
+    let wanted = [
+        r#"request [200,{"method":"PUT","url":"/echo?a=1","body":"größe","host":"api:3000","type":"text/plain","connections":1},["a=1","b=2"]]"#,
+        r#"kept [true,1]"#,
+        r#"trailers [1048576,{"x-sum":"1048576"}]"#,
+        r#"cut "ECONNRESET""#,
+        r#"timeout "ECONNRESET""#,
+        r#"nobody "EACCES""#,
+        r#"refused "EACCES""#,
+    ];
+    let lines: Vec<&str> = said.stdout.lines().collect();
+    assert_eq!(
+        lines[..wanted.len().min(lines.len())],
+        wanted,
+        "{}\n{}",
+        said.stdout,
+        said.stderr
+    );
+    assert!(
+        lines[7].starts_with(r#"redirect {"method":"GET","url":"/echo","body":"""#),
+        "{}",
+        lines[7]
+    );
+    let numbers: String = (0..20).map(|number| format!("/{number}")).collect();
+    let rest = [
+        r#"away "EACCES""#.to_owned(),
+        r#"gzip "unpacked""#.to_owned(),
+        r#"abort "TimeoutError""#.to_owned(),
+        r#"stream [true,1048576]"#.to_owned(),
+        format!("many \"{numbers}\""),
+        r#"axios [200,"GET","/echo"]"#.to_owned(),
+        r#"axios error "EACCES""#.to_owned(),
+        r#"https "https.get is not there: TLS is not there yet""#.to_owned(),
+    ];
+    assert_eq!(lines[8..], rest, "{}", said.stderr);
+    for denied in [
+        "denied: api:3999/tcp: no link leads there",
+        "denied: other.example.com:80/tcp: no rule allows it",
+        "denied: elsewhere.example.com:80/tcp: no rule allows it",
+    ] {
+        assert_eq!(said.stderr.matches(denied).count(), 1, "{denied}: {}", said.stderr);
+    }
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    server.stop();
+}

@@ -54,7 +54,7 @@ fn whole(facts: Facts<'_>) -> crate::control::State {
         guest_pid: guest,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         path: project.os.path.display().to_string(),
-        config: project.file.as_ref().map(|file| file.path.display().to_string()),
+        config: project.layers.project().map(|file| file.path.display().to_string()),
         state: facts.state.condition().to_string(),
         generation: live.map_or(0, |live| live.number),
         uptime: facts.began.elapsed().as_secs(),
@@ -75,7 +75,7 @@ fn whole(facts: Facts<'_>) -> crate::control::State {
         starts,
         traps,
         reloads,
-        settings: settings::explain(&project.os, project.file.as_deref(), &project.settings),
+        settings: settings::explain(&project.os, &project.layers, &project.settings),
     }
 }
 

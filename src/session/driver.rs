@@ -317,7 +317,9 @@ impl Session {
     // Builds and starts.
 
     fn order(&self) -> builds::Order {
-        let Project { os, file, settings, .. } = &self.project;
+        let Project {
+            os, layers, settings, ..
+        } = &self.project;
         let is_service = settings.network.auto_forward || !self.forwards.is_empty();
         let tiered = match settings.code.tiered {
             // A program that nobody connects to does its work once.
@@ -327,7 +329,7 @@ impl Session {
         builds::Order {
             path: os.path.clone(),
             plan: settings.source.build.clone(),
-            named: file.as_ref().and_then(|file| file.named()),
+            named: layers.named(),
             wish: Wish {
                 use_cache: settings.code.cache,
                 tiered: tiered.into(),
@@ -357,7 +359,7 @@ impl Session {
     fn launch(&self) -> Launch<'_> {
         Launch {
             settings: &self.project.settings,
-            config: self.project.file.as_ref().map(|file| file.path.as_path()),
+            config: self.project.layers.files(),
             ports: self.forwards.guest_ports_in_order(),
             connections: self.connections,
         }

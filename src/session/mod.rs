@@ -35,9 +35,8 @@ mod state;
 pub use ready::Ready;
 
 use crate::control::{self, Claim, metrics};
-use crate::settings;
-use crate::settings::file::File;
 use crate::settings::typed::Os;
+use crate::settings::{self, Layers};
 use crate::signals::Signals;
 use crate::trust;
 use anyhow::{Context, anyhow};
@@ -66,14 +65,14 @@ pub async fn run(os: &Os, ready: Option<Ready>) -> Result<u8> {
     // A file system that does not answer stops this thread here, and nothing is there yet that would have to be ended in
     // order: signals end the process.
     let os = &settings::with_env_files(os)?;
-    let file = File::find(os.config.as_deref(), &os.path)?;
-    trust::require_or_ask(os, file.as_ref())?;
-    let settings = settings::resolve(os, file.as_ref())?;
-    if let Some(file) = &file {
-        tracing::debug!("config: {}", file.path.display());
+    let layers = Layers::of(os)?;
+    trust::require_or_ask(os, &layers)?;
+    let settings = settings::resolve(os, &layers)?;
+    for file in layers.files() {
+        tracing::debug!("config: {}", file.shown());
     }
     if settings.source.build.is_none() {
-        artifact::find(&os.path, file.as_ref().and_then(File::named).as_ref())?;
+        artifact::find(&os.path, layers.named().as_ref())?;
     }
     // From here on signals wait for us.
     let signals = Signals::new()?;
@@ -105,7 +104,7 @@ pub async fn run(os: &Os, ready: Option<Ready>) -> Result<u8> {
     let forwards = Forwards::new(forwarder.clone(), listeners);
     let state = State::new(project::rules(&settings), forwards.ids(), Instant::now());
     let builds = Builds::new(settings.code.compile, settings.watch.is_some());
-    let mut project = Project::new(os.clone(), file, settings);
+    let mut project = Project::new(os.clone(), layers, settings);
     if project.settings.watch.is_some() {
         let mut signals = Signals::new()?;
         tokio::select! {

@@ -154,6 +154,9 @@ pub struct Os {
     /// Run compiled code (.cwasm), which cannot be verified: use it for code that you compiled yourself
     #[arg(long)]
     pub allow_precompiled: bool,
+    /// The service whose table applies as well: FILE#NAME. `wasmrun up` passes it
+    #[arg(long, hide = true, value_name = "FILE#NAME", value_parser = service_of)]
+    pub service: Option<ServiceOf>,
     /// Compile without the cache
     #[arg(long)]
     pub no_cache: bool,
@@ -163,6 +166,13 @@ pub struct Os {
     /// Arguments of the guest
     #[arg(last = true)]
     pub args: Vec<String>,
+}
+
+/// A service of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceOf {
+    pub file: PathBuf,
+    pub name: String,
 }
 
 impl Os {
@@ -185,6 +195,14 @@ pub fn language(languages: &'static [&'static dyn Language]) -> impl TypedValueP
         .iter()
         .map(|language| PossibleValue::new(language.id()).help(language.builder()));
     PossibleValuesParser::new(values).try_map(move |id| Named::among(languages, &id).ok_or("no such language"))
+}
+
+fn service_of(text: &str) -> Result<ServiceOf, &'static str> {
+    let (file, name) = text.rsplit_once('#').ok_or("it is FILE#NAME")?;
+    Ok(ServiceOf {
+        file: file.into(),
+        name: name.to_owned(),
+    })
 }
 
 /// An address, or a port of 127.0.0.1.

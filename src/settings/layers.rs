@@ -1,0 +1,194 @@
+//! What is written about a run, one file above another: a setting is that of the topmost that has it, and lists add up.
+//!
+//! ```text
+//!   command line > environment >    [services.NAME] of a services file > the project's .wasmrun.toml    > default
+//!   (typed)                         (the topmost layer)                  (the layer below)
+//! ```
+
+use super::file::{Config, File};
+use super::typed::{Os, ServiceOf};
+use crate::control;
+use anyhow::anyhow;
+use languages::artifact::Named;
+use languages::config::{Build, Written};
+use netns::link::Link;
+use report::{Failure, Result};
+use std::path::{Path, PathBuf};
+
+/// The files that apply to a run, from the bottom.
+#[derive(Clone, Debug, Default)]
+pub struct Layers {
+    files: Vec<File>,
+    /// What languages read: the text of the only file, or one that was put together.
+    text: String,
+    build: Build,
+    /// Of the build's relative paths.
+    folder: PathBuf,
+    /// The services beside this one, and the name of their project.
+    siblings: Option<(String, Vec<String>)>,
+}
+
+impl Layers {
+    /// Reads the files that apply to what was typed.
+    ///
+    /// # Errors
+    ///
+    /// One cannot be read, or the services file has no such service.
+    pub fn of(os: &Os) -> Result<Layers> {
+        let Some(ServiceOf { file, name }) = &os.service else {
+            let file = File::find(os.config.as_deref(), &os.path)?;
+            return Ok(Layers::new(&os.path, file.into_iter().collect()));
+        };
+        let file = File::read(file)?;
+        Layers::of_service(&file, name)?.ok_or_else(|| {
+            let message = anyhow!("{} has no service `{name}`", file.path.display());
+            Failure::usage(message).hint("start services with `wasmrun up`")
+        })
+    }
+
+    /// Those of a service of a file, whose project has its own; none where there is no such service.
+    pub fn of_service(file: &File, name: &str) -> Result<Option<Layers>> {
+        let Some(table) = file.of_service(name) else {
+            return Ok(None);
+        };
+        let path = service_path(file, name);
+        let own = File::of_project(&path)?;
+        let mut layers = Layers::new(&path, own.into_iter().chain([table]).collect());
+        let names = file.config.services.keys().map(|name| name.get_ref().clone());
+        layers.siblings = Some((control::name_of(file.folder()), names.collect()));
+        Ok(Some(layers))
+    }
+
+    fn new(path: &Path, files: Vec<File>) -> Layers {
+        let folder = match files.first() {
+            Some(file) if file.service.is_none() => file.folder(),
+            _ if path.is_dir() => path,
+            _ => path.parent().unwrap_or(path),
+        };
+        let folder = folder.to_owned();
+        let mut sections = toml::Table::new();
+        for (section, keys) in files.iter().flat_map(File::sections) {
+            match (sections.get_mut(&section), keys) {
+                (Some(toml::Value::Table(below)), toml::Value::Table(above)) => below.extend(above),
+                (_, keys) => drop(sections.insert(section, keys)),
+            }
+        }
+        Layers {
+            // It came from text.
+            text: toml::to_string(&sections).unwrap_or_default(),
+            build: build(&files),
+            folder,
+            files,
+            siblings: None,
+        }
+    }
+
+    /// From the bottom.
+    pub fn files(&self) -> &[File] {
+        &self.files
+    }
+
+    /// The project's own file, and not a service's table.
+    pub fn project(&self) -> Option<&File> {
+        self.files.iter().find(|file| file.service.is_none())
+    }
+
+    /// The topmost value, with the file that has it.
+    pub fn top<T>(&self, value: impl Fn(&Config) -> Option<&T>) -> Option<(&T, &File)> {
+        let mut files = self.files.iter().rev();
+        files.find_map(|file| value(&file.config).map(|value| (value, file)))
+    }
+
+    /// The same without its file.
+    pub fn value<T: Clone>(&self, value: impl Fn(&Config) -> Option<&T>) -> Option<T> {
+        self.top(value).map(|(value, _)| value.clone())
+    }
+
+    /// The topmost list that says anything.
+    pub fn list<T>(&self, values: impl Fn(&Config) -> &Vec<T>) -> Option<(&[T], &File)> {
+        let found = self.top(|config| Some(values(config)).filter(|values| !values.is_empty()));
+        found.map(|(values, file)| (values.as_slice(), file))
+    }
+
+    /// The values of all files, from the bottom, each with the file that has it.
+    pub fn all<'a, T: 'a>(&'a self, values: fn(&Config) -> &[T]) -> impl Iterator<Item = (&'a T, &'a File)> {
+        let files = self.files.iter();
+        files.flat_map(move |file| values(&file.config).iter().map(move |value| (value, file)))
+    }
+
+    /// What languages read; none where nothing is written.
+    pub fn written(&self) -> Option<Written<'_>> {
+        (!self.files.is_empty()).then(|| Written {
+            folder: &self.folder,
+            text: &self.text,
+            build: &self.build,
+            artifact: self.artifact(),
+        })
+    }
+
+    /// The guest's file, where it is named; it need not be there.
+    pub fn artifact(&self) -> Option<PathBuf> {
+        self.named().map(|named| named.artifact)
+    }
+
+    /// The same, with the file that names it.
+    pub fn named(&self) -> Option<Named> {
+        let (artifact, file) = self.top(|config| config.guest.artifact.as_ref())?;
+        Some(Named {
+            artifact: file.folder().join(artifact),
+            by: file.path.clone(),
+        })
+    }
+
+    /// The link as it is meant: a service of the same file is the run of that service.
+    pub fn meant(&self, link: Link) -> Link {
+        match &self.siblings {
+            Some((project, names)) if names.contains(&link.run) => Link {
+                run: format!("{project}.{}", link.run),
+                ..link
+            },
+            _ => link,
+        }
+    }
+
+    /// Whether a run of this name is a service of the same file.
+    pub fn is_sibling(&self, run: &str) -> bool {
+        self.siblings.as_ref().is_some_and(|(_, names)| names.iter().any(|name| name == run))
+    }
+}
+
+/// The project of a service.
+pub fn service_path(file: &File, name: &str) -> PathBuf {
+    let service = file.config.services.get(name);
+    service.map_or_else(PathBuf::new, |service| file.folder().join(service.path.get_ref()))
+}
+
+/// `[build]`, key by key. A path of a service's is that of its file's folder.
+fn build(files: &[File]) -> Build {
+    let mut whole = Build::default();
+    for file in files {
+        let Build {
+            command,
+            output,
+            dir,
+            language,
+            jail,
+        } = file.config.build.clone();
+        let path = |path: Option<PathBuf>| match file.service {
+            Some(_) => path.map(|path| absolute(&file.folder().join(path))),
+            None => path,
+        };
+        whole = Build {
+            command: command.or(whole.command),
+            output: path(output).or(whole.output),
+            dir: path(dir).or(whole.dir),
+            language: language.or(whole.language),
+            jail: jail.or(whole.jail),
+        };
+    }
+    whole
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}

@@ -43,11 +43,11 @@ pub fn run(check: &Arguments) -> Result<u8> {
     }
     for name in names {
         let path = layers::service_path(&file, name);
-        let mut os = Os::of_path(&path).map_err(Failure::usage)?;
-        os.service = Some(ServiceOf {
+        let service = ServiceOf {
             file: file.path.clone(),
             name: name.to_owned(),
-        });
+        };
+        let os = Os::of_service(&path, service).map_err(Failure::usage)?;
         writeln!(out, "service:   {name} ({})", path.display())?;
         explain(&mut out, &os, &Layers::of(&os)?)?;
     }

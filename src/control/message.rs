@@ -10,6 +10,11 @@ use std::net::SocketAddr;
 pub struct State {
     pub name: String,
     pub id: String,
+    /// Of `wasmrun up`: the project, and the name of the service in it.
+    #[serde(default)]
+    pub project: Option<String>,
+    #[serde(default)]
+    pub service: Option<String>,
     /// The supervisor's.
     pub pid: u32,
     /// The guest's process, as this machine numbers it.
@@ -103,6 +108,13 @@ pub struct Added {
 pub struct Stop {
     /// Milliseconds for open connections; the run's own grace without it.
     pub grace: Option<u64>,
+}
+
+/// `POST /v1/down`, to `wasmrun up`
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Down {
+    /// These services; all without one.
+    pub services: Vec<String>,
 }
 
 /// An answer that is none.

@@ -1,6 +1,6 @@
 //! What can be asked over a control socket.
 
-use super::message::{NewForward, Stop};
+use super::message::{Down, NewForward, Stop};
 
 /// What can be asked.
 #[derive(Debug)]
@@ -17,4 +17,6 @@ pub enum Request {
     /// Ends a forward that was added, by its host port.
     Unforward(u16),
     Metrics,
+    /// Of `wasmrun up`.
+    Down(Down),
 }

@@ -50,6 +50,8 @@ fn whole(facts: Facts<'_>) -> crate::control::State {
     crate::control::State {
         name: name(|claim| &claim.name),
         id: name(|claim| &claim.id),
+        project: project.layers.of_project().map(str::to_owned),
+        service: project.os.service.as_ref().map(|service| service.name.clone()),
         pid: std::process::id(),
         guest_pid: guest,
         version: env!("CARGO_PKG_VERSION").to_owned(),

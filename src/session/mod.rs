@@ -13,7 +13,6 @@
 )]
 
 mod answers;
-mod backoff;
 mod build;
 mod builds;
 mod changes;
@@ -32,9 +31,11 @@ mod ready;
 mod requests;
 mod state;
 
+pub use later::or_never;
 pub use ready::Ready;
 
 use crate::control::{self, Claim, metrics};
+use crate::parent::Parent;
 use crate::settings::typed::Os;
 use crate::settings::{self, Layers};
 use crate::signals::Signals;
@@ -56,7 +57,7 @@ use supervisor::refusal;
 use tokio::sync::mpsc::unbounded_channel;
 
 /// Runs the command and returns wasmrun's exit code.
-pub async fn run(os: &Os, ready: Option<Ready>) -> Result<u8> {
+pub async fn run(os: &Os, ready: Option<Ready>, parent: Option<Parent>) -> Result<u8> {
     refusal::require_proc()?;
     if !os.no_cache {
         // Needed soon, and to be had meanwhile.
@@ -128,6 +129,9 @@ pub async fn run(os: &Os, ready: Option<Ready>) -> Result<u8> {
         detached: unbounded_channel(),
         began: Instant::now(),
         ready,
+        parent,
+        told: None,
+        is_orphan: false,
         notices: notice_receiver,
         signals,
         work: Work::default(),

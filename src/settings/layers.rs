@@ -13,6 +13,7 @@ use languages::artifact::Named;
 use languages::config::{Build, Written};
 use netns::link::Link;
 use report::{Failure, Result};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The files that apply to a run, from the bottom.
@@ -26,6 +27,8 @@ pub struct Layers {
     folder: PathBuf,
     /// The services beside this one, and the name of their project.
     siblings: Option<(String, Vec<String>)>,
+    /// Ports that these link to.
+    linked: BTreeSet<u16>,
 }
 
 impl Layers {
@@ -56,6 +59,7 @@ impl Layers {
         let mut layers = Layers::new(&path, own.into_iter().chain([table]).collect());
         let names = file.config.services.keys().map(|name| name.get_ref().clone());
         layers.siblings = Some((control::name_of(file.folder()), names.collect()));
+        layers.linked = linked(file, name);
         Ok(Some(layers))
     }
 
@@ -80,6 +84,7 @@ impl Layers {
             folder,
             files,
             siblings: None,
+            linked: BTreeSet::new(),
         }
     }
 
@@ -151,6 +156,16 @@ impl Layers {
         }
     }
 
+    /// The name of the project that the service is one of.
+    pub fn of_project(&self) -> Option<&str> {
+        self.siblings.as_ref().map(|(project, _)| project.as_str())
+    }
+
+    /// Ports that other services of the file link to.
+    pub fn linked(&self) -> Vec<u16> {
+        self.linked.iter().copied().collect()
+    }
+
     /// Whether a run of this name is a service of the same file.
     pub fn is_sibling(&self, run: &str) -> bool {
         self.siblings.as_ref().is_some_and(|(_, names)| names.iter().any(|name| name == run))
@@ -160,7 +175,25 @@ impl Layers {
 /// The project of a service.
 pub fn service_path(file: &File, name: &str) -> PathBuf {
     let service = file.config.services.get(name);
-    service.map_or_else(PathBuf::new, |service| file.folder().join(service.path.get_ref()))
+    let path = service.map(|service| service.path.get_ref().as_path());
+    match (path, file.folder()) {
+        (None, folder) => folder.to_owned(),
+        (Some(path), folder) if folder == Path::new(".") => path.to_owned(),
+        (Some(path), folder) => folder.join(path),
+    }
+}
+
+/// The ports of a service that others of the file link to, in its tables or in their projects' own files. What is wrong with
+/// those is their error.
+fn linked(file: &File, name: &str) -> BTreeSet<u16> {
+    let services = file.config.services.keys();
+    let files = services.flat_map(|other| {
+        let own = File::of_project(&service_path(file, other.get_ref())).ok().flatten();
+        [file.of_service(other.get_ref()), own]
+    });
+    let links = files.flatten().flat_map(|file| file.config.network.links);
+    let links = links.filter_map(|link| link.get_ref().parse::<Link>().ok());
+    links.filter(|link| link.run == name).map(|link| link.to).collect()
 }
 
 /// `[build]`, key by key. A path of a service's is that of its file's folder.

@@ -90,6 +90,8 @@ pub struct Guest {
 pub struct Network {
     pub mappings: Vec<Mapping>,
     pub auto_forward: bool,
+    /// Ports of the guest that other runs may be linked to, besides those on which it happens to listen.
+    pub expose: Vec<u16>,
     /// Where the guest may connect outside of its network.
     pub allow: Vec<egress::Rule>,
     /// Networks that are not public and that names may lead to.

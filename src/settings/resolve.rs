@@ -123,6 +123,7 @@ pub fn resolve(os: &Os, layers: &Layers) -> Result<Settings> {
             mappings: mappings(&os.forwards, layers)?,
             auto_forward: os.auto_forward
                 || layers.value(|config| config.network.auto_forward.as_ref()).unwrap_or(false),
+            expose: layers.linked(),
             allow,
             allow_private,
             links: links.into_iter().map(|link| layers.meant(link)).collect(),

@@ -139,6 +139,9 @@ impl State {
 
     /// When [`Event::Due`] is awaited.
     pub fn deadline(&self) -> Option<Instant> {
+        if self.has_exited {
+            return None;
+        }
         let restarts = self.units.values().filter_map(|unit| match unit.phase {
             Phase::Restarts(at) => Some(at),
             _ => None,

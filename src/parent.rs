@@ -35,7 +35,10 @@ impl Parent {
     /// Standard input is no socket: nobody but `wasmrun up` passes `--service`.
     pub fn take() -> Result<Parent> {
         let stdin = std::io::stdin();
-        let own = stdin.as_fd().try_clone_to_owned().context("cannot take standard input")?;
+        let own = stdin
+            .as_fd()
+            .try_clone_to_owned()
+            .context("cannot take standard input")?;
         let mut socket = UnixStream::from(own);
         socket
             .peer_addr()

@@ -131,11 +131,7 @@ pub fn sections(languages: &[&'static dyn Language]) -> impl Iterator<Item = &'s
 /// # Errors
 ///
 /// As of [`crate::config::section`].
-pub fn check_sections(
-    languages: &[&'static dyn Language],
-    text: &str,
-    within: &[&str],
-) -> Result<(), toml::de::Error> {
+pub fn check_sections(languages: &[&'static dyn Language], text: &str, within: &[&str]) -> Result<(), toml::de::Error> {
     written(text, within)?;
     let with = |language: &&dyn Language| Some((language.section()?, language.id()));
     let mut sections = languages.iter().filter_map(with);

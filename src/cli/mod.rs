@@ -6,7 +6,9 @@ mod other_tools;
 pub use hide::hide;
 pub use other_tools::parse;
 
-use crate::commands::{cache, check, completions, down, forward, init, logs, man, netns, ps, stop, trust, unforward, up};
+use crate::commands::{
+    cache, check, completions, down, forward, init, logs, man, netns, ps, stop, trust, unforward, up,
+};
 use crate::settings::typed::Os;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use report::Verbosity;

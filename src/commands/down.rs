@@ -22,9 +22,10 @@ pub async fn run(down: &Arguments) -> Result<u8> {
     // The file itself may be gone, or be wrong.
     let folder = match down.file.as_deref() {
         None => Path::new("."),
-        Some(path) if path.file_name().is_some_and(|name| name == file::NAME) || path.is_file() => {
-            path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
-        }
+        Some(path) if path.file_name().is_some_and(|name| name == file::NAME) || path.is_file() => path
+            .parent()
+            .filter(|folder| *folder != Path::new(""))
+            .unwrap_or(Path::new(".")),
         Some(folder) => folder,
     };
     let project = control::name_of(folder);
@@ -47,7 +48,9 @@ pub async fn run(down: &Arguments) -> Result<u8> {
     }
     let folder = control::folder()?;
     for name in &down.names {
-        Client::at(&control::run_socket(&folder, &format!("{project}.{name}"))).ended().await;
+        Client::at(&control::run_socket(&folder, &format!("{project}.{name}")))
+            .ended()
+            .await;
         tracing::info!("down: {project}.{name}");
     }
     Ok(0)

@@ -69,7 +69,11 @@ pub fn run(typed: &Arguments) -> Result<u8> {
     let mut all = Vec::new();
     let os = Os::of_path(path)?;
     trust::add(&mut all, &file, trust::demands(&os, &file, |_| false)?)?;
-    trust::add_services(&mut all, &file, file.config.services.keys().map(|name| name.get_ref().as_str()))?;
+    trust::add_services(
+        &mut all,
+        &file,
+        file.config.services.keys().map(|name| name.get_ref().as_str()),
+    )?;
     if all.is_empty() {
         tracing::info!("no setting in {} needs trust", file.path.display());
         return Ok(0);

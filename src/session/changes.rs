@@ -86,8 +86,7 @@ impl Session {
         // One without a way out gets it with its next start, and which of its localhost's ports are this machine's.
         let way_out = |settings: &Settings| (settings.network.reaches_out(), settings.network.localhost());
         let is_given_anew = old.guest != new.guest || adopts(&old) != adopts(new) || way_out(&old) != way_out(new);
-        let other_ports =
-            old_ports != self.forwards.guest_ports_in_order() || old.network.expose != new.network.expose;
+        let other_ports = old_ports != self.forwards.guest_ports_in_order() || old.network.expose != new.network.expose;
         if (another_guest || old.watch != new.watch)
             && let Err(failure) = self.project.watch().await
         {

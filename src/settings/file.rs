@@ -152,7 +152,11 @@ impl File {
 
     /// Reads the one in the project's own folder.
     pub fn of_project(project: &Path) -> Result<Option<File>> {
-        let Some(path) = project.is_dir().then(|| project.join(NAME)).filter(|path| path.exists()) else {
+        let Some(path) = project
+            .is_dir()
+            .then(|| project.join(NAME))
+            .filter(|path| path.exists())
+        else {
             return Ok(None);
         };
         files::owner::refuse_others(&path)?;

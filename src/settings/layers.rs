@@ -168,7 +168,9 @@ impl Layers {
 
     /// Whether a run of this name is a service of the same file.
     pub fn is_sibling(&self, run: &str) -> bool {
-        self.siblings.as_ref().is_some_and(|(_, names)| names.iter().any(|name| name == run))
+        self.siblings
+            .as_ref()
+            .is_some_and(|(_, names)| names.iter().any(|name| name == run))
     }
 }
 

@@ -46,18 +46,12 @@ pub fn explain(os: &Os, layers: &Layers, settings: &Settings) -> Vec<(String, St
             os.tmp_size.is_some(),
             |config| config.guest.tmp_size.is_some(),
         ),
-        (
-            "stdin",
-            settings.guest.stdin.to_string(),
-            os.stdin,
-            |config| config.guest.stdin.is_some(),
-        ),
-        (
-            "grace",
-            time(settings.life.grace),
-            os.grace.is_some(),
-            |config| config.guest.grace.is_some(),
-        ),
+        ("stdin", settings.guest.stdin.to_string(), os.stdin, |config| {
+            config.guest.stdin.is_some()
+        }),
+        ("grace", time(settings.life.grace), os.grace.is_some(), |config| {
+            config.guest.grace.is_some()
+        }),
         (
             "restart",
             spelled(&settings.life.restart),
@@ -165,20 +159,14 @@ pub fn explain(os: &Os, layers: &Layers, settings: &Settings) -> Vec<(String, St
         ),
         (
             "language",
-            or(
-                os.language.map(|named| format!("{named:?}")).or(language),
-                "by files",
-            ),
+            or(os.language.map(|named| format!("{named:?}")).or(language), "by files"),
             os.language.is_some(),
             |config| config.build.language.is_some(),
         ),
         ("offline", os.offline.to_string(), os.offline, |_| false),
-        (
-            "no-build-jail",
-            (!is_jailed).to_string(),
-            os.no_build_jail,
-            |config| config.build.jail.is_some(),
-        ),
+        ("no-build-jail", (!is_jailed).to_string(), os.no_build_jail, |config| {
+            config.build.jail.is_some()
+        }),
         ("watch", settings.watch.is_some().to_string(), os.watch, |_| false),
         (
             "no-isolation",
@@ -214,7 +202,8 @@ pub fn explain(os: &Os, layers: &Layers, settings: &Settings) -> Vec<(String, St
             !matches!(config.watch.livereload, None | Some(Livereload::Switch(false)))
         }));
     }
-    let place_of = |name: &str, typed: bool, has: Has| match (typed, layers.top(|config| has(config).then_some(config))) {
+    let place_of = |name: &str, typed: bool, has: Has| match (typed, layers.top(|config| has(config).then_some(config)))
+    {
         // The one of them that has a letter of its own.
         (true, _) if name == "watch" => place("--watch", &["-w"]),
         (true, _) => place(&format!("--{name}"), &[]),

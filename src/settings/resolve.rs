@@ -73,9 +73,8 @@ pub fn resolve(os: &Os, layers: &Layers) -> Result<Settings> {
     if let Some(plan) = &build {
         refuse_own_build(plan.as_ref(), &directories)?;
     }
-    let time = |flag: &Option<String>, name: &str, written: Pick, usual| {
-        length(flag.as_ref(), name, written, layers, usual)
-    };
+    let time =
+        |flag: &Option<String>, name: &str, written: Pick, usual| length(flag.as_ref(), name, written, layers, usual);
     let environment = environment(os, layers)?;
     let allow = outbound(os, layers, &environment)?;
     let allow_private = places(layers, |config| &config.network.allow_private);
@@ -122,7 +121,9 @@ pub fn resolve(os: &Os, layers: &Layers) -> Result<Settings> {
         network: Network {
             mappings: mappings(&os.forwards, layers)?,
             auto_forward: os.auto_forward
-                || layers.value(|config| config.network.auto_forward.as_ref()).unwrap_or(false),
+                || layers
+                    .value(|config| config.network.auto_forward.as_ref())
+                    .unwrap_or(false),
             expose: layers.linked(),
             allow,
             allow_private,
@@ -341,10 +342,7 @@ fn outbound(os: &Os, layers: &Layers, environment: &[(String, String)]) -> Resul
 }
 
 /// Values of the files with their places.
-fn places(
-    layers: &Layers,
-    values: fn(&Config) -> &[toml::Spanned<String>],
-) -> impl Iterator<Item = (&str, String)> {
+fn places(layers: &Layers, values: fn(&Config) -> &[toml::Spanned<String>]) -> impl Iterator<Item = (&str, String)> {
     let values = layers.all(values);
     values.map(|(value, file)| (value.get_ref().as_str(), file.place(value)))
 }

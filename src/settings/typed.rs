@@ -209,7 +209,10 @@ impl Os {
 
     /// The same of a service's path, without the variables that are not for services.
     pub fn of_service(path: &std::path::Path, service: ServiceOf) -> Result<Os, clap::Error> {
-        let is_ours = |arg: &clap::Arg| arg.get_env().is_none_or(|name| OF_ONE_RUN.iter().all(|other| name != *other));
+        let is_ours = |arg: &clap::Arg| {
+            arg.get_env()
+                .is_none_or(|name| OF_ONE_RUN.iter().all(|other| name != *other))
+        };
         let command = Defaults::command().mut_args(|arg| match is_ours(&arg) {
             true => arg,
             false => arg.env(None::<&'static str>),

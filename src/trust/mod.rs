@@ -110,7 +110,9 @@ pub fn require_all(asks: &[Asks]) -> Result<()> {
     if unmet.is_empty() {
         return Ok(());
     }
-    let commands = unmet.iter().map(|asks| format!("`wasmrun trust {}`", asks.folder.display()));
+    let commands = unmet
+        .iter()
+        .map(|asks| format!("`wasmrun trust {}`", asks.folder.display()));
     let commands = commands.collect::<Vec<_>>().join(" and ");
     Err(Failure::usage(anyhow!(listed(&unmet)))
         .hint(format!("allow them with {commands}; in a script, set WASMRUN_TRUST=1")))
@@ -140,7 +142,10 @@ fn unmet(asks: &[Asks]) -> Result<Vec<&Asks>> {
         return Ok(Vec::new());
     }
     let store = Store::read()?;
-    Ok(asks.iter().filter(|asks| !store.has(&asks.folder, &asks.demands)).collect())
+    Ok(asks
+        .iter()
+        .filter(|asks| !store.has(&asks.folder, &asks.demands))
+        .collect())
 }
 
 fn listed(asks: &[&Asks]) -> String {

@@ -75,7 +75,10 @@ pub fn start(prefix: Prefix, arguments: &[OsString], output: Output, tasks: &mut
     }
     let mut process = command.spawn().context(cannot)?;
     drop(command);
-    let pid = process.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
+    let pid = process
+        .id()
+        .and_then(|pid| i32::try_from(pid).ok())
+        .and_then(Pid::from_raw);
     let pid = pid.context(cannot)?;
     let child = Child {
         process: pidfd_open(pid, PidfdFlags::empty()).context(cannot)?,
@@ -134,7 +137,9 @@ async fn ended(mut process: Process, read: impl Future<Output = ()>) -> u8 {
 /// As a shell says it.
 fn code(status: ExitStatus) -> u8 {
     let number = status.code().or(status.signal().map(|signal| 128 + signal));
-    number.and_then(|number| u8::try_from(number).ok()).unwrap_or(report::FAILED)
+    number
+        .and_then(|number| u8::try_from(number).ok())
+        .unwrap_or(report::FAILED)
 }
 
 /// Passes on what a guest writes.

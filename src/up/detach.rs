@@ -33,7 +33,11 @@ pub async fn start() -> Result<u8> {
     let mut socket = UnixStream::from_std(socket)?;
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let mut command = Command::new("/proc/self/exe");
-    command.arg0("wasmrun").args(arguments).arg(SWITCH).stdin(Stdio::from(OwnedFd::from(theirs)));
+    command
+        .arg0("wasmrun")
+        .args(arguments)
+        .arg(SWITCH)
+        .stdin(Stdio::from(OwnedFd::from(theirs)));
     let mut other = command.spawn().context("cannot go into the background")?;
     drop(command);
     let mut byte = [0];
@@ -67,7 +71,10 @@ pub struct Foreground {
 impl Foreground {
     /// Leaves the terminal's session; standard input, the socket, is empty from now on.
     pub fn take() -> Result<Foreground> {
-        let own = std::io::stdin().as_fd().try_clone_to_owned().context("cannot take standard input")?;
+        let own = std::io::stdin()
+            .as_fd()
+            .try_clone_to_owned()
+            .context("cannot take standard input")?;
         let socket = Socket::from(own);
         socket.set_nonblocking(true)?;
         dup2_stdin(File::open("/dev/null")?)?;

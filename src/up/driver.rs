@@ -142,7 +142,9 @@ pub async fn run(choice: Choice, verbosity: Verbosity, format: Format, foregroun
 /// Watches the file.
 async fn watch(project: &Project) -> Result<Watch> {
     let path = &project.file.path;
-    let path = path.canonicalize().with_context(|| format!("cannot use {}", path.display()))?;
+    let path = path
+        .canonicalize()
+        .with_context(|| format!("cannot use {}", path.display()))?;
     let scope = Scope {
         files: vec![path],
         ..Scope::default()
@@ -251,8 +253,17 @@ impl Up {
             // What it asks for was agreed to.
             (self.choice.trust, "--trust"),
         ];
-        arguments.extend(switches.iter().filter(|(is_on, _)| *is_on).map(|(_, switch)| (*switch).into()));
-        let restart = self.choice.restart.as_ref().and_then(clap::ValueEnum::to_possible_value);
+        arguments.extend(
+            switches
+                .iter()
+                .filter(|(is_on, _)| *is_on)
+                .map(|(_, switch)| (*switch).into()),
+        );
+        let restart = self
+            .choice
+            .restart
+            .as_ref()
+            .and_then(clap::ValueEnum::to_possible_value);
         arguments.extend(restart.map(|restart| format!("--restart={}", restart.get_name()).into()));
         arguments.extend(match self.output.style.verbosity {
             Verbosity::Everything => Some("-vv".into()),
@@ -274,7 +285,10 @@ impl Up {
                 match down.services.iter().find(|name| !is_known(name)) {
                     Some(unknown) => conflict(&format!("`{unknown}` is no service that is up")),
                     None => {
-                        tracing::info!("ended by `wasmrun down`");
+                        match down.services.as_slice() {
+                            [] => tracing::info!("ended by `wasmrun down`"),
+                            some => tracing::info!("`wasmrun down` ends {}", some.join(", ")),
+                        }
                         self.events.push_back(Event::Down(down.services));
                         Answer::json(&())
                     }

@@ -61,8 +61,9 @@ fn place(typed: Option<&Path>) -> Result<PathBuf> {
         false => path.to_owned(),
     };
     if !path.exists() {
-        return Err(Failure::usage(anyhow!("{} does not exist", path.display()))
-            .hint("write a table `[services.NAME]` with `path = \"./NAME\"` for each service, or name the file with `--file`"));
+        return Err(Failure::usage(anyhow!("{} does not exist", path.display())).hint(
+            "write a table `[services.NAME]` with `path = \"./NAME\"` for each service, or name the file with `--file`",
+        ));
     }
     Ok(path)
 }
@@ -104,8 +105,12 @@ impl Project {
             let path = layers::service_path(&file, key.get_ref());
             if !path.exists() {
                 let place = file.place(&service.path);
-                return Err(Failure::usage(anyhow!("{place}: {} does not exist", path.display()))
-                    .hint(format!("name the project of `{}`, from the file's folder", key.get_ref())));
+                return Err(
+                    Failure::usage(anyhow!("{place}: {} does not exist", path.display())).hint(format!(
+                        "name the project of `{}`, from the file's folder",
+                        key.get_ref()
+                    )),
+                );
             }
             check_links(&file, key.get_ref())?;
             if let Some(files) = Layers::of_service(&file, key.get_ref())? {
@@ -170,7 +175,9 @@ fn chosen(choice: &Choice, file: &File, layers: &BTreeMap<String, Layers>) -> Re
     if choice.only {
         return Ok(choice.names.iter().cloned().collect());
     }
-    let links = layers.iter().map(|(name, layers)| (name.clone(), links(layers).into_keys().collect()));
+    let links = layers
+        .iter()
+        .map(|(name, layers)| (name.clone(), links(layers).into_keys().collect()));
     Ok(Order::new(links.collect()).with_linked(choice.names.iter().map(String::as_str)))
 }
 
@@ -189,7 +196,9 @@ fn links(layers: &Layers) -> BTreeMap<String, BTreeSet<u16>> {
 
 /// Links of a service's table are to services of the file.
 fn check_links(file: &File, name: &str) -> Result<()> {
-    let Some(table) = file.of_service(name) else { return Ok(()) };
+    let Some(table) = file.of_service(name) else {
+        return Ok(());
+    };
     for written in &table.config.network.links {
         let place = file.place(written);
         let link: Link = written
@@ -197,8 +206,17 @@ fn check_links(file: &File, name: &str) -> Result<()> {
             .parse()
             .map_err(|error| Failure::usage(anyhow!("{place}: {error}")))?;
         if !file.config.services.contains_key(link.run.as_str()) {
-            let names: Vec<&str> = file.config.services.keys().map(|name| name.get_ref().as_str()).collect();
-            let message = anyhow!("{place}: `{}` links to `{}`, which is no service of this file", name, link.run);
+            let names: Vec<&str> = file
+                .config
+                .services
+                .keys()
+                .map(|name| name.get_ref().as_str())
+                .collect();
+            let message = anyhow!(
+                "{place}: `{}` links to `{}`, which is no service of this file",
+                name,
+                link.run
+            );
             return Err(Failure::usage(message).hint(format!(
                 "it has {}; link to another run in the project's own file",
                 names.join(", ")

@@ -24,7 +24,11 @@ pub fn say(what: Say) {
                 [one] => format!("; {one} waits for it"),
                 more => format!("; {} wait for it", more.join(", ")),
             };
-            tracing::error!(event = "failed", service, "{service} failed{exit}, and starts with its next build{wait}");
+            tracing::error!(
+                event = "failed",
+                service,
+                "{service} failed{exit}, and starts with its next build{wait}"
+            );
         }
         Say::Ready(service, took) => tracing::debug!(event = "up", service, "{service} is ready after {}", time(took)),
         Say::Restarts(service, code, pause) => tracing::error!(
@@ -35,7 +39,10 @@ pub fn say(what: Say) {
             humantime::format_duration(pause)
         ),
         Say::Waits(all) => {
-            let lines: String = all.iter().map(|(name, waits)| format!("\n  {name} {}", sentence(name, waits))).collect();
+            let lines: String = all
+                .iter()
+                .map(|(name, waits)| format!("\n  {name} {}", sentence(name, waits)))
+                .collect();
             tracing::info!(event = "waiting", "not ready yet:{lines}");
         }
         Say::Stopping(names) => {

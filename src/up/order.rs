@@ -70,7 +70,12 @@ mod tests {
 
     #[test]
     fn a_service_waits_for_what_it_links_to() {
-        let order = order(&[("web", &["api"]), ("api", &["orders", "cache"]), ("orders", &[]), ("cache", &[])]);
+        let order = order(&[
+            ("web", &["api"]),
+            ("api", &["orders", "cache"]),
+            ("orders", &[]),
+            ("cache", &[]),
+        ]);
         assert_eq!(order.before("web"), ["api"]);
         assert_eq!(order.before("api"), ["cache", "orders"]);
         assert_eq!(order.after("orders"), ["api"]);
@@ -83,7 +88,13 @@ mod tests {
 
     #[test]
     fn those_in_a_circle_start_together() {
-        let order = order(&[("a", &["b"]), ("b", &["c"]), ("c", &["a", "d"]), ("d", &["d"]), ("e", &["a", "gone"])]);
+        let order = order(&[
+            ("a", &["b"]),
+            ("b", &["c"]),
+            ("c", &["a", "d"]),
+            ("d", &["d"]),
+            ("e", &["a", "gone"]),
+        ]);
         assert_eq!(order.before("a"), [""; 0]);
         assert_eq!(order.before("c"), ["d"]);
         assert_eq!(order.before("d"), [""; 0]);

@@ -12,9 +12,14 @@ use std::collections::BTreeMap;
 ///
 /// One is not to be had; with who wants it and who has it.
 pub fn check(services: &BTreeMap<String, Planned>, new: impl Fn(&str) -> bool) -> Result<()> {
-    let all = services
-        .iter()
-        .flat_map(|(name, planned)| planned.settings.network.mappings.iter().map(move |mapping| (name, mapping)));
+    let all = services.iter().flat_map(|(name, planned)| {
+        planned
+            .settings
+            .network
+            .mappings
+            .iter()
+            .map(move |mapping| (name, mapping))
+    });
     let mut taken: Vec<(&String, &Mapping)> = Vec::new();
     for (name, mapping) in all {
         let is_same = |other: &Mapping| {
@@ -23,7 +28,10 @@ pub fn check(services: &BTreeMap<String, Planned>, new: impl Fn(&str) -> bool) -
                 && other.bind.overlaps(mapping.bind)
         };
         if let Some((other, _)) = taken.iter().find(|(_, other)| is_same(other)) {
-            let message = anyhow!("host port {} is forwarded by two services: `{other}` and `{name}`", mapping.host);
+            let message = anyhow!(
+                "host port {} is forwarded by two services: `{other}` and `{name}`",
+                mapping.host
+            );
             return Err(Failure::usage(message).hint("give one of them another host port"));
         }
         taken.push((name, mapping));

@@ -175,7 +175,10 @@ mod tests {
         assert_eq!(text(plain.line(&api(), Stream::Stderr, b"one\r")), "api    | one\n");
         assert_eq!(plain.line(&api(), Stream::Stdout, b"\xff\0"), b"api    | \xff\0\n");
         let colored = style(Format::Text, true);
-        assert_eq!(text(colored.line(&api(), Stream::Stdout, b"one")), "\x1b[36mapi    |\x1b[0m one\n");
+        assert_eq!(
+            text(colored.line(&api(), Stream::Stdout, b"one")),
+            "\x1b[36mapi    |\x1b[0m one\n"
+        );
         assert_eq!(text(colored.line(&api(), Stream::Stderr, b"one")), "api    | one\n");
         let json = style(Format::Json, false);
         assert_eq!(

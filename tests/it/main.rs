@@ -26,4 +26,5 @@ mod output;
 mod precedence;
 mod tiered;
 mod trust;
+mod up;
 mod watch;

@@ -248,7 +248,9 @@ impl State {
             _ if unit.was_ready && !unit.service.restarts_never && !self.rules.abort_on_exit => {
                 let pause = unit.backoff.after(now.saturating_duration_since(unit.started));
                 unit.phase = Phase::Restarts(now + pause);
-                return self.effects.push(Effect::Say(Say::Restarts(name.to_owned(), code, pause)));
+                return self
+                    .effects
+                    .push(Effect::Say(Say::Restarts(name.to_owned(), code, pause)));
             }
             _ => Outcome::Failed(code),
         };
@@ -368,7 +370,10 @@ impl State {
         self.stop_in_order();
         while self.ending.is_none() && self.start_in_order() {}
         self.stop_in_order();
-        let is_settled = !self.units.values().any(|unit| matches!(unit.phase, Phase::Starts | Phase::Stops(_)));
+        let is_settled = !self
+            .units
+            .values()
+            .any(|unit| matches!(unit.phase, Phase::Starts | Phase::Stops(_)));
         if is_settled && self.ending.is_none() && !self.units.is_empty() && !std::mem::replace(&mut self.is_up, true) {
             let is_there = |unit: &Unit| matches!(unit.phase, Phase::Ready | Phase::Over(Outcome::Ended));
             let all = self.units.values().all(is_there);
@@ -401,7 +406,9 @@ impl State {
         let names: Vec<String> = self.units.keys().cloned().collect();
         for name in names {
             let missing = self.missing(&name);
-            let Some(unit) = self.units.get_mut(&name) else { continue };
+            let Some(unit) = self.units.get_mut(&name) else {
+                continue;
+            };
             let serves = matches!(unit.told, Some((Condition::Serving, _)));
             if matches!(unit.phase, Phase::Starts | Phase::Fails) && serves && missing.is_empty() {
                 unit.phase = Phase::Ready;
@@ -415,7 +422,11 @@ impl State {
     /// The ports that others link to and nobody listens on.
     fn missing(&self, name: &str) -> Vec<u16> {
         let units = self.units.values().filter(|unit| !unit.gone);
-        let linked: BTreeSet<u16> = units.filter_map(|unit| unit.service.links.get(name)).flatten().copied().collect();
+        let linked: BTreeSet<u16> = units
+            .filter_map(|unit| unit.service.links.get(name))
+            .flatten()
+            .copied()
+            .collect();
         let listening = self.units.get(name).and_then(|unit| unit.told.as_ref());
         let is_missing = |port: &u16| !listening.is_some_and(|(_, listening)| listening.contains(port));
         linked.into_iter().filter(is_missing).collect()
@@ -427,7 +438,9 @@ impl State {
         let asked = self.units.iter().filter(|(name, unit)| {
             let is_free = || {
                 let after = self.order.after(name);
-                !after.iter().any(|other| self.units.get(*other).is_some_and(is_on_the_way))
+                !after
+                    .iter()
+                    .any(|other| self.units.get(*other).is_some_and(is_on_the_way))
             };
             unit.ends && unit.has_process() && !matches!(unit.phase, Phase::Stops(_)) && is_free()
         });
@@ -447,7 +460,9 @@ impl State {
         let mut has_changed = false;
         for name in waiting {
             let before = self.order.before(&name);
-            let mut before = before.into_iter().filter_map(|other| Some((other, &self.units.get(other)?.phase)));
+            let mut before = before
+                .into_iter()
+                .filter_map(|other| Some((other, &self.units.get(other)?.phase)));
             let lost = before.clone().find_map(|(other, phase)| match phase {
                 Phase::Over(outcome) => Some(Why {
                     linked: other.to_owned(),

@@ -83,7 +83,12 @@ impl World {
         let reaches = |from: &str, to: &str| {
             let (mut seen, mut todo) = (BTreeSet::new(), vec![from.to_owned()]);
             while let Some(one) = todo.pop() {
-                for next in self.planned.get(&one).into_iter().flat_map(|service| service.links.keys()) {
+                for next in self
+                    .planned
+                    .get(&one)
+                    .into_iter()
+                    .flat_map(|service| service.links.keys())
+                {
                     if self.planned.contains_key(next) && seen.insert(next.clone()) {
                         todo.push(next.clone());
                     }
@@ -91,7 +96,11 @@ impl World {
             }
             seen.contains(to)
         };
-        let links = self.planned.get(name).into_iter().flat_map(|service| service.links.keys());
+        let links = self
+            .planned
+            .get(name)
+            .into_iter()
+            .flat_map(|service| service.links.keys());
         let links = links.filter(|other| self.planned.contains_key(*other) && !reaches(other, name));
         links.cloned().collect()
     }

@@ -78,7 +78,7 @@ pub enum Command {
     /// Run a guest in its own namespaces and forward ports into it
     #[command(visible_alias = "run")]
     Os(Box<Os>),
-    /// Run the services of a file together, each a run of its own, in the order of their links
+    /// Run the services of a file together, each a run of its own
     Up(up::Arguments),
     /// End services that `wasmrun up` has started
     Down(down::Arguments),

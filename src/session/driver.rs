@@ -85,7 +85,7 @@ pub struct Work {
     pub(super) generations: BTreeMap<Number, Generation>,
     pub(super) draining: Draining,
     probe: Option<(Number, Later<anyhow::Result<()>>)>,
-    pub(super) reread: Option<(Sorted, Later<Result<Read>>)>,
+    pub(super) reread: Option<(Sorted, Later<Result<Option<Read>>>)>,
     /// Requests that wait until then for the guest's counts.
     pub(super) counting: Option<(Instant, Vec<Ask>)>,
 }
@@ -97,7 +97,7 @@ enum Happening {
     Probed(Number, anyhow::Result<()>),
     Build(builds::Outcome),
     Changed(Changes),
-    Reread(Box<Result<Read>>),
+    Reread(Box<Result<Option<Read>>>),
     Drained(Drained),
     Notice(Notice),
     Asked(Ask),

@@ -3,7 +3,7 @@
 use super::later::or_never;
 use super::state::Rules;
 use crate::settings::typed::Os;
-use crate::settings::{self, Layers, Settings, file};
+use crate::settings::{self, Layers, Settings, file, layers};
 use crate::trust;
 use crate::watch::livereload::Livereload;
 use crate::watch::{Change, Changes, Repeats, Scope, Watch};
@@ -238,15 +238,19 @@ impl Project {
         product
     }
 
-    /// Reads the file as it is now; its answer may take as long as [`READ`].
-    pub fn read(&self) -> impl Future<Output = Result<Read>> + use<> {
+    /// Reads the files as they are now; the answer may take as long as [`READ`]. None where a service's own table cannot be had:
+    /// `wasmrun up` says why, or ends this run.
+    pub fn read(&self) -> impl Future<Output = Result<Option<Read>>> + use<> {
         let os = self.os.clone();
         async {
             let read = tokio::task::spawn_blocking(move || {
+                if os.service.as_ref().is_some_and(|service| !layers::has(service)) {
+                    return Ok(None);
+                }
                 let layers = Layers::of(&os)?;
                 trust::require(&os, &layers)?;
                 let settings = settings::resolve(&os, &layers)?;
-                Ok((layers, settings))
+                Ok(Some((layers, settings)))
             });
             match tokio::time::timeout(READ, read).await {
                 Ok(read) => read.unwrap_or_else(|error| Err(error.into())),

@@ -174,6 +174,11 @@ impl Layers {
     }
 }
 
+/// Whether a file can be read, and has the service.
+pub fn has(service: &ServiceOf) -> bool {
+    File::read(&service.file).is_ok_and(|file| file.config.services.contains_key(service.name.as_str()))
+}
+
 /// The project of a service.
 pub fn service_path(file: &File, name: &str) -> PathBuf {
     let service = file.config.services.get(name);

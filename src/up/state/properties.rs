@@ -196,8 +196,8 @@ proptest! {
             world.step(Event::Signal(2))?;
         }
         for _ in 0..2 * NAMES.len() {
-            for one in 0..NAMES.len() {
-                if world.asked.contains(NAMES[one]) {
+            for (one, name) in NAMES.iter().enumerate() {
+                if world.asked.contains(*name) {
                     world.does(&Deed::Goes(one))?;
                 }
             }

@@ -1,6 +1,6 @@
 //! `wasmrun down`: the end of a `wasmrun up`.
 
-use crate::control::{self, Client, Down};
+use crate::control::{self, Client, Down, Up};
 use crate::settings::file;
 use anyhow::anyhow;
 use clap::{Args, ValueHint};
@@ -39,6 +39,11 @@ pub async fn run(down: &Arguments) -> Result<u8> {
         return Err(Failure::usage(anyhow!("the project `{project}` is not up")).hint(hint));
     };
     let up = Client::at(path);
+    let is: Up = up.get("state").await?;
+    if folder.canonicalize().is_ok_and(|folder| folder != is.folder) {
+        let message = anyhow!("the project `{project}` that is up is {}", is.folder.display());
+        return Err(Failure::usage(message).hint("name that folder with `--file`"));
+    }
     let services = down.names.clone();
     up.post::<()>("down", &Down { services }).await?;
     if down.names.is_empty() {

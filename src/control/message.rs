@@ -4,6 +4,7 @@ use netns::Protocol;
 use netns::egress::Row;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// A run, as `ps` and `inspect` show it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -108,6 +109,15 @@ pub struct Added {
 pub struct Stop {
     /// Milliseconds for open connections; the run's own grace without it.
     pub grace: Option<u64>,
+}
+
+/// `GET /v1/state`, of `wasmrun up`
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Up {
+    /// Where the project is.
+    pub folder: PathBuf,
+    /// Each service, and how it is.
+    pub services: Vec<(String, String)>,
 }
 
 /// `POST /v1/down`, to `wasmrun up`

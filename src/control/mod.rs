@@ -17,7 +17,7 @@ mod request;
 mod server;
 
 pub use client::Client;
-pub use message::{Added, Down, ForwardState, NewForward, Source, State, Stop};
+pub use message::{Added, Down, ForwardState, NewForward, Source, State, Stop, Up};
 pub use request::Request;
 pub use server::{Answer, Ask, Asks, ask, asks, start};
 

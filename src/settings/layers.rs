@@ -232,3 +232,73 @@ fn build(files: &[File]) -> Build {
 fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The layers of a service `a`, and the folder that they are in.
+    fn layers(services: &str, own: &str) -> (Layers, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let project = folder.path().join("shop/a");
+        std::fs::create_dir_all(&project).unwrap();
+        std::fs::write(project.join(".wasmrun.toml"), own).unwrap();
+        let path = folder.path().join("shop/.wasmrun.toml");
+        std::fs::write(&path, services).unwrap();
+        let file = File::read(&path).unwrap();
+        (Layers::of_service(&file, "a").unwrap().unwrap(), folder)
+    }
+
+    #[test]
+    fn the_topmost_value_has_its_place_and_lists_add_up() {
+        let (layers, folder) = layers(
+            "[services.a]\npath = 'a'\nforwards = ['1:1']\nnetwork.forwards = ['2:2']\nguest.grace = '2s'\n",
+            "[guest]\ngrace = '1s'\npids = 20\nargs = ['x']\n[network]\nforwards = ['3:3']\n",
+        );
+        let (grace, file) = layers.top(|config| config.guest.grace.as_ref()).unwrap();
+        let place = folder.path().join("shop/.wasmrun.toml");
+        assert_eq!(file.place(grace), format!("{}:5:15", place.display()));
+        assert_eq!(file.shown(), format!("{}#a", place.display()));
+        assert_eq!(layers.value(|config| config.guest.pids.as_ref()), Some(20));
+        assert_eq!(layers.list(|config| &config.guest.args).unwrap().0, ["x"]);
+        let forwards: Vec<&str> = layers
+            .all(|config| &config.network.forwards)
+            .map(|(rule, _)| rule.get_ref().as_str())
+            .collect();
+        assert_eq!(forwards, ["3:3", "1:1", "2:2"]);
+    }
+
+    #[test]
+    fn builds_and_sections_of_languages_win_key_by_key() {
+        let (layers, folder) = layers(
+            "[services.a]\npath = 'a'\nbuild.output = 'x.wasm'\npython.build-packages = true\n[services.a.guest]\nartifact = 'b.wasm'\n",
+            "[build]\ncommand = 'make'\noutput = 'y.wasm'\ndir = 'src'\n[python]\nscript = 'main.py'\n[env]\nA = 'b'\n",
+        );
+        let shop = folder.path().join("shop");
+        let written = layers.written().unwrap();
+        assert_eq!(written.folder, shop.join("a"));
+        assert_eq!(written.build.command.as_deref(), Some("make"));
+        assert_eq!(written.build.output, Some(shop.join("x.wasm")));
+        assert_eq!(written.build.dir, Some("src".into()));
+        assert_eq!(written.artifact, Some(shop.join("b.wasm")));
+        let sections: toml::Table = toml::from_str(written.text).unwrap();
+        assert_eq!(sections["python"]["script"].as_str(), Some("main.py"));
+        assert_eq!(sections["python"]["build-packages"].as_bool(), Some(true));
+        assert!(!sections.contains_key("env") && !sections.contains_key("services"));
+    }
+
+    #[test]
+    fn a_link_to_a_service_of_the_file_is_one_to_its_run() {
+        let (layers, _folder) = layers(
+            "services.a.path = 'a'\nservices.b = { path = 'b', links = ['a:80', 'x=a:81', 'c:82'] }\n",
+            "network.links = ['b:1', 'elsewhere:2']\n",
+        );
+        let meant = |text: &str| layers.meant(text.parse().unwrap()).to_string();
+        assert_eq!(meant("b:1"), "b=shop.b:1");
+        assert_eq!(meant("db=b:1"), "db=shop.b:1");
+        assert_eq!(meant("elsewhere:2"), "elsewhere:2");
+        assert_eq!(layers.linked(), [80, 81]);
+        assert!(layers.is_sibling("a") && !layers.is_sibling("c"));
+        assert_eq!(layers.of_project(), Some("shop"));
+    }
+}

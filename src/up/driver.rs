@@ -7,7 +7,7 @@ use super::printer;
 use super::state::{Effect, Event, Rules, Service, State};
 use super::terminal::{Prefix, Style};
 use super::{notices, ports};
-use crate::control::{self, Answer, Ask, Claim, Request};
+use crate::control::{self, Answer, Ask, Claim, Client, Request};
 use crate::session::or_never;
 use crate::signals::Signals;
 use crate::trust;
@@ -61,7 +61,10 @@ pub async fn run(choice: Choice, verbosity: Verbosity, format: Format, foregroun
     let began = Instant::now();
     let project = file::agree(&choice)?;
     let folder = control::folder()?;
-    let mut claim = Claim::take_project(&folder, &project.name)?;
+    let mut claim = match Claim::take_project(&folder, &project.name) {
+        Ok(claim) => claim,
+        Err(failure) => return Err(whose(failure, &project).await),
+    };
     let taken = control::running()?;
     for planned in project.services.values() {
         if taken.iter().any(|(name, _)| *name == planned.run) {
@@ -128,6 +131,8 @@ pub async fn run(choice: Choice, verbosity: Verbosity, format: Format, foregroun
         };
         up.take(happening);
     };
+    // Who waits for the end of its socket finds nothing of it.
+    drop(claim);
     asks.close();
     if let Some(server) = server {
         server.finish(LAST_ANSWERS).await;
@@ -137,6 +142,23 @@ pub async fn run(choice: Choice, verbosity: Verbosity, format: Format, foregroun
     drop((output, tasks));
     threads.finish().await;
     Ok(code)
+}
+
+/// The same, of a folder of the same name elsewhere.
+async fn whose(failure: Failure, project: &Project) -> Failure {
+    let projects = control::projects().unwrap_or_default();
+    let Some((_, path)) = projects.into_iter().find(|(name, _)| *name == project.name) else {
+        return failure;
+    };
+    let up: Result<control::Up> = Client::at(&path).get("state").await;
+    let own = project.file.folder().canonicalize().unwrap_or_default();
+    match up {
+        Ok(up) if up.folder != own => {
+            let message = anyhow!("a project `{}` is up already: {}", project.name, up.folder.display());
+            Failure::usage(message).hint("runs are named after the folder: rename one of them")
+        }
+        _ => failure,
+    }
 }
 
 /// Watches the file.
@@ -294,7 +316,10 @@ impl Up {
                     }
                 }
             }
-            Request::State => Answer::json(&self.state.shown()),
+            Request::State => Answer::json(&control::Up {
+                folder: self.project.file.folder().canonicalize().unwrap_or_default(),
+                services: self.state.shown(),
+            }),
             _ => conflict("this is `wasmrun up`, and not a run"),
         };
         // An asker that is gone needs no answer.

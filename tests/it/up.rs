@@ -579,6 +579,38 @@ fn a_services_table_stands_above_its_projects_file() {
     }
 }
 
+#[test]
+fn a_folder_of_the_same_name_elsewhere_is_another_project() {
+    let shop = Shop::new("");
+    for parent in ["one", "two"] {
+        let folder = format!("{parent}/shop");
+        shop.http(&[&format!("{folder}/a")]);
+        fs::write(
+            shop.folder.path().join(&folder).join(".wasmrun.toml"),
+            "services.a.path = './a'\n",
+        )
+        .unwrap();
+    }
+    let mut up = shop.up(&["--file", "one/shop"]);
+    up.wait_for("services after ");
+    let one = shop.folder.path().join("one/shop").canonicalize().unwrap();
+    shop.says(&["up", "--file", "two/shop"]).says(
+        2,
+        &format!(
+            "error: a project `shop` is up already: {}\nhint: runs are named after the folder: rename one of them",
+            one.display()
+        ),
+    );
+    shop.says(&["down", "--file", "two/shop"]).says(
+        2,
+        &format!(
+            "error: the project `shop` that is up is {}\nhint: name that folder with `--file`",
+            one.display()
+        ),
+    );
+    up.stop();
+}
+
 /// Five of them start beside each other: within 150 ms of what one alone takes, where a machine has the processors.
 #[test]
 fn five_services_are_soon_ready() {

@@ -72,7 +72,7 @@ fn run(cli: &Cli) -> Result<u8> {
     use commands::*;
     match &cli.command {
         Command::Os(os) => block_on(os::run(os)),
-        Command::Up(up) => block_on(up::run(up, &cli.talk)),
+        Command::Up(up) => block_on(up::run(up, cli.talk.verbosity(), cli.talk.log_format.into())),
         Command::Down(down) => block_on(down::run(down)),
         Command::Doctor => block_on(doctor::run()),
         Command::Ps(ps) => block_on(ps::run(ps)),

@@ -1,12 +1,11 @@
 //! `wasmrun up`: the services of a file, together.
 
-use crate::cli::Talk;
 use crate::settings::choices::Restart;
 use crate::up::detach::{self, Foreground};
 use crate::up::{self, Choice};
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueHint};
-use report::{Result, stderr};
+use report::{Format, Result, Verbosity, stderr};
 use std::path::PathBuf;
 
 const HELP: &str = "\
@@ -62,7 +61,7 @@ pub struct Arguments {
 }
 
 /// `wasmrun up`
-pub async fn run(typed: &Arguments, talk: &Talk) -> Result<u8> {
+pub async fn run(typed: &Arguments, verbosity: Verbosity, format: Format) -> Result<u8> {
     let choice = Choice {
         file: typed.file.clone(),
         names: typed.names.clone(),
@@ -83,5 +82,5 @@ pub async fn run(typed: &Arguments, talk: &Talk) -> Result<u8> {
     }
     let foreground = typed.in_background.then(Foreground::take).transpose()?;
     stderr::start()?;
-    up::run(choice, talk.verbosity(), talk.log_format.into(), foreground).await
+    up::run(choice, verbosity, format, foreground).await
 }

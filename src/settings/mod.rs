@@ -14,6 +14,7 @@ mod reference;
 mod resolve;
 pub mod rules;
 pub mod schema;
+mod sections;
 pub mod service;
 pub mod typed;
 pub mod units;

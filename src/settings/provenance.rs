@@ -1,8 +1,9 @@
 //! Where a setting was given.
 
 use super::Settings;
-use super::file::{Config, Livereload};
+use super::file::Config;
 use super::layers::Layers;
+use super::sections::Livereload;
 use super::typed::Os;
 use clap::ValueEnum;
 use std::ffi::OsString;

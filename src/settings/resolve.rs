@@ -1,8 +1,9 @@
 //! From what was typed and written to what holds: once, and with an error that names the place.
 
 use super::choices::{ForwardPath, Restart, Tiered};
-use super::file::{Config, Livereload};
+use super::file::Config;
 use super::layers::Layers;
+use super::sections::Livereload;
 use super::typed::Os;
 use super::units::{size, time};
 use super::{Code, Guest, Life, Network, Settings, Source, Watch, env_file, provenance, rules};

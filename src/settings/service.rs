@@ -1,6 +1,6 @@
 //! A service of `wasmrun up`, as it is written: a project, and what holds of it here.
 
-use super::file::{Config, Guest, Http, Network, Watch};
+use super::sections::{Guest, Http, Network, Watch};
 use languages::config::Build;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -42,28 +42,4 @@ pub struct Service {
     pub build: Build,
     #[serde(default)]
     pub watch: Watch,
-}
-
-impl Service {
-    /// The same as a file of its own would have it.
-    pub fn config(&self) -> Config {
-        let mut network = self.network.clone();
-        for (short, long) in [
-            (&self.links, &mut network.links),
-            (&self.forwards, &mut network.forwards),
-            (&self.allow, &mut network.allow),
-            (&self.allow_private, &mut network.allow_private),
-        ] {
-            long.splice(0..0, short.iter().cloned());
-        }
-        Config {
-            guest: self.guest.clone(),
-            network,
-            http: self.http.clone(),
-            build: self.build.clone(),
-            watch: self.watch.clone(),
-            env: self.env.clone(),
-            services: BTreeMap::new(),
-        }
-    }
 }

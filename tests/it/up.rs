@@ -587,7 +587,7 @@ fn a_folder_of_the_same_name_elsewhere_is_another_project() {
         shop.http(&[&format!("{folder}/a")]);
         fs::write(
             shop.folder.path().join(&folder).join(".wasmrun.toml"),
-            "services.a.path = './a'\n",
+            "services.a = { path = './a', forwards = ['0:8080'] }\n",
         )
         .unwrap();
     }

@@ -9,13 +9,17 @@ mod commands;
 mod settings;
 mod trust;
 // One guest, reloaded.
+mod backoff;
 mod session;
 mod watch;
 // Who talks to a run.
 mod accept;
 mod control;
 mod origin;
+mod parent;
 mod signals;
+// Several of them.
+mod up;
 
 #[cfg(test)]
 mod another_language;
@@ -42,7 +46,7 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     report::start(cli.talk.verbosity(), cli.talk.log_format.into());
-    let code = match run(&cli.command) {
+    let code = match run(&cli) {
         Ok(code) => code,
         Err(failure) if lost_reader(&cli.command, &failure) => READER_GONE,
         Err(failure) => {
@@ -61,13 +65,15 @@ const READER_GONE: u8 = 141;
 /// Whether whoever read what a command prints has gone, as `head` does: it has had what it wanted.
 fn lost_reader(command: &Command, failure: &Failure) -> bool {
     let is_broken = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
-    !matches!(command, Command::Os(_)) && failure.error.downcast_ref().is_some_and(is_broken)
+    !matches!(command, Command::Os(_) | Command::Up(_)) && failure.error.downcast_ref().is_some_and(is_broken)
 }
 
-fn run(command: &Command) -> Result<u8> {
+fn run(cli: &Cli) -> Result<u8> {
     use commands::*;
-    match command {
+    match &cli.command {
         Command::Os(os) => block_on(os::run(os)),
+        Command::Up(up) => block_on(up::run(up, cli.talk.verbosity(), cli.talk.log_format.into())),
+        Command::Down(down) => block_on(down::run(down)),
         Command::Doctor => block_on(doctor::run()),
         Command::Ps(ps) => block_on(ps::run(ps)),
         Command::Inspect(named) => block_on(inspect::run(named)),

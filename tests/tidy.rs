@@ -94,12 +94,12 @@ the end of the process: of a jail, by a panic, of a guest whose supervisor is go
 standard error: the writer, questions whether it is a terminal, and what fails before there is a writer
     io::stderr
     > languages/src/tools/process.rs report/src/lines.rs report/src/panics.rs report/src/spinner.rs report/src/stderr.rs
-    > src/cli/other_tools.rs src/trust/mod.rs supervisor/src/inside/guest.rs
+    > src/cli/other_tools.rs src/trust/mod.rs src/up/driver.rs supervisor/src/inside/guest.rs
 standard output: the guest's output, and the data that commands print
     io::stdout
     > src/commands/cache.rs src/commands/check.rs src/commands/completions.rs src/commands/doctor.rs
     > src/commands/forward.rs src/commands/inspect.rs src/commands/logs.rs src/commands/man.rs src/commands/ps.rs src/commands/schema.rs src/commands/trust.rs
-    > supervisor/src/output.rs
+    > src/up/printer.rs src/up/driver.rs supervisor/src/output.rs
 ";
 
 /// Macros that print, and the files of [`SOURCES`] that may use them.

@@ -49,7 +49,7 @@ pub fn find(
         return Ok(Some(Arc::new(Command::of_config(path, &project, written, command)?)));
     }
     let language = match (language, &file) {
-        (None, Some(file)) => registry::written(file.text).map_err(|error| Failure::usage(anyhow!("{error}")))?,
+        (None, Some(file)) => registry::written(file.text, &[]).map_err(|error| Failure::usage(anyhow!("{error}")))?,
         (language, _) => language,
     };
     let of_script = path.is_file().then(|| registry::of_script(ALL, path)).flatten();

@@ -36,7 +36,7 @@ impl Project<'_> {
         let Some(file) = &self.file else {
             return Ok(T::default());
         };
-        config::section(file.text, name).map_err(|error| Failure::usage(anyhow!("{error}")))
+        config::section(file.text, &[name]).map_err(|error| Failure::usage(anyhow!("{error}")))
     }
 }
 

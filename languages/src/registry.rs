@@ -107,17 +107,17 @@ pub fn of_script(languages: &[&'static dyn Language], path: &Path) -> Option<&'s
         .find(|language| language.scripts().contains(&extension))
 }
 
-/// The language that `[build]` of a file names.
+/// The language that `[build]` of a file, or of a table below these names, gives.
 ///
 /// # Errors
 ///
 /// As of [`config::section`]: there is none of that name.
-pub fn written(text: &str) -> Result<Option<Named>, toml::de::Error> {
+pub fn written(text: &str, within: &[&str]) -> Result<Option<Named>, toml::de::Error> {
     #[derive(Default, serde::Deserialize)]
     struct Build {
         language: Option<Named>,
     }
-    config::section::<Build>(text, "build").map(|build| build.language)
+    config::section::<Build>(text, &[within, &["build"]].concat()).map(|build| build.language)
 }
 
 /// Names of the sections that languages have in the file.
@@ -126,16 +126,16 @@ pub fn sections(languages: &[&'static dyn Language]) -> impl Iterator<Item = &'s
     with.map(|language| language.id())
 }
 
-/// Checks every such section.
+/// Checks every such section of a file, or of a table below these names.
 ///
 /// # Errors
 ///
 /// As of [`crate::config::section`].
-pub fn check_sections(languages: &[&'static dyn Language], text: &str) -> Result<(), toml::de::Error> {
-    written(text)?;
+pub fn check_sections(languages: &[&'static dyn Language], text: &str, within: &[&str]) -> Result<(), toml::de::Error> {
+    written(text, within)?;
     let with = |language: &&dyn Language| Some((language.section()?, language.id()));
     let mut sections = languages.iter().filter_map(with);
-    sections.try_for_each(|(section, name)| (section.check)(text, name))
+    sections.try_for_each(|(section, name)| (section.check)(text, &[within, &[name]].concat()))
 }
 
 /// What the tools of all languages leave in a project: one may have parts in several.

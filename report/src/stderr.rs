@@ -15,8 +15,8 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
-use std::os::fd::AsFd;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Own lines that wait, in bytes.
@@ -41,6 +41,8 @@ enum Piece {
 struct State {
     /// The thread is there.
     runs: bool,
+    /// Where own lines go instead.
+    own_way: Option<Arc<OwnedFd>>,
     queue: VecDeque<Piece>,
     /// Bytes of own lines in the queue.
     own: usize,
@@ -57,6 +59,7 @@ impl State {
     const fn new() -> State {
         State {
             runs: false,
+            own_way: None,
             queue: VecDeque::new(),
             own: 0,
             dropped: 0,
@@ -92,13 +95,22 @@ pub fn start() -> io::Result<()> {
     Ok(())
 }
 
+/// Sends own lines elsewhere from now on, and leaves standard error to the guest.
+pub fn divert(to: OwnedFd) {
+    state().own_way = Some(Arc::new(to));
+}
+
 /// Says whole lines; never waits once [`start`] was called.
 pub fn say(lines: &[u8]) {
     let mut state = state();
     if !state.runs {
+        let own_way = state.own_way.clone();
         drop(state);
         // A reader that is gone is no reason to fail.
-        let _ = io::stderr().lock().write_all(lines);
+        match own_way {
+            Some(own_way) => drop(write_all(&*own_way, lines, || ())),
+            None => drop(io::stderr().lock().write_all(lines)),
+        }
         return;
     }
     // Once some are dropped, so are all until that is said: there is one gap, and it has a place.
@@ -150,8 +162,15 @@ fn write() {
             }
             continue;
         };
+        let own_way = state.own_way.clone();
         drop(state);
         let own = match &piece {
+            Piece::Own(lines) if own_way.is_some() => {
+                let moved = || self::state().moved = Some(Instant::now());
+                // A reader that is gone is no reason to hold anybody up.
+                let _ = own_way.map(|own_way| write_all(&*own_way, lines, moved));
+                lines.len()
+            }
             Piece::Own(lines) if is_line_start => {
                 put(lines);
                 lines.len()

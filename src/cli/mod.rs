@@ -6,7 +6,9 @@ mod other_tools;
 pub use hide::hide;
 pub use other_tools::parse;
 
-use crate::commands::{cache, check, completions, forward, init, logs, man, netns, ps, stop, trust, unforward};
+use crate::commands::{
+    cache, check, completions, down, forward, init, logs, man, netns, ps, stop, trust, unforward, up,
+};
 use crate::settings::typed::Os;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use report::Verbosity;
@@ -76,6 +78,10 @@ pub enum Command {
     /// Run a guest in its own namespaces and forward ports into it
     #[command(visible_alias = "run")]
     Os(Box<Os>),
+    /// Run the services of a file together, each a run of its own
+    Up(up::Arguments),
+    /// End services that `wasmrun up` has started
+    Down(down::Arguments),
     /// List runs
     Ps(ps::Arguments),
     /// Show a run's state and settings as JSON

@@ -57,7 +57,7 @@ const COMMANDS: &[(&[&str], &str)] = &[
         "stop a run with `wasmrun stop NAME`, at once with `--grace 0s`; it leaves nothing behind",
     ),
     (
-        &["start", "serve", "up", "build"],
+        &["start", "serve", "build"],
         "build and run a project with `wasmrun os PATH`",
     ),
     (&["dev", "watch"], "write `wasmrun os PATH --watch`"),
@@ -69,12 +69,13 @@ const COMMANDS: &[(&[&str], &str)] = &[
 /// The command line, or the exit code after what was wrong with it is said.
 pub fn parse() -> Result<Cli, ExitCode> {
     // A variable that is empty is one that is not set, as scripts and CI leave them.
-    let command = Cli::command().mut_subcommand("os", |os| {
-        os.mut_args(|argument| match argument.get_env().map(std::env::var_os) {
+    let set = |command: clap::Command| {
+        command.mut_args(|argument| match argument.get_env().map(std::env::var_os) {
             Some(Some(value)) if value.is_empty() => argument.env(None::<&'static str>),
             _ => argument,
         })
-    });
+    };
+    let command = Cli::command().mut_subcommand("os", set).mut_subcommand("up", set);
     let parsed = command
         .try_get_matches()
         .and_then(|matches| Cli::from_arg_matches(&matches));

@@ -1,9 +1,10 @@
 //! `wasmrun check`: what a run would do, without doing it.
 
+use crate::settings::typed::{Os, ServiceOf};
 use crate::settings::{
-    self,
+    self, Layers,
     file::{self, File},
-    typed::Os,
+    layers,
 };
 use crate::trust;
 use anyhow::anyhow;
@@ -31,15 +32,41 @@ pub fn run(check: &Arguments) -> Result<u8> {
         let message = anyhow!("no {} in {} or the current directory", file::NAME, check.path.display());
         return Err(Failure::usage(message).hint("create one with `wasmrun init`"));
     };
-    let os = Os::of_path(&check.path).map_err(Failure::usage)?;
-    let settings = settings::resolve(&os, Some(&file))?;
+    let mut os = Os::of_path(&check.path).map_err(Failure::usage)?;
+    os.config.clone_from(&check.config);
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "file:      {}", file.path.display())?;
+    let names: Vec<&str> = file
+        .config
+        .services
+        .keys()
+        .map(|name| name.get_ref().as_str())
+        .collect();
+    if names.is_empty() {
+        explain(&mut out, &os, &Layers::of(&os)?)?;
+        return Ok(0);
+    }
+    for name in names {
+        let path = layers::service_path(&file, name);
+        let service = ServiceOf {
+            file: file.path.clone(),
+            name: name.to_owned(),
+        };
+        let os = Os::of_service(&path, service).map_err(Failure::usage)?;
+        writeln!(out, "service:   {name} ({})", path.display())?;
+        explain(&mut out, &os, &Layers::of(&os)?)?;
+    }
+    Ok(0)
+}
+
+/// What one run would do. Of a service that is what differs from the defaults.
+fn explain(out: &mut impl Write, os: &Os, layers: &Layers) -> Result<()> {
+    let settings = settings::resolve(os, layers)?;
     let artifact = match &settings.source.build {
         // What is built need not be there yet.
         Some(_) => None,
-        None => Some(artifact::find(&check.path, file.named().as_ref())?),
+        None => Some(artifact::find(&os.path, layers.named().as_ref())?),
     };
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "file:      {}", file.path.display())?;
     if let Some(artifact) = artifact {
         writeln!(out, "guest:     {}", artifact.display())?;
     }
@@ -90,12 +117,15 @@ pub fn run(check: &Arguments) -> Result<u8> {
     for (name, value) in &settings.guest.environment {
         writeln!(out, "env:       {name}={value}")?;
     }
-    for (name, value, from) in settings::explain(&os, Some(&file), &settings) {
-        writeln!(out, "setting:   {name} = {value} ({from})")?;
+    let is_told = |from: &str| os.service.is_none() || from != "default";
+    for (name, value, from) in settings::explain(os, layers, &settings) {
+        if is_told(&from) {
+            writeln!(out, "setting:   {name} = {value} ({from})")?;
+        }
     }
-    match trust::require(&os, Some(&file)) {
+    match trust::require(os, layers) {
         Ok(()) => writeln!(out, "ok")?,
         Err(failure) => writeln!(out, "needs trust: {}", failure.hint.unwrap_or_default())?,
     }
-    Ok(0)
+    Ok(())
 }

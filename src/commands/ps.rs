@@ -52,6 +52,8 @@ async fn states() -> Result<Vec<State>> {
             Err(failure) => tracing::warn!("{name}: {failure}"),
         }
     }
+    // Services of one project stand together, behind runs of their own.
+    states.sort_by(|one: &State, other| (&one.project, &one.name).cmp(&(&other.project, &other.name)));
     Ok(states)
 }
 

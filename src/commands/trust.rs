@@ -66,13 +66,21 @@ pub fn run(typed: &Arguments) -> Result<u8> {
             Failure::usage(message).hint("pass the project's directory; a project without this file needs no trust")
         );
     };
-    let demands = trust::demands(&Os::of_path(path)?, &file)?;
-    if demands.is_empty() {
+    let mut all = Vec::new();
+    let os = Os::of_path(path)?;
+    trust::add(&mut all, &file, trust::demands(&os, &file, |_| false)?)?;
+    trust::add_services(
+        &mut all,
+        &file,
+        file.config.services.keys().map(|name| name.get_ref().as_str()),
+    )?;
+    if all.is_empty() {
         tracing::info!("no setting in {} needs trust", file.path.display());
         return Ok(0);
     }
-    let folder = trust::folder(&file)?;
-    Store::change(|store| store.add(&folder, &demands))?;
-    tracing::info!("trusted in {}:{}", folder.display(), trust::lines(&demands));
+    Store::change(|store| all.iter().for_each(|asks| store.add(&asks.folder, &asks.demands)))?;
+    for asks in all {
+        tracing::info!("trusted in {}:{}", asks.folder.display(), trust::lines(&asks.demands));
+    }
     Ok(0)
 }

@@ -4,12 +4,18 @@ use netns::Protocol;
 use netns::egress::Row;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// A run, as `ps` and `inspect` show it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct State {
     pub name: String,
     pub id: String,
+    /// Of `wasmrun up`: the project, and the name of the service in it.
+    #[serde(default)]
+    pub project: Option<String>,
+    #[serde(default)]
+    pub service: Option<String>,
     /// The supervisor's.
     pub pid: u32,
     /// The guest's process, as this machine numbers it.
@@ -123,6 +129,22 @@ pub struct Added {
 pub struct Stop {
     /// Milliseconds for open connections; the run's own grace without it.
     pub grace: Option<u64>,
+}
+
+/// `GET /v1/state`, of `wasmrun up`
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Up {
+    /// Where the project is.
+    pub folder: PathBuf,
+    /// Each service, and how it is.
+    pub services: Vec<(String, String)>,
+}
+
+/// `POST /v1/down`, to `wasmrun up`
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Down {
+    /// These services; all without one.
+    pub services: Vec<String>,
 }
 
 /// An answer that is none.

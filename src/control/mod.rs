@@ -17,7 +17,7 @@ mod request;
 mod server;
 
 pub use client::Client;
-pub use message::{Added, ForwardState, NewForward, Outbound, Source, State, Stop};
+pub use message::{Added, Down, ForwardState, NewForward, Outbound, Source, State, Stop, Up};
 pub use request::Request;
 pub use server::{Answer, Ask, Asks, ask, asks, start};
 
@@ -33,7 +33,10 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 /// Longest name, in bytes.
-const NAME: usize = 40;
+pub const NAME: usize = 40;
+/// What a run's socket ends with, and that of a `wasmrun up`.
+const RUN: &str = "sock";
+const UP: &str = "up";
 
 /// The folder of all runs of this user: `$XDG_RUNTIME_DIR/wasmrun`, or one in /tmp where there is none.
 pub fn folder() -> Result<PathBuf> {
@@ -81,7 +84,7 @@ impl Claim {
             )));
         }
         let _locked = lock(folder)?;
-        let path = socket(folder, name);
+        let path = run_socket(folder, name);
         if is_alive(&path)? {
             return Err(
                 Failure::usage(anyhow!("a run named `{name}` already exists")).hint(format!(
@@ -92,12 +95,27 @@ impl Claim {
         Claim::bind(path, name)
     }
 
+    /// Takes a project for a `wasmrun up`.
+    ///
+    /// # Errors
+    ///
+    /// Another has it.
+    pub fn take_project(folder: &Path, project: &str) -> Result<Claim> {
+        let _locked = lock(folder)?;
+        let path = project_socket(folder, project);
+        if is_alive(&path)? {
+            return Err(Failure::usage(anyhow!("the project `{project}` is up already"))
+                .hint("see it with `wasmrun ps`, or end it: `wasmrun down`"));
+        }
+        Claim::bind(path, project)
+    }
+
     /// Takes a name that nobody has chosen, or where another run has it the next one: `app`, `app-2`, `app-3`.
     pub fn take_like(folder: &Path, name: &str) -> Result<Claim> {
         let _locked = lock(folder)?;
         let mut taken = name.to_owned();
         for number in 2.. {
-            let path = socket(folder, &taken);
+            let path = run_socket(folder, &taken);
             if !is_alive(&path)? {
                 return Claim::bind(path, &taken);
             }
@@ -175,18 +193,28 @@ fn is_plain(c: char) -> bool {
 
 /// The sockets of all runs that are alive, by name. Those of the dead are removed.
 pub fn running() -> Result<Vec<(String, PathBuf)>> {
+    alive(RUN)
+}
+
+/// The same of every `wasmrun up`, by its project.
+pub fn projects() -> Result<Vec<(String, PathBuf)>> {
+    alive(UP)
+}
+
+fn alive(kind: &str) -> Result<Vec<(String, PathBuf)>> {
     let folder = folder()?;
     let _locked = lock(&folder)?;
     let entries = fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let mut found = Vec::new();
     for path in entries.flatten().map(|entry| entry.path()) {
-        let Some(name) = path.extension().filter(|e| *e == "sock").and(path.file_stem()) else {
+        let Some(ending) = path.extension().filter(|ending| *ending == RUN || *ending == UP) else {
             continue;
         };
-        if is_alive(&path).unwrap_or(true) {
-            found.push((name.to_string_lossy().into_owned(), path));
-        } else {
+        if !is_alive(&path).unwrap_or(true) {
             forget(&path);
+        } else if ending == kind {
+            let name = path.file_stem().unwrap_or_default();
+            found.push((name.to_string_lossy().into_owned(), path));
         }
     }
     found.sort();
@@ -215,8 +243,14 @@ fn forget(control: &Path) {
     let _ = fs::remove_file(link(control));
 }
 
-fn socket(folder: &Path, name: &str) -> PathBuf {
-    folder.join(format!("{name}.sock"))
+/// The socket of a run.
+pub fn run_socket(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.{RUN}"))
+}
+
+/// The socket of a project's `wasmrun up`.
+fn project_socket(folder: &Path, project: &str) -> PathBuf {
+    folder.join(format!("{project}.{UP}"))
 }
 
 /// One at a time claims a name or clears up. The lock ends with the file.

@@ -1,6 +1,6 @@
 //! What can be asked over a control socket.
 
-use super::message::{NewForward, Stop};
+use super::message::{Down, NewForward, Stop};
 
 /// What can be asked.
 #[derive(Debug)]
@@ -21,4 +21,6 @@ pub enum Request {
     Metrics,
     /// The way to a port of the guest, for another run.
     Link(u16),
+    /// Of `wasmrun up`.
+    Down(Down),
 }

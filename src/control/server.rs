@@ -1,6 +1,6 @@
 //! The supervisor's end of the control socket.
 
-use super::message::{Complaint, NewForward, Stop};
+use super::message::{Complaint, Down, NewForward, Stop};
 use super::request::Request;
 use crate::accept::{self, Bounds, Listener, Others, PATIENCE};
 use anyhow::anyhow;
@@ -145,6 +145,7 @@ fn router(asks: Asks) -> Router {
         .route("/v1/logs", get(logs))
         .route("/v1/restart", post(|State(asks)| whole(asks, Request::Restart)))
         .route("/v1/stop", post(stop))
+        .route("/v1/down", post(down))
         .route("/v1/forwards", post(forward))
         .route("/v1/forwards/{port}", delete(unforward))
         .fallback(unknown)
@@ -168,6 +169,10 @@ async fn logs(State(asks): State<Asks>, query: Result<Query<Logs>, QueryRejectio
 
 async fn stop(State(asks): State<Asks>, Whole(stop): Whole<Stop>) -> Answer {
     ask(&asks, Request::Stop(stop)).await
+}
+
+async fn down(State(asks): State<Asks>, Whole(down): Whole<Down>) -> Answer {
+    ask(&asks, Request::Down(down)).await
 }
 
 async fn forward(State(asks): State<Asks>, Whole(new): Whole<NewForward>) -> Answer {

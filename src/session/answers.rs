@@ -50,11 +50,13 @@ fn whole(facts: Facts<'_>) -> crate::control::State {
     crate::control::State {
         name: name(|claim| &claim.name),
         id: name(|claim| &claim.id),
+        project: project.layers.of_project().map(str::to_owned),
+        service: project.os.service.as_ref().map(|service| service.name.clone()),
         pid: std::process::id(),
         guest_pid: guest,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         path: project.os.path.display().to_string(),
-        config: project.file.as_ref().map(|file| file.path.display().to_string()),
+        config: project.layers.project().map(|file| file.path.display().to_string()),
         state: facts.state.condition().to_string(),
         generation: live.map_or(0, |live| live.number),
         uptime: facts.began.elapsed().as_secs(),
@@ -75,7 +77,7 @@ fn whole(facts: Facts<'_>) -> crate::control::State {
         starts,
         traps,
         reloads,
-        settings: settings::explain(&project.os, project.file.as_deref(), &project.settings),
+        settings: settings::explain(&project.os, &project.layers, &project.settings),
     }
 }
 

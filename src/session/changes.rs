@@ -39,12 +39,13 @@ impl Session {
     }
 
     /// The settings were read again.
-    pub(super) async fn reread(&mut self, read: Result<Read>) {
+    pub(super) async fn reread(&mut self, read: Result<Option<Read>>) {
         let Some((sorted, _)) = self.work.reread.take() else {
             return;
         };
         let anew = match read {
-            Ok(read) => self.apply(read).await,
+            Ok(Some(read)) => self.apply(read).await,
+            Ok(None) => false,
             Err(failure) => {
                 report::failure(&failure);
                 tracing::warn!("keeping the previous settings");

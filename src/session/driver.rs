@@ -12,10 +12,11 @@ use super::links::Links;
 use super::outbound::Outbound;
 use super::project::{Project, Read, Sorted};
 use super::ready::Ready;
-use super::state::{Effect, Event, Exit, Heard, Made, Number, State, Upstream};
+use super::state::{Condition, Effect, Event, Exit, Heard, Made, Number, Say, State, Upstream};
 use super::{health, notices};
 use crate::accept::Server;
-use crate::control::{Answer, Ask, Claim, Source};
+use crate::control::{self, Answer, Ask, Claim, Source};
+use crate::parent::Parent;
 use crate::settings::choices::Tiered;
 use crate::signals::Signals;
 use crate::watch::Changes;
@@ -33,6 +34,8 @@ use tokio::sync::oneshot;
 
 /// Connections of a guest that has ended have this long to deliver what it had sent.
 const LINGER: Duration = Duration::from_secs(1);
+/// SIGTERM.
+const TERMINATE: u8 = 15;
 /// Who was answered has this long to read it, where the answer is the last.
 const LAST_ANSWERS: Duration = Duration::from_millis(200);
 
@@ -58,9 +61,20 @@ pub struct Session {
     pub began: Instant,
     /// Who wants to know that it serves.
     pub ready: Option<Ready>,
+    /// Who wants to know all of it.
+    pub parent: Option<Parent>,
+    pub told: Option<Told>,
+    pub is_orphan: bool,
     pub notices: UnboundedReceiver<Notice>,
     pub signals: Signals,
     pub work: Work,
+}
+
+/// What the parent was told.
+#[derive(PartialEq, Eq)]
+pub struct Told {
+    condition: Condition,
+    listening: Vec<u16>,
 }
 
 /// What is under way.
@@ -74,7 +88,7 @@ pub struct Work {
     pub(super) generations: BTreeMap<Number, Generation>,
     pub(super) draining: Draining,
     probe: Option<(Number, Later<anyhow::Result<()>>)>,
-    pub(super) reread: Option<(Sorted, Later<Result<Read>>)>,
+    pub(super) reread: Option<(Sorted, Later<Result<Option<Read>>>)>,
     /// Requests that wait for the guest's counts.
     pub(super) counting: Option<Counting>,
 }
@@ -86,7 +100,7 @@ enum Happening {
     Probed(Number, anyhow::Result<()>),
     Build(builds::Outcome),
     Changed(Changes),
-    Reread(Box<Result<Read>>),
+    Reread(Box<Result<Option<Read>>>),
     Drained(Drained),
     Notice(Notice),
     Asked(Ask),
@@ -94,6 +108,7 @@ enum Happening {
     CountedOut,
     Detached(Vec<u64>),
     Signal(u8),
+    ParentGone,
 }
 
 impl Session {
@@ -108,6 +123,10 @@ impl Session {
             self.take(happening).await;
         };
         let code = self.exit(exit).await;
+        if self.is_orphan {
+            // A parent that was killed has left its socket.
+            let _ = control::running();
+        }
         self.asks.close();
         if let Some(control) = self.control.take() {
             control.finish(LAST_ANSWERS).await;
@@ -131,7 +150,25 @@ impl Session {
             // An asker that is gone needs no answer.
             let _ = asker.send(answer);
         }
+        self.tell_parent();
         exit
+    }
+
+    /// Says how things are where `wasmrun up` reads it.
+    fn tell_parent(&mut self) {
+        if self.parent.is_none() {
+            return;
+        }
+        let told = Told {
+            condition: self.state.condition(),
+            listening: self.state.listening(Protocol::Tcp),
+        };
+        if self.told.as_ref() != Some(&told) {
+            let ports: Vec<String> = told.listening.iter().map(u16::to_string).collect();
+            let (state, listening) = (told.condition, ports.join(","));
+            tracing::info!(event = "state", %state, listening, "{state}");
+            self.told = Some(told);
+        }
     }
 
     /// Waits for the next thing to happen. Each branch can be dropped without a loss.
@@ -164,6 +201,7 @@ impl Session {
             Some(ask) = self.asks.recv() => Happening::Asked(ask),
             Some(ids) = self.detached.1.recv() => Happening::Detached(ids),
             number = self.signals.next() => Happening::Signal(number),
+            () = or_never(self.parent.as_mut().map(Parent::gone)), if !self.is_orphan => Happening::ParentGone,
         }
     }
 
@@ -194,6 +232,12 @@ impl Session {
             Happening::CountedOut => return self.counted_out(),
             Happening::Detached(ids) => Event::Removed(ids),
             Happening::Signal(number) => Event::Signal(number),
+            Happening::ParentGone => {
+                self.is_orphan = true;
+                // The second leaves no grace.
+                self.work.events.push_back(Event::Signal(TERMINATE));
+                Event::Signal(TERMINATE)
+            }
         };
         self.work.events.push_back(event);
     }
@@ -276,6 +320,7 @@ impl Session {
                 }
             }
             Effect::Refresh(number) => self.project.refresh(number),
+            Effect::Say(what) if self.is_linked(&what) => {}
             Effect::Say(what) => notices::say(
                 what,
                 &notices::Facts {
@@ -323,8 +368,10 @@ impl Session {
     // Builds and starts.
 
     fn order(&self) -> builds::Order {
-        let Project { os, file, settings, .. } = &self.project;
-        let is_service = settings.network.auto_forward || !self.forwards.is_empty();
+        let Project {
+            os, layers, settings, ..
+        } = &self.project;
+        let is_service = settings.network.auto_forward || !self.ports().is_empty();
         let tiered = match settings.code.tiered {
             // A program that nobody connects to does its work once.
             Tiered::Auto if !is_service => Tiered::Never,
@@ -333,7 +380,7 @@ impl Session {
         builds::Order {
             path: os.path.clone(),
             plan: settings.source.build.clone(),
-            named: file.as_ref().and_then(|file| file.named()),
+            named: layers.named(),
             wish: Wish {
                 use_cache: settings.code.cache,
                 tiered: tiered.into(),
@@ -360,10 +407,20 @@ impl Session {
         self.builds.keep(made, self.project.settings.code.cache)
     }
 
+    /// Whether a word is for those who have forgotten a forward, and a link leads there.
+    fn is_linked(&self, what: &Say) -> bool {
+        let linked = &self.project.settings.network.expose;
+        match what {
+            Say::NoForward => !linked.is_empty(),
+            Say::NotForwarded((Protocol::Tcp, port)) => linked.contains(port),
+            _ => false,
+        }
+    }
+
     fn launch(&self) -> Launch<'_> {
         Launch {
             settings: &self.project.settings,
-            config: self.project.file.as_ref().map(|file| file.path.as_path()),
+            config: self.project.layers.files(),
             ports: self.forwards.guest_ports_in_order(),
             connections: self.connections,
         }

@@ -1,6 +1,7 @@
 //! What a generation's process is given: paths as it will see them.
 
 use super::build::Made;
+use crate::settings::file::File;
 use crate::settings::{Settings, choices};
 use anyhow::anyhow;
 use files::Directory;
@@ -19,8 +20,8 @@ const RUNTIME: u64 = 128 << 20;
 /// What a start depends on besides what is started.
 pub struct Launch<'a> {
     pub settings: &'a Settings,
-    /// The configuration file.
-    pub config: Option<&'a Path>,
+    /// The configuration's files.
+    pub config: &'a [File],
     /// The guest's TCP ports, in the order of the rules.
     pub ports: Vec<u16>,
     /// Most connections at once.
@@ -132,14 +133,10 @@ impl Launch<'_> {
     /// What a guest may not write, although it lies in a directory that it may: its own file and its code, by which it would
     /// be another guest at the next start, and the settings, by which it would get whatever it names.
     fn not_the_guests(&self, made: &Made) -> BTreeSet<PathBuf> {
-        let files = [
-            Some(made.artifact.as_path()),
-            Some(made.code.path.as_path()),
-            self.config,
-        ];
-        files
-            .into_iter()
-            .flatten()
+        let own = [made.artifact.as_path(), made.code.path.as_path()];
+        let config = self.config.iter().map(|file| file.path.as_path());
+        own.into_iter()
+            .chain(config)
             .filter_map(|file| file.canonicalize().ok())
             .collect()
     }

@@ -13,7 +13,6 @@
 )]
 
 mod answers;
-mod backoff;
 mod build;
 mod builds;
 mod changes;
@@ -34,12 +33,13 @@ mod ready;
 mod requests;
 mod state;
 
+pub use later::or_never;
 pub use ready::Ready;
 
 use crate::control::{self, Claim, Source, metrics};
-use crate::settings;
-use crate::settings::file::File;
+use crate::parent::Parent;
 use crate::settings::typed::Os;
+use crate::settings::{self, Layers};
 use crate::signals::Signals;
 use crate::trust;
 use anyhow::{Context, anyhow};
@@ -60,7 +60,7 @@ use supervisor::refusal;
 use tokio::sync::mpsc::unbounded_channel;
 
 /// Runs the command and returns wasmrun's exit code.
-pub async fn run(os: &Os, ready: Option<Ready>) -> Result<u8> {
+pub async fn run(os: &Os, ready: Option<Ready>, parent: Option<Parent>) -> Result<u8> {
     refusal::require_proc()?;
     if !os.no_cache {
         // Needed soon, and to be had meanwhile.
@@ -69,14 +69,14 @@ pub async fn run(os: &Os, ready: Option<Ready>) -> Result<u8> {
     // A file system that does not answer stops this thread here, and nothing is there yet that would have to be ended in
     // order: signals end the process.
     let os = &settings::with_env_files(os)?;
-    let file = File::find(os.config.as_deref(), &os.path)?;
-    trust::require_or_ask(os, file.as_ref())?;
-    let settings = settings::resolve(os, file.as_ref())?;
-    if let Some(file) = &file {
-        tracing::debug!("config: {}", file.path.display());
+    let layers = Layers::of(os)?;
+    trust::require_or_ask(os, &layers)?;
+    let settings = settings::resolve(os, &layers)?;
+    for file in layers.files() {
+        tracing::debug!("config: {}", file.shown());
     }
     if settings.source.build.is_none() {
-        artifact::find(&os.path, file.as_ref().and_then(File::named).as_ref())?;
+        artifact::find(&os.path, layers.named().as_ref())?;
     }
     // From here on signals wait for us.
     let signals = Signals::new()?;
@@ -117,7 +117,7 @@ pub async fn run(os: &Os, ready: Option<Ready>) -> Result<u8> {
         source: Source::Exposed,
     });
     let builds = Builds::new(settings.code.compile, settings.watch.is_some());
-    let mut project = Project::new(os.clone(), file, settings);
+    let mut project = Project::new(os.clone(), layers, settings);
     if project.settings.watch.is_some() {
         let mut signals = Signals::new()?;
         tokio::select! {
@@ -142,6 +142,9 @@ pub async fn run(os: &Os, ready: Option<Ready>) -> Result<u8> {
         detached: unbounded_channel(),
         began: Instant::now(),
         ready,
+        parent,
+        told: None,
+        is_orphan: false,
         notices: notice_receiver,
         signals,
         work,

@@ -88,7 +88,7 @@ pub fn say(what: Say, facts: &Facts<'_>) {
             "the guest's init has not answered for {}: new connections fail",
             shown(Target::SILENT)
         ),
-        Say::StoppedByUser => tracing::info!("stopped by `wasmrun stop`"),
+        Say::StoppedByUser => tracing::info!(event = "stopped", "stopped by `wasmrun stop`"),
         Say::Stopping => {
             let waits_for = match facts.draining {
                 0 => "the guest to exit".to_owned(),
@@ -141,10 +141,11 @@ fn ended(number: u64, end: End, next: Next) {
     };
     let long = end.long.map(|text| format!("\n{text}")).unwrap_or_default();
     let text = format!("#{number} {}{next}{long}", end.short);
+    let code = end.code;
     if end.is_well {
-        tracing::info!("{text}");
+        tracing::info!(event = "ended", code, "{text}");
     } else {
-        tracing::error!("{text}");
+        tracing::error!(event = "ended", code, "{text}");
     }
 }
 

@@ -2,9 +2,8 @@
 
 use super::later::or_never;
 use super::state::Rules;
-use crate::settings::file::{self, File};
 use crate::settings::typed::Os;
-use crate::settings::{self, Settings};
+use crate::settings::{self, Layers, Settings, file, layers};
 use crate::trust;
 use crate::watch::livereload::Livereload;
 use crate::watch::{Change, Changes, Repeats, Scope, Watch};
@@ -14,7 +13,6 @@ use netns::Protocol;
 use report::Result;
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Notifications may come this late.
@@ -25,7 +23,7 @@ const READ: Duration = Duration::from_secs(2);
 /// The project that a session runs.
 pub struct Project {
     pub os: Os,
-    pub file: Option<Arc<File>>,
+    pub layers: Layers,
     pub settings: Settings,
     watch: Option<Watch>,
     livereload: Option<Livereload>,
@@ -54,13 +52,13 @@ pub struct Sorted {
 }
 
 /// The settings as they are now.
-pub type Read = (Option<File>, Settings);
+pub type Read = (Layers, Settings);
 
 impl Project {
-    pub fn new(os: Os, file: Option<File>, settings: Settings) -> Project {
+    pub fn new(os: Os, layers: Layers, settings: Settings) -> Project {
         Project {
             os,
-            file: file.map(Arc::new),
+            layers,
             settings,
             watch: None,
             livereload: None,
@@ -137,12 +135,12 @@ impl Project {
             None => {
                 // One that is named is waited for.
                 let named = self.settings.source.artifact.clone().filter(|_| self.os.path.is_dir());
-                let by_file = self.file.as_ref().and_then(|file| file.named());
+                let by_file = self.layers.named();
                 let artifact = named.map_or_else(|| artifact::find(&self.os.path, by_file.as_ref()), Ok)?;
                 scope.files.push(absolute(&artifact)?);
             }
         }
-        scope.files.push(self.config_path()?);
+        scope.files.extend(self.config_paths());
         let named = [self.os.path.clone()].into_iter().chain(watch.paths.iter().cloned());
         let artifact = scope
             .files
@@ -173,21 +171,24 @@ impl Project {
     }
 
     /// Where the configuration is, or would be.
-    fn config_path(&self) -> Result<PathBuf> {
-        absolute(&match &self.file {
+    fn config_paths(&self) -> Vec<PathBuf> {
+        let own = match self.layers.project() {
             Some(file) => file.path.clone(),
             None if self.os.path.is_dir() => self.os.path.join(file::NAME),
             None => PathBuf::from(file::NAME),
-        })
+        };
+        let service = self.os.service.as_ref().map(|service| service.file.clone());
+        let paths = [own].into_iter().chain(service);
+        paths.filter_map(|path| absolute(&path).ok()).collect()
     }
 
     /// Tells changes of the configuration and of sources from those that a build has made itself.
     pub fn sort(&mut self, changes: Changes, building: Building) -> Sorted {
-        let config_path = self.config_path().ok();
+        let config_paths = self.config_paths();
         let (config, sources): (Vec<Change>, Vec<Change>) = changes
             .files
             .into_iter()
-            .partition(|change| Some(&change.path) == config_path.as_ref());
+            .partition(|change| config_paths.contains(&change.path));
         let sources: Vec<Change> = sources
             .into_iter()
             .filter(|change| !self.is_product(change, changes.since, building))
@@ -237,15 +238,19 @@ impl Project {
         product
     }
 
-    /// Reads the file as it is now; its answer may take as long as [`READ`].
-    pub fn read(&self) -> impl Future<Output = Result<Read>> + use<> {
+    /// Reads the files as they are now; the answer may take as long as [`READ`]. None where a service's own table cannot be had:
+    /// `wasmrun up` says why, or ends this run.
+    pub fn read(&self) -> impl Future<Output = Result<Option<Read>>> + use<> {
         let os = self.os.clone();
         async {
             let read = tokio::task::spawn_blocking(move || {
-                let file = File::find(os.config.as_deref(), &os.path)?;
-                trust::require(&os, file.as_ref())?;
-                let settings = settings::resolve(&os, file.as_ref())?;
-                Ok((file, settings))
+                if os.service.as_ref().is_some_and(|service| !layers::has(service)) {
+                    return Ok(None);
+                }
+                let layers = Layers::of(&os)?;
+                trust::require(&os, &layers)?;
+                let settings = settings::resolve(&os, &layers)?;
+                Ok(Some((layers, settings)))
             });
             match tokio::time::timeout(READ, read).await {
                 Ok(read) => read.unwrap_or_else(|error| Err(error.into())),
@@ -255,8 +260,8 @@ impl Project {
     }
 
     /// Has other settings hold; returns those that did.
-    pub fn replace(&mut self, (file, settings): Read) -> Settings {
-        self.file = file.map(Arc::new);
+    pub fn replace(&mut self, (layers, settings): Read) -> Settings {
+        self.layers = layers;
         std::mem::replace(&mut self.settings, settings)
     }
 }

@@ -30,6 +30,7 @@ impl Session {
                 Err(answer) => answer,
             },
             Request::Restart => self.restart(),
+            Request::Down(_) => answers::conflict(Failure::usage(anyhow!("this is a run, not `wasmrun up`"))),
             Request::Stop(Stop { grace }) => {
                 let grace = grace.map(Duration::from_millis);
                 self.work.events.push_back(Event::Stop { grace });

@@ -1,18 +1,16 @@
 //! `.wasmrun.toml` as it is written. Meaning is given in `settings`.
 
-use super::choices::{ForwardPath, Listeners, Restart, Tiered};
+use super::names;
+use super::sections::{Guest, Http, Network, Watch};
+use super::service::Service;
 use anyhow::{Context, anyhow};
 use files::regular;
-use languages::artifact::Named;
-use languages::config::{Build, Written};
+use languages::config::Build;
 use languages::{Language, registry};
 use report::{Failure, Result};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::collections::BTreeMap;
-use std::fmt;
-use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 
@@ -22,7 +20,7 @@ pub use languages::config::NAME;
 const LONGEST: u64 = 1 << 20;
 
 /// Every section that the file may have, but those of languages, which read their own.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Config {
     pub guest: Guest,
@@ -31,103 +29,41 @@ pub struct Config {
     pub build: Build,
     pub watch: Watch,
     pub env: BTreeMap<String, String>,
+    #[schemars(with = "BTreeMap<String, Service>")]
+    pub services: BTreeMap<Spanned<String>, Service>,
 }
 
-/// What runs, and with what.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct Guest {
-    pub artifact: Option<PathBuf>,
-    pub args: Vec<String>,
-    #[schemars(with = "Vec<String>")]
-    pub dirs: Vec<Spanned<String>>,
-    pub stdin: Option<bool>,
-    #[schemars(with = "Option<String>")]
-    pub memory: Option<Spanned<String>>,
-    pub cpus: Option<f64>,
-    pub pids: Option<u64>,
-    #[schemars(with = "Option<String>")]
-    pub tmp_size: Option<Spanned<String>>,
-    #[schemars(with = "Option<String>")]
-    pub grace: Option<Spanned<String>>,
-    pub restart: Option<Restart>,
-    pub listeners: Option<Listeners>,
-    pub tiered: Option<Tiered>,
-}
-
-/// What leads to it.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct Network {
-    #[schemars(with = "Vec<String>")]
-    pub forwards: Vec<Spanned<String>>,
-    #[schemars(with = "Vec<String>")]
-    pub allow: Vec<Spanned<String>>,
-    #[schemars(with = "Vec<String>")]
-    pub allow_private: Vec<Spanned<String>>,
-    #[schemars(with = "Vec<String>")]
-    pub links: Vec<Spanned<String>>,
-    pub expose: Vec<NonZeroU16>,
-    #[schemars(with = "Option<String>")]
-    pub connect_timeout: Option<Spanned<String>>,
-    #[schemars(with = "Option<String>")]
-    pub udp_idle: Option<Spanned<String>>,
-    pub max_connections: Option<usize>,
-    pub max_outbound: Option<usize>,
-    pub auto_forward: Option<bool>,
-    pub path: Option<ForwardPath>,
-}
-
-/// What clients of a `wasi:http` guest may take of it.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct Http {
-    #[schemars(with = "Option<String>")]
-    pub header_timeout: Option<Spanned<String>>,
-    #[schemars(with = "Option<String>")]
-    pub body_timeout: Option<Spanned<String>>,
-    #[schemars(with = "Option<String>")]
-    pub send_timeout: Option<Spanned<String>>,
-    #[schemars(with = "Option<String>")]
-    pub idle_timeout: Option<Spanned<String>>,
-    #[schemars(with = "Option<usize>")]
-    pub max_requests: Option<Spanned<usize>>,
-    #[schemars(with = "Option<u32>")]
-    pub max_streams: Option<Spanned<u32>>,
-}
-
-/// What makes it anew.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct Watch {
-    pub paths: Vec<PathBuf>,
-    pub ignore: Vec<String>,
-    #[schemars(with = "Option<String>")]
-    pub debounce: Option<Spanned<String>>,
-    #[schemars(with = "Option<String>")]
-    pub health: Option<Spanned<String>>,
-    pub livereload: Livereload,
-}
-
-/// A switch, or the port to use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum Livereload {
-    Switch(bool),
-    Port(u16),
-}
-
-impl Default for Livereload {
-    fn default() -> Livereload {
-        Livereload::Switch(false)
+/// What a service's table says, as a file of its own would have it.
+impl From<&Service> for Config {
+    fn from(service: &Service) -> Config {
+        let mut network = service.network.clone();
+        for (short, long) in [
+            (&service.links, &mut network.links),
+            (&service.forwards, &mut network.forwards),
+            (&service.allow, &mut network.allow),
+            (&service.allow_private, &mut network.allow_private),
+        ] {
+            long.splice(0..0, short.iter().cloned());
+        }
+        Config {
+            guest: service.guest.clone(),
+            network,
+            http: service.http.clone(),
+            build: service.build.clone(),
+            watch: service.watch.clone(),
+            env: service.env.clone(),
+            services: BTreeMap::new(),
+        }
     }
 }
 
-/// A file that was read, with its text for pointing into it.
-#[derive(Debug)]
+/// A file that was read, or the table of a service in one, with its text for pointing into it.
+#[derive(Clone, Debug)]
 pub struct File {
     pub path: PathBuf,
     pub config: Config,
+    /// The service whose table this is.
+    pub service: Option<String>,
     text: String,
 }
 
@@ -138,14 +74,12 @@ impl File {
         if let Some(path) = named {
             return File::read(path).map(Some);
         }
-        let own = project.is_dir().then(|| project.join(NAME));
         let is_below = || {
             let (project, here) = (project.canonicalize().ok()?, Path::new(".").canonicalize().ok()?);
             project.starts_with(here).then(|| PathBuf::from(NAME))
         };
-        if let Some(path) = own.filter(|path| path.exists()) {
-            files::owner::refuse_others(&path)?;
-            return File::read(&path).map(Some);
+        if let Some(file) = File::of_project(project)? {
+            return Ok(Some(file));
         }
         match is_below().filter(|path| path.exists()) {
             // One that others have left where the project lies somewhere below must not stop everybody.
@@ -156,6 +90,19 @@ impl File {
             Some(path) => File::read(&path).map(Some),
             None => Ok(None),
         }
+    }
+
+    /// Reads the one in the project's own folder.
+    pub fn of_project(project: &Path) -> Result<Option<File>> {
+        let Some(path) = project
+            .is_dir()
+            .then(|| project.join(NAME))
+            .filter(|path| path.exists())
+        else {
+            return Ok(None);
+        };
+        files::owner::refuse_others(&path)?;
+        File::read(&path).map(Some)
     }
 
     pub fn read(path: &Path) -> Result<File> {
@@ -170,8 +117,28 @@ impl File {
         Ok(File {
             path: path.to_owned(),
             config,
+            service: None,
             text,
         })
+    }
+
+    /// The table of one of its services, as a file of its own.
+    pub fn of_service(&self, name: &str) -> Option<File> {
+        let service = self.config.services.get(name)?;
+        Some(File {
+            path: self.path.clone(),
+            config: service.into(),
+            service: Some(name.to_owned()),
+            text: self.text.clone(),
+        })
+    }
+
+    /// As `inspect` shows where a setting was given: the file, and the service whose table it is.
+    pub fn shown(&self) -> String {
+        match &self.service {
+            Some(service) => format!("{}#{service}", self.path.display()),
+            None => self.path.display().to_string(),
+        }
     }
 
     /// The folder that relative paths in the file start from.
@@ -182,28 +149,21 @@ impl File {
         }
     }
 
-    /// The guest's file, where it is named; it need not be there.
-    pub fn artifact(&self) -> Option<PathBuf> {
-        let named = self.config.guest.artifact.as_ref();
-        named.map(|artifact| self.folder().join(artifact))
-    }
-
-    /// The same, with this file as the one that names it.
-    pub fn named(&self) -> Option<Named> {
-        self.artifact().map(|artifact| Named {
-            artifact,
-            by: self.path.clone(),
-        })
-    }
-
-    /// What languages read of it.
-    pub fn written(&self) -> Written<'_> {
-        Written {
-            folder: self.folder(),
-            text: &self.text,
-            build: &self.config.build,
-            artifact: self.artifact(),
+    /// The sections that languages read, each below the name of its language, and `[build]`.
+    pub fn sections(&self) -> toml::Table {
+        // It was read before.
+        let mut whole: toml::Table = toml::from_str(&self.text).unwrap_or_default();
+        if let Some(service) = &self.service {
+            let mut below = |name: &str| match whole.remove(name) {
+                Some(toml::Value::Table(table)) => whole = table,
+                _ => whole = toml::Table::new(),
+            };
+            below("services");
+            below(service);
         }
+        let is_read = |name: &str| name == "build" || registry::sections(registry::ALL).any(|section| section == name);
+        whole.retain(|name, _| is_read(name));
+        whole
     }
 
     /// `FILE:LINE:COLUMN` of a value.
@@ -226,54 +186,13 @@ pub fn parse(text: &str) -> Result<Config, toml::de::Error> {
 
 /// The same with other languages.
 pub fn parse_with(text: &str, languages: &[&'static dyn Language]) -> Result<Config, toml::de::Error> {
-    check_names(text, languages)?;
-    registry::check_sections(languages, text)?;
-    toml::from_str(text)
-}
-
-/// The sections that are not a language's.
-const SECTIONS: [&str; 6] = ["guest", "network", "http", "build", "watch", "env"];
-
-/// Refuses a section that nobody reads. The error is that of a key that serde does not know, and has its place.
-fn check_names(text: &str, languages: &[&'static dyn Language]) -> Result<(), toml::de::Error> {
-    struct Names<'a>(Vec<&'a str>);
-
-    impl<'de> Visitor<'de> for &Names<'_> {
-        type Value = ();
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a table")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-            while map.next_key_seed(self)?.is_some() {
-                map.next_value::<IgnoredAny>()?;
-            }
-            Ok(())
-        }
-
-        fn visit_str<E: de::Error>(self, name: &str) -> Result<(), E> {
-            if self.0.contains(&name) {
-                return Ok(());
-            }
-            let known: Vec<String> = self.0.iter().map(|name| format!("`{name}`")).collect();
-            Err(E::custom(format!(
-                "unknown field `{name}`, expected one of {}",
-                known.join(", ")
-            )))
-        }
+    names::check(text, languages)?;
+    registry::check_sections(languages, text, &[])?;
+    let config: Config = toml::from_str(text)?;
+    for name in config.services.keys() {
+        registry::check_sections(languages, text, &["services", name.get_ref()])?;
     }
-
-    impl<'de> DeserializeSeed<'de> for &Names<'_> {
-        type Value = ();
-
-        fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-            deserializer.deserialize_str(self)
-        }
-    }
-
-    let names = Names(SECTIONS.into_iter().chain(registry::sections(languages)).collect());
-    toml::Deserializer::parse(text)?.deserialize_map(&names)
+    Ok(config)
 }
 
 #[cfg(test)]
@@ -319,6 +238,7 @@ mod tests {
         assert!(http.header_timeout.is_some() && http.body_timeout.is_some());
         assert!(http.send_timeout.is_some() && http.idle_timeout.is_some());
         assert!(http.max_requests.is_some() && http.max_streams.is_some());
+        assert!(config.services.values().any(|service| !service.links.is_empty()));
     }
 
     #[test]
@@ -338,7 +258,7 @@ mod tests {
         }
 
         #[test]
-        fn config_like_text_never_panics(text in "(\\[(guest|network|http|build|watch|env|x)\\]\n|[a-z-]{1,16} = (\"[^\"\n]{0,20}\"|[0-9]{1,20}|\\[\"a\"\\]|true)\n){0,12}") {
+        fn config_like_text_never_panics(text in "(\\[(guest|network|http|build|watch|env|services|services.a|x)\\]\n|[a-z-]{1,16} = (\"[^\"\n]{0,20}\"|[0-9]{1,20}|\\[\"a\"\\]|true)\n){0,12}") {
             let _ = parse(&text);
         }
     }

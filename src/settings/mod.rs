@@ -1,20 +1,25 @@
 //! What a run will do: command line, environment, file and defaults resolved, once. Nothing here is optional that has a
 //! default, and no port is a text any more.
 //!
-//! `typed` (the command line), `file` (`.wasmrun.toml`) --`resolve`--> [`Settings`]
+//! `typed` (the command line), `file` (`.wasmrun.toml`) --`layers`--`resolve`--> [`Settings`]
 
 pub mod choices;
 mod env_file;
 pub mod file;
+pub mod layers;
+mod names;
 mod provenance;
 #[cfg(test)]
 mod reference;
 mod resolve;
 pub mod rules;
 pub mod schema;
+mod sections;
+pub mod service;
 pub mod typed;
 pub mod units;
 
+pub use layers::Layers;
 pub use provenance::{explain, variable_behind};
 pub use resolve::{resolve, with_env_files};
 

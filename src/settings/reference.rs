@@ -175,6 +175,7 @@ const ROWS: &[Row] = &[
     ("time of a compile", &[], &[], &["WASMRUN_COMPILE_TIMEOUT"], "10m"),
     ("isolation", &["no-isolation"], &[], &[], "on"),
     ("trust", &["trust"], &[], &[], "ask"),
+    ("services of `wasmrun up`", &[], &["services"], &[], "none"),
     ("configuration file", &["config"], &[], &[], "`.wasmrun.toml`"),
     ("log format", &["log-format"], &[], &[], "`text`"),
     ("verbosity", &["verbose", "quiet"], &[], &[], ""),
@@ -199,7 +200,7 @@ fn options() -> Vec<Arg> {
         .collect()
 }
 
-/// The keys of the file, as its example has them; `file::tests` holds that it has all. `[env]` has any.
+/// The keys of the file, as its example has them; `file::tests` holds that it has all. `[env]` and `[services]` have any.
 fn keys() -> BTreeSet<String> {
     let example = std::fs::read_to_string(root().join(".wasmrun.toml.example")).unwrap();
     let text: String = example
@@ -207,8 +208,9 @@ fn keys() -> BTreeSet<String> {
         .map(|line| line.strip_prefix("#: ").unwrap_or(line).to_owned() + "\n")
         .collect();
     let table: toml::Table = toml::from_str(&text).unwrap();
-    let mut keys = BTreeSet::from(["env".to_owned()]);
-    for (section, rest) in table.iter().filter(|(section, _)| *section != "env") {
+    let whole = ["env", "services"];
+    let mut keys: BTreeSet<String> = whole.map(str::to_owned).into();
+    for (section, rest) in table.iter().filter(|(section, _)| !whole.contains(&section.as_str())) {
         let inner = rest.as_table().unwrap();
         keys.extend(inner.keys().map(|key| format!("{section}.{key}")));
     }

@@ -1,7 +1,9 @@
 //! From what was typed and written to what holds: once, and with an error that names the place.
 
 use super::choices::{ForwardPath, Restart, Tiered};
-use super::file::{self, Config, File, Livereload};
+use super::file::Config;
+use super::layers::Layers;
+use super::sections::Livereload;
 use super::typed::Os;
 use super::units::{size, time};
 use super::{Code, Guest, Life, Network, Settings, Source, Watch, env_file, provenance, rules};
@@ -35,60 +37,66 @@ const MAX_OUTBOUND: usize = 1024;
 /// The port of the LiveReload protocol, which tools know.
 const LIVERELOAD: u16 = 35729;
 
-/// Resolves an `os` command with the file that applies to it.
-pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
-    let defaults = Config::default();
-    let config = file.map_or(&defaults, |file| &file.config);
-    let mut arguments = config.guest.args.clone();
-    if !os.args.is_empty() {
-        arguments.clone_from(&os.args);
-    }
-    let memory = match given(os.memory.as_ref(), "--memory", config.guest.memory.as_ref(), file) {
+/// Resolves an `os` command with the files that apply to it.
+pub fn resolve(os: &Os, layers: &Layers) -> Result<Settings> {
+    let arguments = match (os.args.as_slice(), layers.list(|config| &config.guest.args)) {
+        ([], Some((written, _))) => written.to_vec(),
+        (typed, _) => typed.to_vec(),
+    };
+    let text = |flag: &Option<String>, name: &str, written: Pick| given(flag.as_ref(), name, written, layers);
+    let memory = match text(&os.memory, "--memory", |config| config.guest.memory.as_ref()) {
         None => None,
         Some((text, place)) => Some(size(&text, &place)?),
     };
-    let cpus = os.cpus.or(config.guest.cpus);
+    let cpus = os.cpus.or(layers.value(|config| config.guest.cpus.as_ref()));
     if let Some(cpus) = cpus.filter(|cpus| !(*cpus >= LEAST_CPUS && cpus.is_finite())) {
         return Err(Failure::usage(anyhow!("invalid CPU limit `{cpus}`"))
             .hint("write for example `--cpus 0.5`; the minimum is 0.01"));
     }
-    let pids = os.pids.or(config.guest.pids);
+    let pids = os.pids.or(layers.value(|config| config.guest.pids.as_ref()));
     if let Some(pids) = pids.filter(|pids| *pids < LEAST_PIDS) {
         return Err(
             Failure::usage(anyhow!("the limit of {pids} processes and threads is too low"))
                 .hint(format!("write at least `--pids {LEAST_PIDS}`")),
         );
     }
-    let tmp_size = match given(os.tmp_size.as_ref(), "--tmp-size", config.guest.tmp_size.as_ref(), file) {
+    let tmp_size = match text(&os.tmp_size, "--tmp-size", |config| config.guest.tmp_size.as_ref()) {
         None => TMP_SIZE,
         Some((text, place)) => size(&text, &place)?,
     };
-    let max_connections = os.max_connections.or(config.network.max_connections);
+    let written = layers.value(|config| config.network.max_connections.as_ref());
+    let max_connections = os.max_connections.or(written);
     if max_connections == Some(0) {
         return Err(Failure::usage(anyhow!("the connection limit must be at least 1")));
     }
     let (directories, build) = (
-        directories(&os.dirs, file)?,
-        languages::find(&os.path, file.map(File::written), os.language, policy(os, file))?,
+        directories(&os.dirs, layers)?,
+        languages::find(&os.path, layers.written(), os.language, policy(os, layers))?,
     );
     if let Some(plan) = &build {
         refuse_own_build(plan.as_ref(), &directories)?;
     }
-    let time = |flag: Option<&String>, name: &str, written, usual| length(flag, name, written, file, usual);
-    let environment = environment(os, file)?;
-    let allow = outbound(os, file, &environment)?;
-    let allow_private = places(file, |network| &network.allow_private);
+    let time =
+        |flag: &Option<String>, name: &str, written: Pick, usual| length(flag.as_ref(), name, written, layers, usual);
+    let environment = environment(os, layers)?;
+    let allow = outbound(os, layers, &environment)?;
+    let allow_private = places(layers, |config| &config.network.allow_private);
     let typed = placed(&os.allow_private, "--allow-private", &[]);
     let allow_private = rules::networks(allow_private.chain(typed))?;
-    let links = places(file, |network| &network.links);
+    let links = places(layers, |config| &config.network.links);
     let links = rules::links(links.chain(placed(&os.links, "--link", &[])))?;
+    let stdin = os.stdin || layers.value(|config| config.guest.stdin.as_ref()).unwrap_or(false);
+    if stdin && os.service.is_some() {
+        let message = anyhow!("a service of `wasmrun up` has no standard input: several would read the same");
+        return Err(Failure::usage(message).hint("remove `stdin = true` under `[guest]`, or run it with `wasmrun os`"));
+    }
     Ok(Settings {
         source: Source {
-            artifact: file.and_then(File::artifact),
+            artifact: layers.artifact(),
             build,
         },
         code: Code {
-            tiered: match os.tiered.or(config.guest.tiered) {
+            tiered: match os.tiered.or(layers.value(|config| config.guest.tiered.as_ref())) {
                 // Two guests at once would want the same port of this machine.
                 _ if os.no_isolation => Tiered::Never,
                 wanted => wanted.unwrap_or(Tiered::Auto),
@@ -105,52 +113,64 @@ pub fn resolve(os: &Os, file: Option<&File>) -> Result<Settings> {
             arguments,
             environment,
             directories,
-            stdin: os.stdin || config.guest.stdin.unwrap_or(false),
+            stdin,
             memory,
             cpus,
             pids,
             tmp_size,
-            listeners: os.listeners.or(config.guest.listeners),
-            http: http(file)?,
+            listeners: os.listeners.or(layers.value(|config| config.guest.listeners.as_ref())),
+            http: http(layers)?,
         },
         network: Network {
-            mappings: mappings(&os.forwards, file)?,
-            auto_forward: os.auto_forward || config.network.auto_forward.unwrap_or(false),
-            expose: expose(os, config),
+            mappings: mappings(&os.forwards, layers)?,
+            auto_forward: os.auto_forward
+                || layers
+                    .value(|config| config.network.auto_forward.as_ref())
+                    .unwrap_or(false),
+            expose: expose(os, layers),
             allow,
             allow_private,
-            links,
-            path: os.forward_path.or(config.network.path).unwrap_or(ForwardPath::Auto),
+            links: links.into_iter().map(|link| layers.meant(link)).collect(),
+            path: os
+                .forward_path
+                .or(layers.value(|config| config.network.path.as_ref()))
+                .unwrap_or(ForwardPath::Auto),
             connect_timeout: time(
-                os.connect_timeout.as_ref(),
+                &os.connect_timeout,
                 "--connect-timeout",
-                config.network.connect_timeout.as_ref(),
+                |config| config.network.connect_timeout.as_ref(),
                 Limits::CONNECT_TIMEOUT,
             )?,
             udp_idle: time(
-                os.udp_idle.as_ref(),
+                &os.udp_idle,
                 "--udp-idle",
-                config.network.udp_idle.as_ref(),
+                |config| config.network.udp_idle.as_ref(),
                 Limits::UDP_IDLE,
             )?,
             max_connections,
-            max_outbound: os.max_outbound.or(config.network.max_outbound).unwrap_or(MAX_OUTBOUND),
+            max_outbound: os
+                .max_outbound
+                .or(layers.value(|config| config.network.max_outbound.as_ref()))
+                .unwrap_or(MAX_OUTBOUND),
         },
         life: Life {
-            grace: time(os.grace.as_ref(), "--grace", config.guest.grace.as_ref(), GRACE)?,
-            restart: match os.restart.or(config.guest.restart) {
+            grace: time(&os.grace, "--grace", |config| config.guest.grace.as_ref(), GRACE)?,
+            restart: match os.restart.or(layers.value(|config| config.guest.restart.as_ref())) {
                 Some(restart) => restart,
-                None if os.watch => Restart::OnFailure,
+                None if os.watch || os.service.is_some() => Restart::OnFailure,
                 None => Restart::Never,
             },
         },
         isolation: !os.no_isolation,
-        watch: if os.watch { Some(watch(file)?) } else { None },
+        watch: if os.watch { Some(watch(layers)?) } else { None },
     })
 }
 
-fn policy(os: &Os, file: Option<&File>) -> Policy {
-    let is_open = file.is_some_and(|file| file.config.build.jail == Some(false));
+/// A text of the files.
+type Pick = fn(&Config) -> Option<&toml::Spanned<String>>;
+
+fn policy(os: &Os, layers: &Layers) -> Policy {
+    let is_open = layers.value(|config| config.build.jail.as_ref()) == Some(false);
     Policy {
         offline: os.offline,
         confinement: if os.no_build_jail || is_open {
@@ -161,15 +181,13 @@ fn policy(os: &Os, file: Option<&File>) -> Policy {
     }
 }
 
-/// Every directory of the file and the command line, in this order.
-fn directories(flags: &[String], file: Option<&File>) -> Result<Vec<Directory>> {
-    let written = file.into_iter().flat_map(|file| {
-        file.config.guest.dirs.iter().map(|dir| Asked {
-            place: file.place(dir),
-            is_typed: false,
-            base: file.folder(),
-            text: dir.get_ref(),
-        })
+/// Every directory of the files and the command line, in this order.
+fn directories(flags: &[String], layers: &Layers) -> Result<Vec<Directory>> {
+    let written = layers.all(|config| &config.guest.dirs).map(|(dir, file)| Asked {
+        place: file.place(dir),
+        is_typed: false,
+        base: file.folder(),
+        text: dir.get_ref(),
     });
     let typed = flags.iter().map(|dir| Asked {
         place: "--dir".to_owned(),
@@ -223,15 +241,12 @@ pub fn with_env_files(os: &Os) -> Result<Os> {
 }
 
 /// What clients of a `wasi:http` guest may take of it.
-fn http(file: Option<&File>) -> Result<HttpLimits> {
-    let Some(file) = file else {
-        return Ok(HttpLimits::default());
-    };
-    let (http, defaults) = (&file.config.http, HttpLimits::default());
-    let time = |value: &Option<toml::Spanned<String>>, default| -> Result<Duration> {
-        let time = length(None, "", value.as_ref(), Some(file), default)?;
-        match value {
-            Some(value) if time < SHORTEST => Err(Failure::usage(anyhow!(
+fn http(layers: &Layers) -> Result<HttpLimits> {
+    let defaults = HttpLimits::default();
+    let time = |written: Pick, default| -> Result<Duration> {
+        let time = length(None, "", written, layers, default)?;
+        match layers.top(written) {
+            Some((value, file)) if time < SHORTEST => Err(Failure::usage(anyhow!(
                 "{}: the timeout `{}` is too short",
                 file.place(value),
                 value.get_ref()
@@ -244,39 +259,37 @@ fn http(file: Option<&File>) -> Result<HttpLimits> {
         true => Err(Failure::usage(anyhow!("{place}: the limit must be at least 1"))),
         false => Ok(()),
     };
-    if let Some(requests) = &http.max_requests {
-        at_least_one(file.place(requests), *requests.get_ref() == 0)?;
+    let (mut max_requests, mut max_streams) = (defaults.max_requests, defaults.max_streams);
+    if let Some((requests, file)) = layers.top(|config| config.http.max_requests.as_ref()) {
+        max_requests = *requests.get_ref();
+        at_least_one(file.place(requests), max_requests == 0)?;
     }
-    if let Some(streams) = &http.max_streams {
-        at_least_one(file.place(streams), *streams.get_ref() == 0)?;
+    if let Some((streams, file)) = layers.top(|config| config.http.max_streams.as_ref()) {
+        max_streams = *streams.get_ref();
+        at_least_one(file.place(streams), max_streams == 0)?;
     }
     Ok(HttpLimits {
-        header_timeout: time(&http.header_timeout, defaults.header_timeout)?,
-        body_timeout: time(&http.body_timeout, defaults.body_timeout)?,
-        send_timeout: time(&http.send_timeout, defaults.send_timeout)?,
-        idle_timeout: time(&http.idle_timeout, defaults.idle_timeout)?,
-        max_requests: http
-            .max_requests
-            .as_ref()
-            .map_or(defaults.max_requests, |most| *most.get_ref()),
-        max_streams: http
-            .max_streams
-            .as_ref()
-            .map_or(defaults.max_streams, |most| *most.get_ref()),
+        header_timeout: time(|config| config.http.header_timeout.as_ref(), defaults.header_timeout)?,
+        body_timeout: time(|config| config.http.body_timeout.as_ref(), defaults.body_timeout)?,
+        send_timeout: time(|config| config.http.send_timeout.as_ref(), defaults.send_timeout)?,
+        idle_timeout: time(|config| config.http.idle_timeout.as_ref(), defaults.idle_timeout)?,
+        max_requests,
+        max_streams,
     })
 }
 
-fn watch(file: Option<&File>) -> Result<Watch> {
-    let defaults = file::Watch::default();
-    let watch = file.map_or(&defaults, |file| &file.config.watch);
-    let absolute = |path: &PathBuf| {
-        let path = file.map_or(Path::new("."), File::folder).join(path);
-        path.canonicalize()
-            .with_context(|| format!("`[watch] paths`: cannot use {}", path.display()))
-            .map_err(Failure::usage)
-    };
-    let health = match (&watch.health, file) {
-        (Some(path), Some(file)) if !path.get_ref().starts_with('/') => {
+fn watch(layers: &Layers) -> Result<Watch> {
+    let paths = layers.list(|config| &config.watch.paths).map(|(paths, file)| {
+        let absolute = |path: &PathBuf| {
+            let path = file.folder().join(path);
+            path.canonicalize()
+                .with_context(|| format!("`[watch] paths`: cannot use {}", path.display()))
+                .map_err(Failure::usage)
+        };
+        paths.iter().map(absolute).collect::<Result<_>>()
+    });
+    let health = match layers.top(|config| config.watch.health.as_ref()) {
+        Some((path, file)) if !path.get_ref().starts_with('/') => {
             let message = anyhow!(
                 "{}: `{}` is not a path: it must start with `/`",
                 file.place(path),
@@ -284,87 +297,73 @@ fn watch(file: Option<&File>) -> Result<Watch> {
             );
             return Err(Failure::usage(message).hint("write for example `/health`"));
         }
-        (path, _) => path.as_ref().map(|path| path.get_ref().clone()),
+        health => health.map(|(path, _)| path.get_ref().clone()),
     };
+    let ignore = layers.list(|config| &config.watch.ignore);
     Ok(Watch {
-        paths: watch.paths.iter().map(absolute).collect::<Result<_>>()?,
-        ignore: watch.ignore.clone(),
-        debounce: length(None, "", watch.debounce.as_ref(), file, DEBOUNCE)?,
+        paths: paths.transpose()?.unwrap_or_default(),
+        ignore: ignore.map_or_else(Vec::new, |(ignore, _)| ignore.to_vec()),
+        debounce: length(None, "", |config| config.watch.debounce.as_ref(), layers, DEBOUNCE)?,
         health,
-        livereload: match watch.livereload {
-            Livereload::Switch(false) => None,
-            Livereload::Switch(true) => Some(LIVERELOAD),
-            Livereload::Port(port) => Some(port),
+        livereload: match layers.value(|config| config.watch.livereload.as_ref()) {
+            None | Some(Livereload::Switch(false)) => None,
+            Some(Livereload::Switch(true)) => Some(LIVERELOAD),
+            Some(Livereload::Port(port)) => Some(port),
         },
     })
 }
 
 /// A length of time, from wherever it was given.
-fn length(
-    flag: Option<&String>,
-    name: &str,
-    value: Option<&toml::Spanned<String>>,
-    file: Option<&File>,
-    default: Duration,
-) -> Result<Duration> {
-    match given(flag, name, value, file) {
+fn length(flag: Option<&String>, name: &str, written: Pick, layers: &Layers, default: Duration) -> Result<Duration> {
+    match given(flag, name, written, layers) {
         None => Ok(default),
         Some((text, place)) => time(&text, &place, "`500ms`, `30s` or `2m`"),
     }
 }
 
 /// The text that applies, with where it was given.
-fn given(
-    flag: Option<&String>,
-    name: &str,
-    value: Option<&toml::Spanned<String>>,
-    file: Option<&File>,
-) -> Option<(String, String)> {
-    match (flag, value, file) {
-        (Some(text), ..) => Some((text.clone(), provenance::place(name, &[]))),
-        (None, Some(value), Some(file)) => Some((value.get_ref().clone(), file.place(value))),
-        _ => None,
+fn given(flag: Option<&String>, name: &str, written: Pick, layers: &Layers) -> Option<(String, String)> {
+    match (flag, layers.top(written)) {
+        (Some(text), _) => Some((text.clone(), provenance::place(name, &[]))),
+        (None, Some((value, file))) => Some((value.get_ref().clone(), file.place(value))),
+        (None, None) => None,
     }
 }
 
-/// Every forward of the file and the command line, in this order. A host port that two rules want is an error that
+/// Every forward of the files and the command line, in this order. A host port that two rules want is an error that
 /// names both.
-fn mappings(flags: &[String], file: Option<&File>) -> Result<Vec<Mapping>> {
-    let from_file = places(file, |network| &network.forwards);
+fn mappings(flags: &[String], layers: &Layers) -> Result<Vec<Mapping>> {
+    let written = places(layers, |config| &config.network.forwards);
     let from_flags = placed(flags, "--forward", &["-f", "-p", "--publish"]);
-    rules::mappings(from_file.chain(from_flags), [])
+    rules::mappings(written.chain(from_flags), [])
 }
 
-/// Ports for links of other runs, each once.
-fn expose(os: &Os, config: &Config) -> Vec<u16> {
+/// Ports for links of other runs, each once: as typed and written, and those that other services of the file link to.
+fn expose(os: &Os, layers: &Layers) -> Vec<u16> {
+    let written = layers.all(|config| &config.network.expose).map(|(port, _)| port);
     let mut ports = Vec::new();
-    for port in config.network.expose.iter().chain(&os.expose) {
-        if !ports.contains(&port.get()) {
-            ports.push(port.get());
+    for port in written.chain(&os.expose).map(|port| port.get()).chain(layers.linked()) {
+        if !ports.contains(&port) {
+            ports.push(port);
         }
     }
     ports
 }
 
-/// Every outbound rule of the file and the command line; one of the form `$NAME` is what the guest's variable names.
-fn outbound(os: &Os, file: Option<&File>, environment: &[(String, String)]) -> Result<Vec<egress::Rule>> {
-    let from_file = places(file, |network| &network.allow);
+/// Every outbound rule of the files and the command line; one of the form `$NAME` is what the guest's variable names.
+fn outbound(os: &Os, layers: &Layers, environment: &[(String, String)]) -> Result<Vec<egress::Rule>> {
+    let written = places(layers, |config| &config.network.allow);
     let from_flags = placed(&os.allow, "--allow", &["--allow-net"]);
-    rules::outbound(from_file.chain(from_flags), |name| {
+    rules::outbound(written.chain(from_flags), |name| {
         let found = environment.iter().find(|(other, _)| other == name);
         found.map(|(_, value)| value.clone())
     })
 }
 
-/// Values of the file's `[network]` with their places.
-fn places(
-    file: Option<&File>,
-    values: fn(&file::Network) -> &[toml::Spanned<String>],
-) -> impl Iterator<Item = (&str, String)> {
-    file.into_iter().flat_map(move |file| {
-        let values = values(&file.config.network).iter();
-        values.map(|value| (value.get_ref().as_str(), file.place(value)))
-    })
+/// Values of the files with their places.
+fn places(layers: &Layers, values: fn(&Config) -> &[toml::Spanned<String>]) -> impl Iterator<Item = (&str, String)> {
+    let values = layers.all(values);
+    values.map(|(value, file)| (value.get_ref().as_str(), file.place(value)))
 }
 
 /// Values of an option with theirs.
@@ -377,11 +376,11 @@ fn placed<'a>(
     values.iter().map(move |value| (value.as_str(), place.clone()))
 }
 
-/// Variables of the configuration, then of the files of variables, then of the command line: a later one of the same name
+/// Variables of the files, then of the files of variables, then of the command line: a later one of the same name
 /// wins.
-fn environment(os: &Os, file: Option<&File>) -> Result<Vec<(String, String)>> {
-    let from_file = file.into_iter().flat_map(|file| file.config.env.clone());
-    let from_file = from_file.chain(os.env_of_files.iter().cloned());
+fn environment(os: &Os, layers: &Layers) -> Result<Vec<(String, String)>> {
+    let written = layers.files().iter().flat_map(|file| file.config.env.clone());
+    let from_files = written.chain(os.env_of_files.iter().cloned());
     let from_flags = os.env.iter().map(|flag| match flag.split_once('=') {
         Some(("", _)) => Err(Failure::usage(anyhow!("--env `{flag}`: missing name before `=`"))),
         Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
@@ -392,7 +391,7 @@ fn environment(os: &Os, file: Option<&File>) -> Result<Vec<(String, String)>> {
         },
     });
     let mut environment: Vec<(String, String)> = Vec::new();
-    for variable in from_file.map(Ok).chain(from_flags) {
+    for variable in from_files.map(Ok).chain(from_flags) {
         let (name, value) = variable?;
         environment.retain(|(other, _)| *other != name);
         environment.push((name, value));

@@ -29,20 +29,39 @@ pub fn schema(languages: &[&'static dyn Language]) -> Value {
     let ids: Vec<&str> = languages.iter().map(|language| language.id()).collect();
     sections["build"]["properties"]["language"] = json!({ "enum": ids });
     let meanings = meanings(EXAMPLE);
+    let services = sections.remove("services");
     for (section, form) in &mut sections {
-        let keys = form.get_mut("properties").and_then(Value::as_object_mut);
-        for (key, form) in keys.into_iter().flatten() {
-            without_null(form);
-            if let (Some(form), Some(meaning)) = (form.as_object_mut(), meanings.get(&format!("{section}.{key}"))) {
-                form.insert("description".to_owned(), json!(meaning));
-            }
+        describe(form, section, &meanings);
+    }
+    if let Some(mut services) = services {
+        let service = &mut services["additionalProperties"];
+        if let Some(keys) = service["properties"].as_object_mut() {
+            // What a project's file has, it may have, and says the same by it.
+            keys.extend(sections.clone());
         }
+        describe(service, SERVICE, &meanings);
+        service["additionalProperties"] = json!(false);
+        sections.insert("services".to_owned(), services);
     }
     root["title"] = json!(super::file::NAME);
     root["description"] = json!("How wasmrun runs this project");
     root["properties"] = Value::Object(sections);
     root["additionalProperties"] = json!(false);
     root
+}
+
+/// A table of any service.
+const SERVICE: &str = "services.*";
+
+/// Says of each key of a section what it means.
+fn describe(form: &mut Value, section: &str, meanings: &BTreeMap<String, String>) {
+    let keys = form.get_mut("properties").and_then(Value::as_object_mut);
+    for (key, form) in keys.into_iter().flatten() {
+        without_null(form);
+        if let (Some(form), Some(meaning)) = (form.as_object_mut(), meanings.get(&format!("{section}.{key}"))) {
+            form.insert("description".to_owned(), json!(meaning));
+        }
+    }
 }
 
 /// Takes null away, which TOML does not have: a key that is optional is one that may be missing.
@@ -62,6 +81,10 @@ fn meanings(example: &str) -> BTreeMap<String, String> {
     let mut meanings = BTreeMap::new();
     let (mut section, mut text, mut keys) = ("", String::new(), false);
     for line in example.lines() {
+        if line.starts_with("#: [services.") {
+            (section, keys) = (SERVICE, true);
+            continue;
+        }
         if let Some(key) = line.strip_prefix("#: ").and_then(|line| line.split(" = ").next()) {
             keys = true;
             meanings.insert(format!("{section}.{key}"), text.clone());
@@ -111,6 +134,18 @@ mod tests {
         assert_eq!(sections.len(), example.len(), "{:?}", sections.keys());
         assert_eq!(sections["env"]["additionalProperties"]["type"], "string");
         example.remove("env");
+        let services = &sections["services"]["additionalProperties"]["properties"];
+        for service in example.remove("services").unwrap().as_table().unwrap().values() {
+            for key in service.as_table().unwrap().keys() {
+                assert!(services[key].is_object(), "services: {key}");
+            }
+        }
+        for key in ["path", "links", "forwards"] {
+            let text = services[key]["description"].as_str().unwrap_or_default();
+            assert!(text.len() > 10, "services: {key}: {text}");
+        }
+        assert_eq!(services["python"], sections["python"]);
+        assert_eq!(services["network"], sections["network"]);
         for (section, values) in &example {
             let keys = sections[section]["properties"].as_object().unwrap();
             assert_eq!(sections[section]["additionalProperties"], false, "{section}");

@@ -3,7 +3,7 @@
 
 use super::choices::{ForwardPath, Listeners, Restart, Tiered};
 use clap::builder::{FalseyValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, ValueHint};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, ValueHint};
 use languages::{Language, Named, registry};
 use std::num::NonZeroU16;
 use std::path::PathBuf;
@@ -163,6 +163,9 @@ pub struct Os {
     /// Run compiled code (.cwasm), which cannot be verified: use it for code that you compiled yourself
     #[arg(long)]
     pub allow_precompiled: bool,
+    /// The service whose table applies as well: FILE#NAME. `wasmrun up` passes it
+    #[arg(long, hide = true, value_name = "FILE#NAME", value_parser = service_of)]
+    pub service: Option<ServiceOf>,
     /// Compile without the cache
     #[arg(long)]
     pub no_cache: bool,
@@ -174,16 +177,60 @@ pub struct Os {
     pub args: Vec<String>,
 }
 
+/// A service of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceOf {
+    pub file: PathBuf,
+    pub name: String,
+}
+
+/// Variables that say what one run is. They are not for the services of `wasmrun up`, of which each would get the same.
+pub const OF_ONE_RUN: [&str; 14] = [
+    "WASMRUN_NAME",
+    "WASMRUN_CONFIG",
+    "WASMRUN_FORWARD",
+    "WASMRUN_AUTO_FORWARD",
+    "WASMRUN_ALLOW",
+    "WASMRUN_ALLOW_PRIVATE",
+    "WASMRUN_LINK",
+    "WASMRUN_EXPOSE",
+    "WASMRUN_METRICS",
+    "WASMRUN_LANGUAGE",
+    "WASMRUN_LOG_FORMAT",
+    // Options of `wasmrun up` itself, which passes them on.
+    "WASMRUN_RESTART",
+    "WASMRUN_TRUST",
+    "WASMRUN_WATCH",
+];
+
+#[derive(Parser)]
+struct Defaults {
+    #[command(flatten)]
+    os: Os,
+}
+
 impl Os {
     /// A run of this path with no option but the file's.
     pub fn of_path(path: &std::path::Path) -> Result<Os, clap::Error> {
-        #[derive(Parser)]
-        struct Defaults {
-            #[command(flatten)]
-            os: Os,
-        }
         let mut os = Defaults::try_parse_from(["wasmrun"])?.os;
         os.path = path.to_owned();
+        Ok(os)
+    }
+
+    /// The same of a service's path, without the variables that are not for services.
+    pub fn of_service(path: &std::path::Path, service: ServiceOf) -> Result<Os, clap::Error> {
+        let is_ours = |arg: &clap::Arg| {
+            arg.get_env()
+                .is_none_or(|name| OF_ONE_RUN.iter().all(|other| name != *other))
+        };
+        let command = Defaults::command().mut_args(|arg| match is_ours(&arg) {
+            true => arg,
+            false => arg.env(None::<&'static str>),
+        });
+        let matches = command.try_get_matches_from(["wasmrun"])?;
+        let mut os = Defaults::from_arg_matches(&matches)?.os;
+        os.path = path.to_owned();
+        os.service = Some(service);
         Ok(os)
     }
 }
@@ -194,6 +241,14 @@ pub fn language(languages: &'static [&'static dyn Language]) -> impl TypedValueP
         .iter()
         .map(|language| PossibleValue::new(language.id()).help(language.builder()));
     PossibleValuesParser::new(values).try_map(move |id| Named::among(languages, &id).ok_or("no such language"))
+}
+
+fn service_of(text: &str) -> Result<ServiceOf, &'static str> {
+    let (file, name) = text.rsplit_once('#').ok_or("it is FILE#NAME")?;
+    Ok(ServiceOf {
+        file: file.into(),
+        name: name.to_owned(),
+    })
 }
 
 /// An address, or a port of 127.0.0.1.

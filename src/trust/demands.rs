@@ -24,11 +24,18 @@ impl fmt::Display for Demand {
     }
 }
 
-/// Everything that a file asks for, with this command line.
-pub fn of(os: &Os, file: &File) -> Result<Vec<Demand>> {
+/// Everything that a file, or a service's table in one, asks for with this command line. A link to a sibling, a service of the
+/// same file, is not for others to agree to.
+pub fn of(os: &Os, file: &File, is_sibling: impl Fn(&str) -> bool) -> Result<Vec<Demand>> {
     let folder = canonical(file.folder())?;
     let mut demands = Vec::new();
-    let mut add = |line: String, means: String| demands.push(Demand { line, means });
+    let mut add = |line: String, means: String| {
+        let line = match &file.service {
+            Some(service) => format!("service `{service}`, {line}"),
+            None => line,
+        };
+        demands.push(Demand { line, means });
+    };
     let build = &file.config.build;
     if build.jail == Some(false) && !os.no_build_jail {
         let command = build
@@ -113,6 +120,9 @@ pub fn of(os: &Os, file: &File) -> Result<Vec<Demand>> {
         let Ok(meant) = link.get_ref().parse::<Link>() else {
             continue;
         };
+        if is_sibling(&meant.run) {
+            continue;
+        }
         add(
             format!("`[network] links`, `{}`", link.get_ref()),
             format!(
@@ -135,7 +145,7 @@ mod tests {
         let path = folder.path().join(".wasmrun.toml");
         std::fs::write(&path, text).unwrap();
         let file = File::read(&path).unwrap();
-        let found = of(&Os::of_path(folder.path()).unwrap(), &file).unwrap();
+        let found = of(&Os::of_path(folder.path()).unwrap(), &file, |_| false).unwrap();
         found.iter().map(|demand| demand.means.clone()).collect()
     }
 

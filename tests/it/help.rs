@@ -16,8 +16,10 @@ fn help(arguments: &[&str]) -> String {
     output(command).stdout
 }
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 19] = [
     "os",
+    "up",
+    "down",
     "ps",
     "inspect",
     "logs",

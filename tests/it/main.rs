@@ -27,4 +27,5 @@ mod output;
 mod precedence;
 mod tiered;
 mod trust;
+mod up;
 mod watch;

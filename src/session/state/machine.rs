@@ -5,7 +5,7 @@ use super::event::{Event, ForwardId, Made, Number, Port, Rules};
 use super::forwards::Forwards;
 use super::guest::{Build, Candidate, Condition, Guest, Starting, Step};
 use super::phase::Phase;
-use crate::session::backoff::Backoff;
+use crate::backoff::Backoff;
 use crate::settings::choices::Restart;
 use netns::Protocol;
 use report::Failure;

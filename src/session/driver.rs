@@ -15,7 +15,7 @@ use super::ready::Ready;
 use super::state::{Condition, Effect, Event, Exit, Heard, Made, Number, Say, State, Upstream};
 use super::{health, notices};
 use crate::accept::Server;
-use crate::control::{self, Answer, Ask, Claim, Source};
+use crate::control::{Answer, Ask, Claim, Source};
 use crate::parent::Parent;
 use crate::settings::choices::Tiered;
 use crate::signals::Signals;
@@ -123,9 +123,9 @@ impl Session {
             self.take(happening).await;
         };
         let code = self.exit(exit).await;
-        if self.is_orphan {
-            // A parent that was killed has left its socket.
-            let _ = control::running();
+        let project = self.project.layers.of_project();
+        if let (true, Some(parent), Some(project)) = (self.is_orphan, &self.parent, project) {
+            parent.clear_up(project).await;
         }
         self.asks.close();
         if let Some(control) = self.control.take() {

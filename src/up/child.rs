@@ -9,7 +9,8 @@ use report::{Result, stderr};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde_json::Value;
 use std::ffi::OsString;
-use std::net::{Shutdown, SocketAddr};
+use std::io::Write;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as Socket;
 use std::os::unix::process::ExitStatusExt;
@@ -108,7 +109,8 @@ impl Child {
 
     /// Has it end at once.
     pub fn end_now(&self) {
-        let _ = self.socket.shutdown(Shutdown::Write);
+        // A word, because an end without one is that of a parent that was killed. A child that is gone needs none.
+        let _ = (&self.socket).write(b"\n");
     }
 
     pub fn kill(&self) {

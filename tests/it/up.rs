@@ -633,5 +633,6 @@ fn five_services_are_soon_ready() {
     let one: Duration = (0..5).map(|_| time(&["a"])).min().unwrap();
     let five: Duration = (0..5).map(|_| time(&[])).min().unwrap();
     println!("one is ready after {one:?}, five after {five:?}");
+    // Ten times what is wanted, for a machine that does other things.
     assert!(five < one + Duration::from_millis(1500), "{one:?} {five:?}");
 }

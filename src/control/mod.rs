@@ -163,7 +163,7 @@ impl Drop for Claim {
 pub fn link_to(run: &str) -> Option<OwnedFd> {
     let is_name = !run.is_empty() && run.chars().all(is_plain);
     let folder = folder().ok().filter(|_| is_name)?;
-    address::connect_for_messages(&link(&socket(&folder, run))).ok()
+    address::connect_for_messages(&link(&run_socket(&folder, run))).ok()
 }
 
 /// A name out of a path: the folder's, or the file's without its ending.

@@ -371,7 +371,7 @@ impl Session {
         let Project {
             os, layers, settings, ..
         } = &self.project;
-        let is_service = settings.network.auto_forward || !self.ports().is_empty();
+        let is_service = settings.network.auto_forward || !self.forwards.is_empty();
         let tiered = match settings.code.tiered {
             // A program that nobody connects to does its work once.
             Tiered::Auto if !is_service => Tiered::Never,

@@ -10,6 +10,7 @@ mod instances;
 mod line;
 mod open;
 mod outgoing;
+mod race;
 mod register;
 mod rules;
 mod server;

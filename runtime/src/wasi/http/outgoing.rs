@@ -1,6 +1,7 @@
 //! `wasi:http` requests that a guest sends: one client for all of its instances, with a pool of connections, over the way out of its
 //! network. Without one every request is refused, which is told with the rule that is missing.
 
+use super::race;
 use crate::adoption::Accepted;
 use crate::egress::NameError;
 use crate::event::Attempt;
@@ -158,14 +159,9 @@ impl Service<Uri> for Connector {
             let host = uri.host().unwrap_or_default();
             let addresses = network.look_up(host).await.map_err(NotConnected::Name)?;
             let port = uri.port_u16().unwrap_or(80);
-            let mut last = ErrorKind::HostUnreachable.into();
-            for address in addresses {
-                match connect(&network, SocketAddr::new(address, port)).await {
-                    Ok(connection) => return Ok(TokioIo::new(connection)),
-                    Err(error) => last = error,
-                }
-            }
-            Err(NotConnected::Connect(last))
+            let connected = race::first(&addresses, |ip| connect(&network, SocketAddr::new(ip, port))).await;
+            let connected = connected.unwrap_or_else(|| Err(ErrorKind::HostUnreachable.into()));
+            connected.map(TokioIo::new).map_err(NotConnected::Connect)
         })
     }
 }

@@ -3,18 +3,20 @@
 
 mod support;
 
-use std::net::TcpListener;
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 use support::program::{self, project, succeeds};
-use support::{eventually, output, wasmrun};
+use support::{Run, eventually, output, wasmrun};
 
 fn main() {
     let has_redis = succeeds("redis-server", &["--version"]);
     let has_python = succeeds("python3", &["-c", "import venv, ensurepip"]);
     let has_npm = succeeds("npm", &["--version"]);
-    let tests: [program::Test; 3] = [
+    let tests: [program::Test; 4] = [
         ("python_uses_redis", has_redis && has_python, python_uses_redis),
         (
             "python_uses_postgresql_by_its_url",
@@ -22,6 +24,11 @@ fn main() {
             python_uses_postgresql_by_its_url,
         ),
         ("nodejs_uses_redis", has_redis && has_npm, nodejs_uses_redis),
+        (
+            "a_shop_of_three_services",
+            postgresql().is_some() && has_python && has_npm,
+            a_shop_of_three_services,
+        ),
     ];
     program::main(tests);
 }
@@ -147,4 +154,50 @@ fn nodejs_uses_redis() {
     let redis = redis();
     let url = format!("redis://localhost:{}", redis.port);
     assert_eq!(calls("calls-node", "REDIS_URL", &url), "1000\n3000000\npublished\n");
+}
+
+/// examples/shop, with a database of the test's own: Express, by a link to Flask, by a rule to PostgreSQL; and one that has neither.
+fn a_shop_of_three_services() {
+    let (folder, runs) = (support::folder(), support::folder());
+    let database = database(folder.path());
+    let shop = support::folder();
+    program::copy(&program::example("shop"), shop.path());
+    let file = shop.path().join(".wasmrun.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let url = format!("postgresql://app:secret@localhost:{}/postgres", database.port);
+    let text = text.replace("postgresql://shop:shop@localhost:5432/shop", &url);
+    std::fs::write(&file, text.replace("8080:3000", "0:3000")).unwrap();
+    let mut command = wasmrun(&["up", "--file", shop.path().to_str().unwrap(), "--trust"]);
+    command.env("XDG_RUNTIME_DIR", runs.path());
+    let mut up = Run::of(command);
+    // The first time engines are made, and packages installed.
+    let address = up.ready_within(3000, Duration::from_secs(300));
+    assert_eq!(program::get(address, "/"), (200, "no orders yet\n".to_owned()));
+    for (number, item) in [(1, "tea"), (2, "größe 36")] {
+        let body = serde_json::json!({ "item": item }).to_string();
+        let answer = order(address, &body);
+        assert_eq!(answer, (201, serde_json::json!({ "id": number, "item": item })));
+    }
+    assert_eq!(program::get(address, "/").1, "1 tea\n2 größe 36\n");
+    for said in [
+        "http://orders:5000/ EACCES",
+        "http://localhost:5432/ ECONNREFUSED",
+        "http://169.254.169.254/ EACCES",
+        "http://example.com/ EACCES",
+    ] {
+        eventually(said, || up.stdout().contains(said));
+    }
+    up.stop();
+}
+
+fn order(address: SocketAddr, body: &str) -> (u16, serde_json::Value) {
+    let mut stream = support::connect(address);
+    let length = body.len();
+    let head = format!(
+        "POST /orders HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(body.as_bytes()).unwrap();
+    let (status, text) = support::answer(stream);
+    (status, serde_json::from_str(&text).unwrap_or_default())
 }

@@ -4,65 +4,15 @@
 
 mod support;
 
-use netns::jail::{Broker, Files, Powers, Sockets};
+use netns::jail::{Files, Powers, Sockets};
 use nix::errno::Errno;
 use nix::sched::CloneFlags;
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
-use rustix::event::{PollFd, PollFlags};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
-use std::sync::mpsc::channel;
+use support::limited::{brokered, limited, limited_to};
 use support::namespaced;
-
-/// Runs `test` on a thread that is limited as a guest's process is.
-fn limited<T: Send + 'static>(sockets: Sockets, test: impl FnOnce() -> T + Send + 'static) -> T {
-    let files = Files::Read;
-    limited_to(Powers { sockets, files }, test)
-}
-
-fn limited_to<T: Send + 'static>(powers: Powers, test: impl FnOnce() -> T + Send + 'static) -> T {
-    let limited = move || {
-        assert!(netns::jail::limit_system_calls(powers).unwrap().is_none());
-        test()
-    };
-    std::thread::spawn(limited).join().unwrap()
-}
-
-/// The same in a network namespace of its own, with another thread that is what init is to it.
-fn brokered<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
-    let inside = || {
-        nix::sched::unshare(CloneFlags::CLONE_NEWNET).unwrap();
-        support::run("ip", &["link", "set", "lo", "up"]);
-        let (sender, receiver) = channel();
-        // It is in the namespace that its parent is in.
-        let init = std::thread::spawn(move || {
-            let broker = Broker::new(receiver.recv().unwrap(), nix::unistd::getpid()).unwrap();
-            loop {
-                let mut ready = [PollFd::new(&broker, PollFlags::IN)];
-                rustix::event::poll(&mut ready, None).unwrap();
-                if !ready[0].revents().contains(PollFlags::IN) {
-                    return;
-                }
-                broker.turn();
-            }
-        });
-        let limited = move || {
-            let powers = Powers {
-                sockets: Sockets::Brokered,
-                files: Files::Read,
-            };
-            sender
-                .send(netns::jail::limit_system_calls(powers).unwrap().unwrap())
-                .unwrap();
-            test()
-        };
-        let result = std::thread::spawn(limited).join().unwrap();
-        init.join().unwrap();
-        result
-    };
-    std::thread::spawn(inside).join().unwrap()
-}
 
 fn opens(family: AddressFamily, kind: SockType) -> Result<(), Errno> {
     socket(family, kind, SockFlag::SOCK_CLOEXEC, None).map(drop)

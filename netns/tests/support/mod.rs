@@ -8,6 +8,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Arc, Mutex};
 
+pub mod escapes;
+pub mod limited;
 #[path = "../../../tests/support/network.rs"]
 mod network;
 

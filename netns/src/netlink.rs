@@ -1,7 +1,8 @@
 //! What is asked of rtnetlink(7): one short method for each request.
 //!
-//! A [`Links`] speaks for the network namespace of the thread that made it, for as long as it lives.
+//! [`Links`] and [`Routes`] speak for the network namespace of the thread that made them, for as long as they live.
 
+use futures::TryStreamExt;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags};
 use rtnetlink::packet_route::link::LinkMessage;
 use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage, RouteMetric, RouteScope, RouteType};
@@ -115,5 +116,28 @@ impl Links {
             request: request.to_owned(),
             source,
         })
+    }
+}
+
+/// An open rtnetlink socket of a runtime that somebody else has.
+pub(crate) struct Routes(Handle);
+
+impl Routes {
+    /// Opens a socket in the calling thread's network namespace; what comes along drives it. It takes a runtime of tokio's.
+    pub(crate) fn open() -> io::Result<(Routes, impl Future<Output = ()> + Send + 'static)> {
+        let (connection, handle, _) = rtnetlink::new_connection()?;
+        Ok((Routes(handle), connection))
+    }
+
+    /// Whether packets to an address stay on this machine (`ip route get ADDRESS`): it may have the address without being
+    /// known by it. Where nothing leads there they do not.
+    pub(crate) async fn is_local(&self, address: IpAddr) -> bool {
+        let prefix = if address.is_ipv4() { 32 } else { 128 };
+        let Ok(request) = RouteMessageBuilder::<IpAddr>::new().destination_prefix(address, prefix) else {
+            return false;
+        };
+        let mut routes = std::pin::pin!(self.0.route().get(request.build()).execute());
+        let route = routes.try_next().await.ok().flatten();
+        route.is_some_and(|route| matches!(route.header.kind, RouteType::Local | RouteType::Anycast))
     }
 }

@@ -10,13 +10,14 @@ use super::refusal::{Reason, Refusal};
 use super::rule::HOST_NAMES;
 use crate::calls::{Channel, Down, IN_FLIGHT, Up};
 use crate::link::{self, Link, Refused};
+use crate::netlink::Routes;
 use crate::rule::Protocol;
 use rustix::io::Errno;
 use std::collections::HashSet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 use tokio::net::TcpSocket;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -94,6 +95,8 @@ struct Shared {
     ledger: Mutex<Ledger>,
     guests: Mutex<Vec<Weak<Guest>>>,
     links: link::Client,
+    /// Which addresses are this machine's; empty where the kernel does not say.
+    routes: OnceLock<Routes>,
     on_event: OnEvent,
 }
 
@@ -145,6 +148,7 @@ impl Egress {
             ledger: Mutex::default(),
             guests: Mutex::default(),
             links: link::Client::new(find),
+            routes: OnceLock::new(),
             on_event,
         });
         let (guests, come) = unbounded_channel();
@@ -203,7 +207,11 @@ impl Egress {
 }
 
 async fn serve(shared: Arc<Shared>, mut come: UnboundedReceiver<OwnedFd>) {
-    let mut guests = JoinSet::new();
+    let (mut guests, mut driver) = (JoinSet::new(), JoinSet::new());
+    if let Ok((routes, connection)) = Routes::open() {
+        driver.spawn(connection);
+        let _ = shared.routes.set(routes);
+    }
     loop {
         tokio::select! {
             channel = come.recv() => match channel {
@@ -471,7 +479,7 @@ impl Shared {
     }
 
     async fn to_address(&self, policy: &Policy, to: SocketAddr) -> Result<Made, Failed> {
-        let is_own = is_own(to.ip());
+        let is_own = self.is_own(to.ip()).await;
         let mut names = self.names_of(to.ip());
         if let Verdict::Stale(stale) = policy.judge(to, Protocol::Tcp, &names, is_own) {
             for name in stale {
@@ -491,6 +499,17 @@ impl Shared {
                 let now = lock(&self.names).pins.addresses(&name, Instant::now());
                 Err(self.refused(to.to_string(), Reason::Stale { name, now }))
             }
+        }
+    }
+
+    /// Whether an address is one of this machine's. Of several in a network connections come from the first, whichever they go to.
+    async fn is_own(&self, ip: IpAddr) -> bool {
+        if comes_from(ip) {
+            return true;
+        }
+        match self.routes.get() {
+            Some(routes) => routes.is_local(ip).await,
+            None => false,
         }
     }
 
@@ -584,11 +603,16 @@ async fn open(to: SocketAddr) -> io::Result<TcpStream> {
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
     socket.set_nodelay(true)?;
-    socket.connect(to).await?.into_std()
+    let stream = socket.connect(to).await?;
+    // Where nobody listens on a port from which connections are made, TCP connects a socket to itself (RFC 9293, 3.5).
+    match stream.local_addr()? == to {
+        true => Err(Errno::CONNREFUSED.into()),
+        false => stream.into_std(),
+    }
 }
 
-/// Whether an address is one of this machine's: whoever reaches it from here, comes from it.
-fn is_own(ip: IpAddr) -> bool {
+/// Whether whoever reaches an address from here, comes from it.
+fn comes_from(ip: IpAddr) -> bool {
     let from: IpAddr = match ip {
         IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),

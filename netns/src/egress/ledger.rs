@@ -101,8 +101,8 @@ impl Ledger {
         change(row);
     }
 
-    /// A guest has another connection.
-    pub(super) fn open(&mut self, guest: &mut OfGuest, number: u64, open: Open, rule: &str) {
+    /// A guest has another connection. One that had the number counts as closed, and is returned: numbers are the guest's own.
+    pub(super) fn open(&mut self, guest: &mut OfGuest, number: u64, open: Open, rule: &str) -> Option<Closed> {
         self.live += 1;
         self.of(&open.to, |row| {
             rule.clone_into(&mut row.rule);
@@ -110,7 +110,8 @@ impl Ledger {
             row.live += 1;
             row.opened += 1;
         });
-        guest.insert(number, open);
+        let former = guest.insert(number, open)?;
+        Some(self.close(former))
     }
 
     /// A guest tells of one; what it closes is returned. One that lies, lies about itself.
@@ -193,6 +194,19 @@ mod tests {
         );
         guest.drain().for_each(|(_, open)| drop(ledger.close(open)));
         assert_eq!((ledger.live(), ledger.rows()[1].live), (0, 0));
+    }
+
+    #[test]
+    fn a_number_that_is_given_twice_leaves_nothing_behind() {
+        let (mut ledger, mut guest) = (Ledger::default(), OfGuest::new());
+        for turn in 0..3 {
+            let open = Open::new("a:80".to_owned(), ([192, 0, 2, 1], 80).into(), None);
+            let former = ledger.open(&mut guest, 1, open, "a:80");
+            assert_eq!(former.is_some(), turn > 0);
+            assert_eq!((ledger.live(), ledger.rows()[0].live), (1, 1));
+        }
+        assert!(ledger.told(&mut guest, flow(1, 0, 0, true)).is_some());
+        assert_eq!((ledger.live(), ledger.rows()[0].live), (0, 0));
     }
 
     #[test]

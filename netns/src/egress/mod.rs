@@ -39,3 +39,7 @@ use rule::{HOST_NAMES, is_numeric};
 pub(crate) fn is_own_name(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost") || HOST_NAMES.contains(&name) || is_numeric(name)
 }
+
+#[cfg(test)]
+#[path = "hostile_tests.rs"]
+mod hostile;

@@ -280,8 +280,9 @@ impl Guest {
         } = made;
         let open = Open::new(to.clone(), address, link);
         let mut ledger = lock(&self.shared.ledger);
-        ledger.open(&mut lock(&self.open), number, open, &rule);
+        let former = ledger.open(&mut lock(&self.open), number, open, &rule);
         drop(ledger);
+        former.into_iter().for_each(|closed| self.shared.closed(closed));
         (self.shared.on_event)(Event::Connected { to, address });
         stream
     }

@@ -2,7 +2,9 @@
 
 use super::message::{Closed, Open, Refused};
 use crate::calls::{Caller, Heard, Reply};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
+use rustix::net::{AddressFamily, ipproto, sockopt};
 use std::collections::HashMap;
 use std::fmt;
 use std::net::{Ipv4Addr, TcpStream};
@@ -14,6 +16,10 @@ use tokio::sync::mpsc::UnboundedSender;
 
 /// Connects to the link socket of a run, by name; none where there is no such run. It does not wait.
 pub type Find = Arc<dyn Fn(&str) -> Option<OwnedFd> + Send + Sync>;
+
+/// How long a run may take to say that nobody has listened in time.
+const GRACE: Duration = Duration::from_secs(1);
+const TIMED_OUT: Refused = failed(Errno::TIMEDOUT);
 
 type Peer = Caller<Open, Result<(), Refused>, Closed>;
 
@@ -70,7 +76,9 @@ impl Client {
         for _ in 0..2 {
             let peer = self.peer(run).await?;
             let open = Open { port, client, patience };
-            let Ok(Reply { number, what, socket }) = peer.call(open).await else {
+            // It waits itself, and says what for; a run that is stopped (SIGSTOP) or full says nothing.
+            let answered = tokio::time::timeout(patience.saturating_add(GRACE), peer.call(open)).await;
+            let Ok(Reply { number, what, socket }) = answered.map_err(|_| TIMED_OUT)? else {
                 last = Refused::Ended;
                 continue;
             };
@@ -80,11 +88,9 @@ impl Client {
                 closed: peer.notes(),
             };
             return match socket {
-                Some(socket) => Ok((socket.into(), held)),
+                Some(socket) => Ok((connection(socket)?, held)),
                 // It came, and there was no room for it.
-                None => Err(Refused::Failed {
-                    errno: Errno::MFILE.raw_os_error(),
-                }),
+                None => Err(failed(Errno::MFILE)),
             };
         }
         Err(last)
@@ -105,10 +111,31 @@ impl Client {
                 let _ = closed.send(Closed(number));
             }
         });
-        let peer = Arc::new(peer.map_err(|error| Refused::Failed {
-            errno: error.raw_os_error().unwrap_or(Errno::IO.raw_os_error()),
-        })?);
+        let peer = peer.map_err(|error| failed(Errno::from_io_error(&error).unwrap_or(Errno::IO)));
+        let peer = Arc::new(peer?);
         peers.insert(run.to_owned(), peer.clone());
         Ok(peer)
+    }
+}
+
+/// What a run has handed out, which goes to a guest: a connection of TCP, for which nobody waits in the kernel.
+fn connection(socket: OwnedFd) -> Result<TcpStream, Refused> {
+    let is_one = || -> rustix::io::Result<bool> {
+        let family = sockopt::socket_domain(&socket)?;
+        let is_tcp = sockopt::socket_protocol(&socket)? == Some(ipproto::TCP);
+        rustix::net::getpeername(&socket)?;
+        rustix::fs::fcntl_setfl(&socket, rustix::fs::fcntl_getfl(&socket)? | OFlags::NONBLOCK)?;
+        Ok(is_tcp && matches!(family, AddressFamily::INET | AddressFamily::INET6))
+    };
+    match is_one() {
+        Ok(true) => Ok(socket.into()),
+        Ok(false) => Err(failed(Errno::PROTOTYPE)),
+        Err(errno) => Err(failed(errno)),
+    }
+}
+
+const fn failed(errno: Errno) -> Refused {
+    Refused::Failed {
+        errno: errno.raw_os_error(),
     }
 }

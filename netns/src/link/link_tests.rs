@@ -16,6 +16,9 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 
+#[path = "hostile_tests.rs"]
+mod hostile;
+
 const PATIENCE: Duration = Duration::from_millis(300);
 
 /// A run with a guest in this network.

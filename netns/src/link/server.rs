@@ -10,12 +10,15 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::net::UnixListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 /// Most consumers at once.
 const CONSUMERS: usize = 64;
+/// Longest that a connection waits for the guest, whatever a consumer asks for: a time that far away cannot be said.
+const LONGEST: Duration = Duration::from_hours(24);
 
 /// The way to a port of the guest.
 pub struct Route {
@@ -131,7 +134,7 @@ async fn connect(on_route: &OnRoute, open: &Open) -> Result<(OwnedFd, Option<Rea
     let reach = Reach {
         forward: &forward,
         client: open.client,
-        patience: open.patience,
+        patience: open.patience.min(LONGEST),
     };
     let (socket, place) = reach.connect().await.map_err(|error| match error.errno() {
         Errno::TIMEDOUT => Refused::NotListening {

@@ -12,7 +12,7 @@ const HOSTS: &str = "/etc/hosts";
 /// What a name stands for.
 pub(super) struct Found {
     pub(super) addresses: Vec<IpAddr>,
-    /// By this machine's own file: no stranger has answered.
+    /// By this machine's own file, which has them all: no stranger has answered.
     pub(super) is_local: bool,
 }
 
@@ -36,23 +36,31 @@ pub(super) fn look_up(name: &str) -> Result<Found, Failed> {
     match addresses.is_empty() {
         true => Err(Failed::Unknown),
         false => Ok(Found {
+            is_local: are_in(Path::new(HOSTS), name, &addresses),
             addresses,
-            is_local: is_in(Path::new(HOSTS), name),
         }),
     }
 }
 
-/// Whether a hosts file has the name.
-fn is_in(file: &Path, name: &str) -> bool {
+/// Whether a hosts file has the name with all of these addresses. Where nsswitch.conf(5) asks somebody else first, it may have the
+/// name alone.
+fn are_in(file: &Path, name: &str, addresses: &[IpAddr]) -> bool {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
-    let mut names = lines.flat_map(|line| line.split_whitespace().skip(1));
-    names.any(|other| other.trim_end_matches('.').eq_ignore_ascii_case(name))
+    let own = lines.filter_map(|line| {
+        let mut words = line.split_whitespace();
+        let address = words.next()?.parse::<IpAddr>().ok()?.to_canonical();
+        let mut names = words.map(|other| other.trim_end_matches('.'));
+        names.any(|other| other.eq_ignore_ascii_case(name)).then_some(address)
+    });
+    let own: Vec<IpAddr> = own.collect();
+    addresses.iter().all(|address| own.contains(&address.to_canonical()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::Ipv4Addr;
 
     #[test]
     fn numbers_and_this_machine_need_no_server() {
@@ -72,16 +80,19 @@ mod tests {
             "# 1.2.3.4 no\n10.0.0.1\tDb.Example. db # other\n\n::1 six\n",
         )
         .unwrap();
-        for (name, wanted) in [
-            ("db.example", true),
-            ("db", true),
-            ("six", true),
-            ("no", false),
-            ("other", false),
-            ("10.0.0.1", false),
+        for (name, addresses, wanted) in [
+            ("db.example", &["10.0.0.1"][..], true),
+            ("db", &["10.0.0.1"], true),
+            ("db", &["10.0.0.2"], false),
+            ("db", &["10.0.0.1", "::1"], false),
+            ("six", &["::1"], true),
+            ("no", &["1.2.3.4"], false),
+            ("other", &["10.0.0.1"], false),
+            ("10.0.0.1", &["10.0.0.1"], false),
         ] {
-            assert_eq!(is_in(file.path(), name), wanted, "{name}");
+            let addresses: Vec<IpAddr> = addresses.iter().map(|address| address.parse().unwrap()).collect();
+            assert_eq!(are_in(file.path(), name, &addresses), wanted, "{name} {addresses:?}");
         }
-        assert!(!is_in(Path::new("/nonexistent"), "db"));
+        assert!(!are_in(Path::new("/nonexistent"), "db", &[Ipv4Addr::LOCALHOST.into()]));
     }
 }

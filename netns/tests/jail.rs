@@ -1,8 +1,12 @@
 //! What native code in a jail can do in its directories, and take of the machine. It needs a process with one thread, so it
 //! is started again, which libtest cannot do.
 
-use netns::jail::{self, Bind, Plan};
+#[path = "support/escapes.rs"]
+mod escapes;
+
+use netns::jail::{self, Bind, Plan, Sockets};
 use netns::{SocketFactory, fd_passing};
+use std::net::{SocketAddr, SocketAddrV4, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -11,6 +15,10 @@ use std::sync::mpsc::channel;
 
 /// The first argument of the process that becomes the jail.
 const INSIDE: &str = "inside";
+/// What is tried there, as its third argument: threads and files, or sockets of the host in a jail of either kind.
+const THREADS: &str = "threads";
+const GIVEN: &str = "given";
+const BROKERED: &str = "brokered";
 /// Nobody's, on every system.
 const USER: u32 = 65534;
 /// What a fork bomb would exceed.
@@ -39,12 +47,34 @@ fn main() {
         } else {
             assert!((900..=1024).contains(&made), "{made} threads as {user:?}");
         }
+        for sockets in [GIVEN, BROKERED] {
+            match sockets == BROKERED && !jail::can_be_brokered() {
+                true => println!("sockets are not brokered on this machine"),
+                false => sockets_stay_where_they_are(*user, sockets),
+            }
+        }
     }
     println!("test a_jail_from_inside ... ok");
 }
 
 /// Starts a jail, which looks at its files, and returns how many threads it could make.
 fn threads_in_a_jail(user: Option<u32>) -> usize {
+    let text = in_a_jail(user, &[THREADS]);
+    text.trim().parse().unwrap_or_else(|_| panic!("{text}"))
+}
+
+/// Starts a jail with sockets of this machine's loopback, all of which it tries to take to a listener here.
+fn sockets_stay_where_they_are(user: Option<u32>, sockets: &str) {
+    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = elsewhere.local_addr().unwrap().to_string();
+    let text = in_a_jail(user, &[sockets, &address]);
+    assert_eq!(text, "held\n", "{sockets} as {user:?}");
+    elsewhere.set_nonblocking(true).unwrap();
+    assert_eq!(elsewhere.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+}
+
+/// Starts a jail and returns what it has said.
+fn in_a_jail(user: Option<u32>, arguments: &[&str]) -> String {
     let (ours, theirs) = fd_passing::channel().unwrap();
     let _factory = SocketFactory::remote(ours);
     let mut command = Command::new("/proc/self/exe");
@@ -54,7 +84,11 @@ fn threads_in_a_jail(user: Option<u32>) -> usize {
     std::fs::create_dir(&written).unwrap();
     std::fs::write(read.join("file"), "x").unwrap();
     nix::unistd::mkfifo(&read.join("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    command.arg(INSIDE).arg(folder.path()).stdin(Stdio::from(theirs));
+    command
+        .arg(INSIDE)
+        .arg(folder.path())
+        .args(arguments)
+        .stdin(Stdio::from(theirs));
     if let Some(user) = user {
         command.uid(user).gid(user);
         for path in [folder.path(), &read, &read.join("file"), &read.join("fifo"), &written] {
@@ -62,9 +96,9 @@ fn threads_in_a_jail(user: Option<u32>) -> usize {
         }
     }
     let output = command.output().expect("this program starts");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let said = String::from_utf8_lossy(&output.stderr);
-    text.trim().parse().unwrap_or_else(|_| panic!("{text}{said}"))
+    assert!(output.status.success(), "{arguments:?} as {user:?}: {said}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// The first directory can be read, the second written.
@@ -98,6 +132,23 @@ fn look_at_files(has_landlock: bool) {
     std::fs::remove_dir_all("/1/a").unwrap();
 }
 
+/// Sockets of the host, and no path to any: of other processes, of runs, of the host's files.
+fn look_for_ways(held: &[escapes::Held], elsewhere: SocketAddrV4, sockets: Sockets, paths: &[PathBuf]) {
+    let refused = match sockets {
+        Sockets::Brokered => nix::errno::Errno::EPERM,
+        Sockets::Own | Sockets::Given => nix::errno::Errno::ENOSYS,
+    };
+    escapes::lead_nowhere(held, elsewhere, refused);
+    let (channel, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+    escapes::peers_are_out_of_reach(channel.as_fd());
+    for path in paths {
+        let found = rustix::fs::stat(path.as_path()).map(drop);
+        assert_eq!(found, Err(rustix::io::Errno::NOENT), "{}", path.display());
+        let opened = rustix::fs::open(path.as_path(), rustix::fs::OFlags::PATH, rustix::fs::Mode::empty());
+        assert_eq!(opened.map(drop), Err(rustix::io::Errno::NOENT), "{}", path.display());
+    }
+}
+
 /// Whether this kernel has landlock(7) in the form that is asked for.
 fn has_landlock() -> bool {
     use landlock::{ABI, Access, AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr};
@@ -120,12 +171,42 @@ fn inside() {
             fixed: Vec::new(),
         }
     });
+    let sockets = match std::env::args().nth(3).as_deref() {
+        Some(GIVEN) => Sockets::Given,
+        Some(BROKERED) => Sockets::Brokered,
+        _ => Sockets::Own,
+    };
     let plan = Plan {
         supervisor: nix::unistd::getppid().as_raw(),
         binds: binds.into(),
+        sockets,
         ..Plan::default()
     };
     let has_landlock = has_landlock();
+    if let Some(elsewhere) = std::env::args().nth(4) {
+        let Ok(SocketAddr::V4(elsewhere)) = elsewhere.parse() else {
+            panic!("{elsewhere}")
+        };
+        let held = escapes::sockets();
+        let folder = PathBuf::from(std::env::args().nth(2).unwrap());
+        let mut paths = [
+            "/proc/1/root",
+            "/proc/self/fd",
+            "/proc/self/ns/net",
+            "/sys",
+            "/dev/null",
+            "/tmp",
+            "/etc",
+            "/run",
+        ]
+        .map(PathBuf::from)
+        .to_vec();
+        paths.extend([folder.join("read"), PathBuf::from("/0/../../proc/1/root")]);
+        jail::enter(&plan, factory).unwrap_or_else(|error| panic!("{}", netns::chain(&error)));
+        look_for_ways(&held, elsewhere, sockets, &paths);
+        println!("held");
+        return;
+    }
     jail::enter(&plan, factory).unwrap_or_else(|error| panic!("{}", netns::chain(&error)));
     drop(plan);
     look_at_files(has_landlock);

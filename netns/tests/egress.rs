@@ -101,6 +101,14 @@ fn all_addresses_of_this_machine_are_its_own() {
         let is_own = |event: &&Event| matches!(event, Event::Refused(refusal) if refusal.reason == Reason::Own);
         assert_eq!(events.iter().filter(is_own).count(), own.len(), "{events:?}");
         drop(events);
+        // What translates carries it back here.
+        let (_egress, guest, _) = egress(&WIDE);
+        wait(async {
+            for carrier in ["64:ff9b::198.51.100.7", "2002:c633:6407::1"] {
+                let to = SocketAddr::new(carrier.parse().unwrap(), port);
+                assert_eq!(guest.connect(to).await.map(drop), Err(Failed::Denied), "{carrier}");
+            }
+        });
         // One that is said is one that is meant.
         let (_egress, guest, _) = egress(&["198.51.100.7:*", "[2001:db8::7]:*"]);
         wait(async {

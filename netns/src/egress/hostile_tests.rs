@@ -298,6 +298,20 @@ fn counts_that_are_not_told_are_as_old_as_they_are() {
     assert!(egress.rows()[0].live >= 1);
 }
 
+/// All are asked for before the first is there.
+#[test]
+fn no_more_are_open_than_the_limit_however_many_are_asked_for_at_once() {
+    let server = echo();
+    let (egress, _) = egress(server.port(), 3);
+    let greedy = channel(&egress);
+    for number in 0..100 {
+        call(&greedy, number, Ask::Connect(server));
+    }
+    let answers: Vec<_> = (0..100).map(|_| answer(&greedy).expect("an answer")).collect();
+    let open = answers.iter().filter(|(_, _, fds)| !fds.is_empty()).count();
+    assert_eq!((open, egress.rows()[0].live), (3, 3));
+}
+
 /// Addresses that mean something inside mean nothing to who was never told them.
 #[test]
 fn addresses_that_stand_for_nothing_lead_nowhere() {

@@ -8,6 +8,7 @@ use super::pins::{self, Aliases, Pin, Pins, Synthetic};
 use super::policy::{Policy, Verdict};
 use super::refusal::{Reason, Refusal};
 use super::rule::HOST_NAMES;
+use super::special;
 use crate::calls::{Channel, Down, IN_FLIGHT, Up};
 use crate::link::{self, Link, Refused};
 use crate::netlink::Routes;
@@ -256,10 +257,13 @@ impl Guest {
         let mut socket = None;
         let what = match what {
             Ask::Resolve(name) => self.shared.resolve(&name).await.map(Granted::Addresses),
-            Ask::Connect(to) => self.shared.connect(to).await.map(|made| {
-                socket = Some(self.opened(number, made));
-                Granted::Connected
-            }),
+            Ask::Connect(to) => match self.shared.connect(to).await {
+                Ok(made) => self.opened(number, made).map(|made| {
+                    socket = Some(made);
+                    Granted::Connected
+                }),
+                Err(failed) => Err(failed),
+            },
         };
         let fds: Vec<_> = socket.iter().map(AsFd::as_fd).collect();
         // A guest that is gone needs no answer.
@@ -270,7 +274,7 @@ impl Guest {
     }
 
     /// Counts a connection, before the guest can say that it is closed.
-    fn opened(&self, number: u64, made: Made) -> TcpStream {
+    fn opened(&self, number: u64, made: Made) -> Result<TcpStream, Failed> {
         let Made {
             stream,
             address,
@@ -278,13 +282,15 @@ impl Guest {
             rule,
             link,
         } = made;
+        // Others may have been made meanwhile.
+        self.shared.has_room(&to)?;
         let open = Open::new(to.clone(), address, link);
         let mut ledger = lock(&self.shared.ledger);
         let former = ledger.open(&mut lock(&self.open), number, open, &rule);
         drop(ledger);
         former.into_iter().for_each(|closed| self.shared.closed(closed));
         (self.shared.on_event)(Event::Connected { to, address });
-        stream
+        Ok(stream)
     }
 
     fn told(&self, told: Told) {
@@ -391,10 +397,7 @@ impl Shared {
     async fn connect(&self, to: SocketAddr) -> Result<Made, Failed> {
         let (ip, port) = (to.ip().to_canonical(), to.port());
         let rules = self.rules();
-        if lock(&self.ledger).live() >= rules.connections {
-            let connections = rules.connections;
-            return Err(self.in_the_way(to.to_string(), Reason::AtLimit { connections }, Errno::ADDRINUSE));
-        }
+        self.has_room(&to.to_string())?;
         let alias = lock(&self.names).aliases.name_of(ip).map(str::to_owned);
         if let Some(alias) = alias {
             return self.to_link(&rules, alias, ip, port).await;
@@ -417,6 +420,16 @@ impl Shared {
             return self.to_name(policy, ip, port).await;
         }
         self.to_address(policy, SocketAddr::new(ip, port)).await
+    }
+
+    /// Whether there may be one connection more.
+    fn has_room(&self, to: &str) -> Result<(), Failed> {
+        let connections = self.rules().connections;
+        let is_full = lock(&self.ledger).live() >= connections;
+        match is_full {
+            true => Err(self.in_the_way(to.to_owned(), Reason::AtLimit { connections }, Errno::ADDRINUSE)),
+            false => Ok(()),
+        }
     }
 
     /// To the guest of another run.
@@ -462,11 +475,17 @@ impl Shared {
             return Err(Failed::Errno(Errno::HOSTUNREACH.raw_os_error()));
         };
         if !policy.names(&name) {
+            let to = format!("{name}:{port}");
+            // Other runs are not looked for again and again: a guest could hold them up.
+            if self.is_told(&to) {
+                lock(&self.ledger).of(&to, |row| row.refused += 1);
+                return Err(Failed::Denied);
+            }
             let reason = match self.links.finds(&name) {
                 true => Reason::NotLinked,
                 false => Reason::NoRule,
             };
-            return Err(self.refused(format!("{name}:{port}"), reason));
+            return Err(self.refused(to, reason));
         }
         // A rule has come since.
         let mut last = Failed::Unknown;
@@ -482,6 +501,11 @@ impl Shared {
     async fn to_address(&self, policy: &Policy, to: SocketAddr) -> Result<Made, Failed> {
         let is_own = self.is_own(to.ip()).await;
         let mut names = self.names_of(to.ip());
+        // Whoever translates an address that carries another one (NAT64, 6to4) sends what is for this machine back to it.
+        let inside = special::canonical(to.ip());
+        if inside != to.ip() && self.is_own(inside).await {
+            return Err(self.refused(to.to_string(), Reason::Own));
+        }
         if let Verdict::Stale(stale) = policy.judge(to, Protocol::Tcp, &names, is_own) {
             for name in stale {
                 // What cannot be looked up is not allowed, either.
@@ -586,6 +610,12 @@ impl Shared {
             reason,
         });
         Failed::Errno(errno.raw_os_error())
+    }
+
+    /// Whether nothing more is said of a place that no rule allows.
+    fn is_told(&self, to: &str) -> bool {
+        let told = lock(&self.told);
+        told.len() >= TOLD || told.iter().any(|refusal| refusal.to == to)
     }
 
     fn tell(&self, refusal: Refusal) {

@@ -8,6 +8,7 @@ use rustix::fs::OFlags;
 use rustix::net::RecvFlags;
 use rustix::net::sockopt::{self, Timeout};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::task::JoinSet;
 
 type Said = Up<Open, Closed>;
@@ -204,6 +205,38 @@ fn a_thousand_consumers_that_say_nothing_hold_others_up_as_long_as_they_are_ther
         std::thread::sleep(Duration::from_millis(1));
     }
     serves_others(&run, port);
+}
+
+/// A guest may say any name. A run of that name is looked for to say that a link is missing, which is said once.
+#[test]
+fn a_guest_that_is_not_linked_to_a_run_does_not_keep_it_busy() {
+    static FOUND: AtomicUsize = AtomicUsize::new(0);
+    let find: Find = Arc::new(|_| {
+        FOUND.fetch_add(1, Ordering::SeqCst);
+        None
+    });
+    let rules = Rules {
+        policy: Policy::default(),
+        links: vec!["orders:80".parse().unwrap()],
+        timeout: PATIENCE,
+        connections: 1024,
+    };
+    let egress = Egress::start(rules, find, Arc::new(|_| ())).unwrap();
+    let (ours, theirs) = fd_passing::channel().unwrap();
+    egress.serve(ours);
+    let guest = Guest::new(theirs);
+    wait(async {
+        for turn in 0..200 {
+            let name = guest.resolve("stock").await.unwrap()[0];
+            for port in [80, 1000 + turn] {
+                assert_eq!(guest.connect((name, port).into()).await.map(drop), Err(Failed::Denied));
+            }
+        }
+    });
+    let found = FOUND.load(Ordering::SeqCst);
+    assert!(found <= 64, "{found} times");
+    let refused: u64 = egress.rows().iter().map(|row| row.refused).sum();
+    assert!(refused >= 200, "{refused}");
 }
 
 /// What a target does with each call that it gets.

@@ -495,7 +495,12 @@ impl State {
                     Waits::For(before.filter(|other| !is_ready(other)).map(str::to_owned).collect())
                 }
                 (Phase::Fails, _) => Waits::Change,
-                (Phase::Starts, Some((Condition::Serving, _))) => Waits::Ports(self.missing(name)),
+                // It listens, but elsewhere.
+                (Phase::Starts, Some((Condition::Starting | Condition::Serving, listening)))
+                    if !listening.is_empty() && !self.missing(name).is_empty() =>
+                {
+                    Waits::Ports(self.missing(name))
+                }
                 (Phase::Starts, told) => Waits::Is(told.as_ref().map_or(Condition::Making, |told| told.0)),
                 _ => return None,
             };

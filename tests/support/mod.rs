@@ -225,7 +225,9 @@ impl Run {
     pub fn ready_within(&mut self, guest_port: u16, time: Duration) -> SocketAddr {
         let end = format!(" -> guest:{guest_port}/tcp");
         let line = self.wait_within(&end, time);
-        let address = line.strip_prefix("ready: ").and_then(|rest| rest.strip_suffix(&end));
+        // Of a service of `wasmrun up` its name stands before.
+        let said = line.split_once(" * ").map_or(line.as_str(), |(_, said)| said);
+        let address = said.strip_prefix("ready: ").and_then(|rest| rest.strip_suffix(&end));
         address.expect("a ready line").parse().expect("an address")
     }
 

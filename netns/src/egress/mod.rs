@@ -19,6 +19,7 @@ mod client;
 mod ledger;
 mod lookup;
 mod message;
+mod own;
 mod pins;
 mod policy;
 mod refusal;

@@ -4,6 +4,7 @@
 use super::ledger::{Closed, Ledger, OfGuest, Open, Row};
 use super::lookup::{self, Found};
 use super::message::{Answer, Ask, Count, Failed, Granted, Told};
+use super::own::Own;
 use super::pins::{self, Aliases, Pin, Pins, Synthetic};
 use super::policy::{Policy, Verdict};
 use super::refusal::{Reason, Refusal};
@@ -11,14 +12,13 @@ use super::rule::HOST_NAMES;
 use super::special;
 use crate::calls::{Channel, Down, IN_FLIGHT, Up};
 use crate::link::{self, Link, Refused};
-use crate::netlink::Routes;
 use crate::rule::Protocol;
 use rustix::io::Errno;
 use std::collections::HashSet;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 use tokio::net::TcpSocket;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -29,8 +29,6 @@ use tokio::task::JoinSet;
 const LOOKUPS: usize = 8;
 /// Refusals that are told, each once; who scans ports would flood the terminal.
 const TOLD: usize = 64;
-/// Any port: to see which address this machine would use, nothing is sent.
-const DISCARD: u16 = 9;
 
 /// Something that others act on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,8 +94,7 @@ struct Shared {
     ledger: Mutex<Ledger>,
     guests: Mutex<Vec<Weak<Guest>>>,
     links: link::Client,
-    /// Which addresses are this machine's; empty where the kernel does not say.
-    routes: OnceLock<Routes>,
+    own: Own,
     on_event: OnEvent,
 }
 
@@ -149,7 +146,7 @@ impl Egress {
             ledger: Mutex::default(),
             guests: Mutex::default(),
             links: link::Client::new(find),
-            routes: OnceLock::new(),
+            own: Own::default(),
             on_event,
         });
         let (guests, come) = unbounded_channel();
@@ -209,9 +206,8 @@ impl Egress {
 
 async fn serve(shared: Arc<Shared>, mut come: UnboundedReceiver<OwnedFd>) {
     let (mut guests, mut driver) = (JoinSet::new(), JoinSet::new());
-    if let Ok((routes, connection)) = Routes::open() {
-        driver.spawn(connection);
-        let _ = shared.routes.set(routes);
+    if let Ok(asking) = shared.own.open() {
+        driver.spawn(asking);
     }
     loop {
         tokio::select! {
@@ -499,11 +495,11 @@ impl Shared {
     }
 
     async fn to_address(&self, policy: &Policy, to: SocketAddr) -> Result<Made, Failed> {
-        let is_own = self.is_own(to.ip()).await;
+        let is_own = self.own.has(to.ip()).await;
         let mut names = self.names_of(to.ip());
         // Whoever translates an address that carries another one (NAT64, 6to4) sends what is for this machine back to it.
         let inside = special::canonical(to.ip());
-        if inside != to.ip() && self.is_own(inside).await {
+        if inside != to.ip() && !special::is_forbidden(inside) && self.own.has(inside).await {
             return Err(self.refused(to.to_string(), Reason::Own));
         }
         if let Verdict::Stale(stale) = policy.judge(to, Protocol::Tcp, &names, is_own) {
@@ -524,17 +520,6 @@ impl Shared {
                 let now = lock(&self.names).pins.addresses(&name, Instant::now());
                 Err(self.refused(to.to_string(), Reason::Stale { name, now }))
             }
-        }
-    }
-
-    /// Whether an address is one of this machine's. Of several in a network connections come from the first, whichever they go to.
-    async fn is_own(&self, ip: IpAddr) -> bool {
-        if comes_from(ip) {
-            return true;
-        }
-        match self.routes.get() {
-            Some(routes) => routes.is_local(ip).await,
-            None => false,
         }
     }
 
@@ -640,20 +625,6 @@ async fn open(to: SocketAddr) -> io::Result<TcpStream> {
         true => Err(Errno::CONNREFUSED.into()),
         false => stream.into_std(),
     }
-}
-
-/// Whether whoever reaches an address from here, comes from it.
-fn comes_from(ip: IpAddr) -> bool {
-    let from: IpAddr = match ip {
-        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    };
-    let own = || -> io::Result<bool> {
-        let socket = UdpSocket::bind((from, 0))?;
-        socket.connect((ip, DISCARD))?;
-        Ok(socket.local_addr()?.ip() == ip)
-    };
-    own().unwrap_or(false)
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use crate::egress::NameError;
 use crate::event::Attempt;
 use crate::wasi::sockets::Network;
 use bytes::Bytes;
+use http::header::HOST;
 use http::uri::{Authority, Scheme};
-use http::{Request, Response, Uri};
+use http::{HeaderValue, Request, Response, Uri};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -79,17 +80,27 @@ impl Outgoing {
     fn begin(
         &self,
         network: &Network,
-        request: Request<WasiBody>,
+        mut request: Request<WasiBody>,
     ) -> Result<hyper_util::client::legacy::ResponseFuture, Error> {
-        let authority = request.uri().authority().ok_or(Error::HttpRequestUriInvalid)?;
+        let authority = request
+            .uri()
+            .authority()
+            .filter(|authority| has_a_port_or_none(authority));
+        let authority = authority.ok_or(Error::HttpRequestUriInvalid)?.clone();
         if network.egress.is_none() {
-            let port = port(authority, request.uri().scheme());
+            let port = port(&authority, request.uri().scheme());
             network.gate.deny(Attempt::Name(authority.host().to_owned(), port));
             return Err(Error::HttpRequestDenied);
         }
         if request.uri().scheme() == Some(&Scheme::HTTPS) {
-            network.gate.deny(Attempt::Tls(authority.to_string()));
+            network.gate.deny(Attempt::Tls(without_user(&authority).to_owned()));
             return Err(Error::TlsProtocolError);
+        }
+        let host = without_user(&authority);
+        if host != authority.as_str()
+            && let Ok(host) = HeaderValue::from_str(host)
+        {
+            request.headers_mut().insert(HOST, host);
         }
         let client = self.0.get_or_init(|| {
             Client::builder(TokioExecutor::new())
@@ -99,6 +110,18 @@ impl Outgoing {
         });
         Ok(client.request(request))
     }
+}
+
+/// Who somebody is, and with which password, is no part of a host's name (RFC 9110, 4.2.4).
+fn without_user(authority: &Authority) -> &str {
+    let text = authority.as_str();
+    text.rsplit_once('@').map_or(text, |(_, host)| host)
+}
+
+/// A number that is no port is not the scheme's own.
+fn has_a_port_or_none(authority: &Authority) -> bool {
+    let behind = without_user(authority).strip_prefix(authority.host());
+    matches!(behind, Some("" | ":")) || authority.port_u16().is_some()
 }
 
 fn port(authority: &Authority, scheme: Option<&Scheme>) -> u16 {

@@ -25,6 +25,7 @@ mod links;
 mod outbound;
 mod output;
 mod precedence;
+mod probes;
 mod tiered;
 mod trust;
 mod up;

@@ -25,8 +25,13 @@ const HOSTS: &str = "127.0.0.1 localhost\n::1 localhost\n203.0.113.9 api.example
 /// A host with a network: an interface with its own address, another host behind it with addresses of the internet and of a
 /// private network, and names. Nothing can leave it: the other host is a namespace, too.
 fn on_a_host_with_a_network(name: &str, test: impl FnOnce()) {
+    on_a_host(&format!("outbound::{name}"), |_| test());
+}
+
+/// The same for a test of this path, which is told a process of the other host.
+pub fn on_a_host(path: &str, test: impl FnOnce(&str)) {
     let user = guests::user();
-    namespaced(&format!("outbound::{name}"), &[(guests::USER, &user)], || {
+    namespaced(path, &[(guests::USER, &user)], || {
         command("ip", &["link", "add", "out", "type", "veth", "peer", "name", "in"]);
         command("ip", &["address", "add", &format!("{OWN}/24"), "dev", "out"]);
         command("ip", &["address", "add", "2001:db8:1::1/64", "dev", "out", "nodad"]);
@@ -80,7 +85,7 @@ fn on_a_host_with_a_network(name: &str, test: impl FnOnce()) {
             }
         }
         let _servers = serve(&pid);
-        test();
+        test(&pid);
     });
 }
 
@@ -121,7 +126,7 @@ fn serve(pid: &str) -> Ends {
 }
 
 /// A process that ends with its value, whatever a test does.
-struct Ends(Child);
+pub struct Ends(pub Child);
 
 impl Drop for Ends {
     fn drop(&mut self) {
@@ -131,7 +136,7 @@ impl Drop for Ends {
 }
 
 /// A service of this machine, which says so.
-fn service(address: &str) -> (u16, Arc<AtomicUsize>) {
+pub fn service(address: &str) -> (u16, Arc<AtomicUsize>) {
     let listener = TcpListener::bind(address).unwrap();
     let port = listener.local_addr().unwrap().port();
     let served = Arc::new(AtomicUsize::new(0));
@@ -148,7 +153,7 @@ fn service(address: &str) -> (u16, Arc<AtomicUsize>) {
 }
 
 /// Runs the caller under these options, with these hosts and ports.
-fn call(options: &[&str], places: &[(&str, u16)]) -> Output {
+pub fn call(options: &[&str], places: &[(&str, u16)]) -> Output {
     let caller = guest("caller");
     let ports: Vec<String> = places.iter().map(|(_, port)| port.to_string()).collect();
     let mut arguments = vec!["os", caller.to_str().unwrap()];

@@ -103,7 +103,13 @@ fn database(folder: &Path) -> Server {
     }
     let mut initdb = as_nobody("initdb");
     initdb
-        .args(["--auth=scram-sha-256", "--username=app", "--no-sync", "-D"])
+        .args([
+            "--auth=scram-sha-256",
+            "--username=app",
+            "--encoding=UTF8",
+            "--no-sync",
+            "-D",
+        ])
         .arg(&data);
     initdb.arg(format!("--pwfile={}", password.display()));
     let made = output(initdb);
@@ -176,7 +182,12 @@ fn a_shop_of_three_services() {
     for (number, item) in [(1, "tea"), (2, "größe 36")] {
         let body = serde_json::json!({ "item": item }).to_string();
         let answer = order(address, &body);
-        assert_eq!(answer, (201, serde_json::json!({ "id": number, "item": item })));
+        assert_eq!(
+            answer,
+            (201, serde_json::json!({ "id": number, "item": item })),
+            "{}",
+            up.stderr()
+        );
     }
     assert_eq!(program::get(address, "/").1, "1 tea\n2 größe 36\n");
     for said in [

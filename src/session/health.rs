@@ -17,17 +17,21 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Asks until the guest answers with 2xx or 3xx, for at most `limit`.
 pub async fn healthy(target: Arc<Target>, port: u16, path: String, limit: Duration) -> Result<()> {
     let end = tokio::time::Instant::now() + limit;
+    let mut last = None;
     loop {
         let patience = PATIENCE.min(end.saturating_duration_since(tokio::time::Instant::now()));
         let asked = tokio::time::timeout(patience, ask(&target, port, &path)).await;
         let error = match asked {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(error)) => error,
-            Err(_) => anyhow::anyhow!("no answer within {patience:?}"),
+            // What little time was left says less than the answer before.
+            Err(_) => (last.take().filter(|_| patience < AGAIN))
+                .unwrap_or_else(|| anyhow::anyhow!("no answer within {patience:?}")),
         };
         if tokio::time::Instant::now() + AGAIN > end {
             return Err(error.context(format!("its health check failed: GET {path} on port {port}")));
         }
+        last = Some(error);
         tokio::time::sleep(AGAIN).await;
     }
 }

@@ -34,6 +34,7 @@ pub use refusal::{Reason, Refusal};
 pub use rule::{Destination, Ports, Rule, RuleError};
 pub use server::{Egress, Event, OnEvent, Rules};
 
+pub(crate) use pins::is_of_link;
 use rule::{HOST_NAMES, is_numeric};
 
 /// Whether a name, in lower case, stands for something of the guest's own or of this machine, or is an address.

@@ -123,6 +123,11 @@ pub(super) const HOST: Ipv4Addr = Ipv4Addr::new(240, 0, 0, 1);
 /// 240.0.1.0/24: names of links, in the order in which they came.
 const LINKS: [u8; 3] = [240, 0, 1];
 
+/// Whether a consumer may be known by an address: those of links are no other's.
+pub(crate) fn is_of_link(address: Ipv4Addr) -> bool {
+    address.octets()[..3] == LINKS
+}
+
 /// Addresses of the names of links. A name keeps its own for as long as the session lasts.
 #[derive(Debug, Default)]
 pub(super) struct Aliases(Vec<String>);

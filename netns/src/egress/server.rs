@@ -13,6 +13,7 @@ use super::special;
 use crate::calls::{Channel, Down, IN_FLIGHT, Up};
 use crate::link::{self, Link, Refused};
 use crate::rule::Protocol;
+use futures::FutureExt;
 use rustix::io::Errno;
 use std::collections::HashSet;
 use std::io;
@@ -188,19 +189,16 @@ impl Egress {
     /// long as it likes.
     pub fn count(&self) -> Option<impl Future<Output = ()> + Send + use<>> {
         let guests: Vec<Arc<Guest>> = lock(&self.shared.guests).iter().filter_map(Weak::upgrade).collect();
-        let mut busy: Vec<Arc<Guest>> = guests
+        let busy: Vec<Arc<Guest>> = guests
             .into_iter()
             .filter(|guest| !lock(&guest.open).is_empty())
             .collect();
         if busy.is_empty() {
             return None;
         }
-        Some(async move {
-            // One after the other: there is one, or two where one takes over.
-            while let Some(guest) = busy.pop() {
-                guest.count().await;
-            }
-        })
+        // One that says nothing must not keep another from being asked.
+        let counts = busy.into_iter().map(|guest| async move { guest.count().await });
+        Some(futures::future::join_all(counts).map(drop))
     }
 }
 

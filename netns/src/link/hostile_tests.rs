@@ -67,6 +67,30 @@ fn serves_others(run: &super::Run, port: u16) {
 }
 
 #[test]
+fn a_consumer_is_known_by_an_address_of_links_alone() {
+    let port = serving();
+    let run = run(port, false);
+    run.serves();
+    let channel = raw(&run);
+    for client in [
+        [127, 0, 0, 1],
+        [10, 0, 0, 1],
+        [240, 0, 0, 1],
+        [240, 0, 2, 1],
+        [0, 0, 0, 0],
+    ] {
+        let (client, patience) = (client.into(), PATIENCE);
+        let what = Open { port, client, patience };
+        let said = Said::Call { number: 1, what };
+        fd_passing::send(&channel, &serde_json::to_vec(&said).unwrap(), &[]).unwrap();
+        let (_, what, fds) = answer(&channel).expect("an answer");
+        let errno = Errno::INVAL.raw_os_error();
+        assert_eq!((what, fds.len()), (Err(Refused::Failed { errno }), 0), "{client}");
+    }
+    serves_others(&run, port);
+}
+
+#[test]
 fn nonsense_ends_the_consumer_that_says_it_and_no_other() {
     let port = serving();
     let run = run(port, false);

@@ -56,7 +56,7 @@ impl fmt::Display for Refused {
                 write!(f, "has not listened on {port} for {waited:?}")
             }
             Refused::NotListening { listens, port, .. } => {
-                let ports: Vec<String> = listens.iter().map(u16::to_string).collect();
+                let ports: Vec<String> = listens.iter().take(PORTS).map(u16::to_string).collect();
                 write!(f, "listens on {}, not {port}", ports.join(" and "))
             }
             Refused::Failed { errno } => {

@@ -130,6 +130,12 @@ async fn answer(channel: Arc<Channel>, places: Places, on_route: OnRoute, number
 
 /// The consumer's socket, and its place at the guest, which a relay keeps itself.
 async fn connect(on_route: &OnRoute, open: &Open) -> Result<(OwnedFd, Option<Reached>), Refused> {
+    // On the guest's loopback it is bound, where no other may be.
+    if !crate::egress::is_of_link(open.client) {
+        return Err(Refused::Failed {
+            errno: Errno::INVAL.raw_os_error(),
+        });
+    }
     let Route { forward, relay } = on_route(open.port).await.ok_or(Refused::Ended)?;
     let reach = Reach {
         forward: &forward,

@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")"
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
-apt-get install -y -qq iperf3 wrk nginx-light haproxy socat passt rootlesskit slirp4netns uidmap iproute2 python3
+apt-get install -y -qq iperf3 wrk nginx-light haproxy socat passt rootlesskit slirp4netns nftables uidmap iproute2 python3
 mkdir -p .peers
 # docker-proxy comes with Docker; only its file is needed.
 if [[ ! -x .peers/docker-proxy ]]; then

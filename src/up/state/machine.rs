@@ -359,7 +359,12 @@ impl State {
     }
 
     fn put_in_order(&mut self) {
-        let of = |(name, unit): (&String, &Unit)| (name.clone(), unit.service.links.keys().cloned().collect());
+        // One that the file has no more is none that others wait for, or that makes a circle of them.
+        let is_alike = |unit: &Unit, other: &str| self.units.get(other).is_none_or(|other| other.gone == unit.gone);
+        let of = |(name, unit): (&String, &Unit)| {
+            let links = unit.service.links.keys().filter(|other| is_alike(unit, other));
+            (name.clone(), links.cloned().collect())
+        };
         self.order = Order::new(self.units.iter().map(of).collect());
     }
 

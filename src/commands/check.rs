@@ -36,12 +36,7 @@ pub fn run(check: &Arguments) -> Result<u8> {
     os.config.clone_from(&check.config);
     let mut out = std::io::stdout().lock();
     writeln!(out, "file:      {}", file.path.display())?;
-    let names: Vec<&str> = file
-        .config
-        .services
-        .keys()
-        .map(|name| name.get_ref().as_str())
-        .collect();
+    let names = file.services();
     if names.is_empty() {
         explain(&mut out, &os, &Layers::of(&os)?)?;
         return Ok(0);

@@ -141,6 +141,12 @@ impl File {
         }
     }
 
+    /// The names of its services.
+    pub fn services(&self) -> Vec<&str> {
+        let services = self.config.services.keys();
+        services.map(|name| name.get_ref().as_str()).collect()
+    }
+
     /// The folder that relative paths in the file start from.
     pub fn folder(&self) -> &Path {
         match self.path.parent() {

@@ -206,12 +206,6 @@ fn check_links(file: &File, name: &str) -> Result<()> {
             .parse()
             .map_err(|error| Failure::usage(anyhow!("{place}: {error}")))?;
         if !file.config.services.contains_key(link.run.as_str()) {
-            let names: Vec<&str> = file
-                .config
-                .services
-                .keys()
-                .map(|name| name.get_ref().as_str())
-                .collect();
             let message = anyhow!(
                 "{place}: `{}` links to `{}`, which is no service of this file",
                 name,
@@ -219,7 +213,7 @@ fn check_links(file: &File, name: &str) -> Result<()> {
             );
             return Err(Failure::usage(message).hint(format!(
                 "it has {}; link to another run in the project's own file",
-                names.join(", ")
+                file.services().join(", ")
             )));
         }
     }

@@ -8,8 +8,9 @@ use super::limits::Limits;
 use super::listener::Listeners;
 use super::mailbox::{Admitted, Command, Mailbox};
 use super::notice::OnNotice;
-use super::reach::{self, Reached};
+use super::reach::Reached;
 use super::target::Target;
+use super::tcp::pair;
 use super::upstream::Upstream;
 use super::worker::{self, Settings};
 use std::io;
@@ -121,7 +122,7 @@ impl Forwarder {
     /// in the guest's network.
     pub(crate) fn admit(&self, forward: &Arc<Forward>, guest: OwnedFd, place: Reached) -> rustix::io::Result<OwnedFd> {
         let peer = crate::sockets::address::local(&guest)?;
-        let (theirs, client) = reach::ends(&place)?;
+        let (theirs, client) = pair::new(place.target().factory())?;
         // The worker counts it from here on.
         place.target().opened();
         let target = place.target().clone();

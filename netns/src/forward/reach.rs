@@ -2,7 +2,7 @@
 
 use super::forward::Forward;
 use super::target::Target;
-use super::tcp::{connect_as, pair};
+use super::tcp::{FIRST_PAUSE, LAST_PAUSE, connect_as, is_nobody};
 use super::upstream::Upstream;
 use crate::rule::Protocol;
 use rustix::io::Errno;
@@ -14,25 +14,12 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-/// First pause after a refused attempt; it doubles up to the last.
-const FIRST_PAUSE: Duration = Duration::from_millis(1);
-const LAST_PAUSE: Duration = Duration::from_millis(50);
-
 /// A connection to be made.
 pub(crate) struct Reach<'a> {
     pub(crate) forward: &'a Forward,
     /// By which the guest knows who connects.
     pub(crate) client: Ipv4Addr,
     pub(crate) patience: Duration,
-}
-
-/// Why there is none: `TIMEDOUT` where nobody has listened in time, `NETDOWN` where nobody is to come, or what the kernel says.
-pub(crate) struct NotReached(Errno);
-
-impl NotReached {
-    pub(crate) fn errno(&self) -> Errno {
-        self.0
-    }
 }
 
 /// A connection's place at a guest: one that has a successor ends when it has none.
@@ -68,8 +55,9 @@ enum Attempt {
 }
 
 impl Reach<'_> {
-    /// Connects, as soon as the guest listens.
-    pub(crate) async fn connect(&self) -> Result<(OwnedFd, Reached), NotReached> {
+    /// Connects, as soon as the guest listens. `TIMEDOUT` where nobody has listened in time, `NETDOWN` where nobody is to come, or
+    /// what the kernel says.
+    pub(crate) async fn connect(&self) -> Result<(OwnedFd, Reached), Errno> {
         let until = Instant::now() + self.patience;
         let mut pause = FIRST_PAUSE;
         loop {
@@ -77,9 +65,9 @@ impl Reach<'_> {
             // What changes from here on is heard.
             changed.as_mut().enable();
             let attempt = match self.forward.upstream() {
-                Upstream::Nobody => return Err(NotReached(Errno::NETDOWN)),
+                Upstream::Nobody => return Err(Errno::NETDOWN),
                 Upstream::Awaited => Attempt::Unheard,
-                Upstream::Guest(target) => self.attempt(target).await.map_err(NotReached)?,
+                Upstream::Guest(target) => self.attempt(target).await?,
             };
             let again = match attempt {
                 Attempt::Made(socket, place) => return Ok((socket, place)),
@@ -89,7 +77,7 @@ impl Reach<'_> {
             };
             pause = (pause * 2).min(LAST_PAUSE);
             if Instant::now() >= until {
-                return Err(NotReached(Errno::TIMEDOUT));
+                return Err(Errno::TIMEDOUT);
             }
             tokio::select! {
                 () = changed => {}
@@ -112,15 +100,7 @@ impl Reach<'_> {
             attempt = Attempt::Refused;
             match open(place.target(), (ip, port).into(), self.client).await {
                 Ok(socket) => return Ok(Attempt::Made(socket, place)),
-                // As in `tcp::connection`: nobody there, or not any more.
-                Err(
-                    Errno::CONNREFUSED
-                    | Errno::AFNOSUPPORT
-                    | Errno::NETUNREACH
-                    | Errno::CONNRESET
-                    | Errno::PIPE
-                    | Errno::TIMEDOUT,
-                ) => {}
+                Err(errno) if is_nobody(errno) => {}
                 Err(errno) => return Err(errno),
             }
         }
@@ -140,9 +120,4 @@ async fn open(target: &Target, to: SocketAddr, client: Ipv4Addr) -> Result<Owned
     stream.writable().await.map_err(errno)?;
     sockopt::socket_error(&stream)??;
     Ok(stream.into_std().map_err(errno)?.into())
-}
-
-/// A connection to be relayed: the end for who asked, and the end that a worker has.
-pub(super) fn ends(place: &Reached) -> rustix::io::Result<(OwnedFd, OwnedFd)> {
-    pair::new(place.target().factory())
 }

@@ -142,7 +142,7 @@ async fn connect(on_route: &OnRoute, open: &Open) -> Result<(OwnedFd, Option<Rea
         client: open.client,
         patience: open.patience.min(LONGEST),
     };
-    let (socket, place) = reach.connect().await.map_err(|error| match error.errno() {
+    let (socket, place) = reach.connect().await.map_err(|errno| match errno {
         Errno::TIMEDOUT => Refused::NotListening {
             waited: open.patience,
             listens: forward.listens(Protocol::Tcp, PORTS),

@@ -1,6 +1,6 @@
 //! One connection: a client's end, from its acceptance on a guest's end, and the two flows between them.
 
-use super::connect::start;
+use super::connect::{FIRST_PAUSE, LAST_PAUSE, is_nobody, start};
 use super::end::End;
 use super::flow::{Flow, Moved, Progress};
 use super::pipe::Pool;
@@ -17,10 +17,6 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
-
-/// First pause after a refused attempt; it doubles up to the last.
-const FIRST_PAUSE: Duration = Duration::from_millis(1);
-const LAST_PAUSE: Duration = Duration::from_millis(50);
 
 /// How far a connection has come.
 pub(in crate::forward) enum Phase {
@@ -223,16 +219,7 @@ impl Connection {
                     };
                     return Attempt::UnderWay;
                 }
-                // An address family or route that the namespace does not have counts as nobody there, and so does a
-                // namespace that is gone: another guest may follow it.
-                Err(
-                    Errno::CONNREFUSED
-                    | Errno::AFNOSUPPORT
-                    | Errno::NETUNREACH
-                    | Errno::CONNRESET
-                    | Errno::PIPE
-                    | Errno::TIMEDOUT,
-                ) => {}
+                Err(errno) if is_nobody(errno) => {}
                 Err(Errno::CONNABORTED) => return Attempt::Reset,
                 Err(errno) => return Attempt::Hopeless(errno),
             }

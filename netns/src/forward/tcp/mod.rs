@@ -8,5 +8,5 @@ pub(super) mod pair;
 pub(super) mod pipe;
 mod request;
 
-pub(super) use connect::start as connect;
+pub(super) use connect::{FIRST_PAUSE, LAST_PAUSE, is_nobody, start as connect};
 pub(super) use connection::connect_as;

@@ -4,13 +4,12 @@
 mod support;
 
 use serde_json::json;
-use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use support::program::{self, FIRST, copy, example, get, json, succeeds};
-use support::{Run, connect, guests, wasmrun};
+use std::process::Command;
+use support::program::{self, FIRST, builds_apart, copy, example, get, has_rust, json, succeeds};
+use support::{Run, connect, wasmrun};
 
 fn main() {
     let tests: [program::Test; 4] = [
@@ -20,21 +19,6 @@ fn main() {
         ("assemblyscript_counts", has_npm(), assemblyscript_counts),
     ];
     program::main(tests);
-}
-
-/// A compiler for guests, where the one that wasmrun itself is built with has no wasm32-wasip2.
-fn rustc() -> OsString {
-    std::env::var_os("WASMRUN_TEST_RUSTC").unwrap_or_else(|| "rustc".into())
-}
-
-fn has_rust() -> bool {
-    let target = ["--print", "target-libdir", "--target", "wasm32-wasip2"];
-    let output = Command::new(rustc()).args(target).stderr(Stdio::null()).output();
-    let has_target = output.is_ok_and(|output| {
-        let place = String::from_utf8_lossy(&output.stdout);
-        output.status.success() && Path::new(place.trim()).is_dir()
-    });
-    has_target && succeeds("cargo", &["--version"])
 }
 
 /// 1.22 is what go.mod asks for.
@@ -84,14 +68,8 @@ fn assemblyscript_counts() {
 
 /// Builds and runs it without writing into its folder.
 fn serve(folder: &Path) -> (Run, SocketAddr) {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("guests-{}", guests::user()));
     let mut command = wasmrun(&["os", folder.to_str().unwrap(), "--forward", "0:3000"]);
-    command
-        .env("RUSTC", rustc())
-        .env("CARGO_TARGET_DIR", target)
-        // Cargo would take these instead of what the example's configuration says.
-        .env_remove("RUSTFLAGS")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS");
+    builds_apart(&mut command);
     let mut run = Run::of(command);
     let address = run.ready_within(3000, FIRST);
     (run, address)

@@ -1,5 +1,5 @@
 //! Guests that call real servers of this machine, by the clients that people use. A server that is not on this machine is one whose
-//! tests are listed as ignored: redis-server and postgresql of Debian.
+//! tests are listed as ignored: redis-server, postgresql, mariadb-server and nginx-light of Debian.
 
 mod support;
 
@@ -9,21 +9,48 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
-use support::program::{self, project, succeeds};
-use support::{Run, eventually, output, wasmrun};
+use support::program::{self, builds_apart, has_rust, project, succeeds};
+use support::{Run, eventually, guests, output, wasmrun};
 
 fn main() {
     let has_redis = succeeds("redis-server", &["--version"]);
     let has_python = succeeds("python3", &["-c", "import venv, ensurepip"]);
     let has_npm = succeeds("npm", &["--version"]);
-    let tests: [program::Test; 4] = [
+    // Its installer's `--help` is a failure.
+    let has_mariadb = Path::new("/usr/bin/mariadb-install-db").exists() && succeeds(system("mariadbd"), &["--version"]);
+    let has_nginx = succeeds(system("nginx"), &["-v"]);
+    let tests: [program::Test; 11] = [
         ("python_uses_redis", has_redis && has_python, python_uses_redis),
         (
             "python_uses_postgresql_by_its_url",
             postgresql().is_some() && has_python,
             python_uses_postgresql_by_its_url,
         ),
+        ("python_uses_mariadb", has_mariadb && has_python, python_uses_mariadb),
+        (
+            "python_fetches_from_nginx",
+            has_nginx && has_python,
+            python_fetches_from_nginx,
+        ),
         ("nodejs_uses_redis", has_redis && has_npm, nodejs_uses_redis),
+        ("nodejs_uses_mariadb", has_mariadb && has_npm, nodejs_uses_mariadb),
+        (
+            "nodejs_fetches_from_nginx",
+            has_nginx && has_npm,
+            nodejs_fetches_from_nginx,
+        ),
+        ("rust_uses_redis", has_redis && has_rust(), rust_uses_redis),
+        (
+            "rust_uses_postgresql",
+            // It builds for a minute: `.ci/full` has it.
+            postgresql().is_some() && has_rust() && std::env::var_os("TEST_FULL").is_some(),
+            rust_uses_postgresql,
+        ),
+        (
+            "rust_fetches_from_nginx",
+            has_nginx && has_rust(),
+            rust_fetches_from_nginx,
+        ),
         (
             "a_shop_of_three_services",
             postgresql().is_some() && has_python && has_npm,
@@ -87,20 +114,10 @@ fn postgresql() -> Option<PathBuf> {
 /// With a user `app` and the password `secret`, by SCRAM. It refuses to run as root.
 fn database(folder: &Path) -> Server {
     let programs = postgresql().unwrap();
-    let as_nobody = |name: &str| {
-        let mut command = Command::new(programs.join(name));
-        if rustix::process::geteuid().is_root() {
-            // Debian's nobody, who has an entry in passwd(5), as it wants.
-            command.uid(65534).gid(65534);
-        }
-        command.current_dir("/").env("LC_ALL", "C");
-        command
-    };
+    let as_nobody = |name: &str| as_nobody(&programs.join(name));
     let (data, password) = (folder.join("data"), folder.join("password"));
     std::fs::write(&password, "secret\n").unwrap();
-    if rustix::process::geteuid().is_root() {
-        std::os::unix::fs::chown(folder, Some(65534), Some(65534)).unwrap();
-    }
+    give_to_nobody(folder);
     let mut initdb = as_nobody("initdb");
     initdb
         .args([
@@ -123,20 +140,124 @@ fn database(folder: &Path) -> Server {
     serve(postgres, port)
 }
 
+/// MariaDB with a user `app`, the password `secret` and the database `shop`, as its own `identified by` has it.
+fn mariadb(folder: &Path) -> Server {
+    let (data, first) = (folder.join("data"), folder.join("first.sql"));
+    let sql = "create database shop;\ncreate user app@'%' identified by 'secret';\ngrant all on shop.* to app@'%';\n";
+    std::fs::write(&first, sql).unwrap();
+    give_to_nobody(folder);
+    let mut install = as_nobody(Path::new("mariadb-install-db"));
+    install.args([
+        "--no-defaults",
+        "--skip-test-db",
+        "--auth-root-authentication-method=normal",
+    ]);
+    install
+        .env("TMPDIR", folder)
+        .arg(format!("--datadir={}", data.display()));
+    let made = output(install);
+    assert_eq!(made.code, Some(0), "{}{}", made.stdout, made.stderr);
+    let port = free_port();
+    let mut mariadbd = as_nobody(&system("mariadbd"));
+    mariadbd.args([
+        "--no-defaults",
+        "--bind-address=127.0.0.1",
+        "--innodb-flush-log-at-trx-commit=0",
+    ]);
+    for (option, place) in [
+        ("datadir", &data),
+        ("init-file", &first),
+        ("tmpdir", &folder.to_owned()),
+        ("socket", &folder.join("socket")),
+        ("pid-file", &folder.join("pid")),
+    ] {
+        mariadbd.arg(format!("--{option}={}", place.display()));
+    }
+    mariadbd.arg(format!("--port={port}"));
+    serve(mariadbd, port)
+}
+
+/// Servers that refuse to run as root run as Debian's nobody, who has an entry in passwd(5), as they want.
+fn as_nobody(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    if rustix::process::geteuid().is_root() {
+        command.uid(65534).gid(65534);
+    }
+    command.current_dir("/").env("LC_ALL", "C");
+    command
+}
+
+fn give_to_nobody(folder: &Path) {
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(folder, Some(65534), Some(65534)).unwrap();
+    }
+}
+
+/// A program that may not be on an ordinary user's PATH.
+fn system(name: &str) -> PathBuf {
+    let place = Path::new("/usr/sbin").join(name);
+    if place.exists() { place } else { name.into() }
+}
+
+/// nginx with a text, a text that it compresses, digits for ranges, 50 MB, a redirect, and how many requests a connection had.
+fn nginx(folder: &Path) -> Server {
+    let root = folder.join("root");
+    std::fs::create_dir(&root).unwrap();
+    let files = [
+        ("hello.txt", "hello from nginx: größe\n".to_owned()),
+        ("lines.txt", "one line\n".repeat(10_000)),
+        ("digits.bin", "0123456789".repeat(10)),
+        ("large.bin", "x".repeat(50 << 20)),
+    ];
+    for (name, text) in files {
+        std::fs::write(root.join(name), text).unwrap();
+    }
+    let port = free_port();
+    let temporary =
+        ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|what| format!("{what}_temp_path {what};\n"));
+    // One process, which ends with the test, of the user who started it.
+    let settings = format!(
+        "daemon off; master_process off; pid pid; error_log stderr;
+        events {{}}
+        http {{
+            access_log off; gzip on; gzip_min_length 1000; gzip_types text/plain;
+            types {{ text/plain txt; }}
+            default_type application/octet-stream;
+            {}
+            server {{
+                listen 127.0.0.1:{port};
+                root root;
+                location = /moved {{ return 302 /hello.txt; }}
+                location = /uses {{ default_type text/plain; return 200 $connection_requests; }}
+                location = /post {{ default_type text/plain; return 200 \"$request_method $content_type\"; }}
+            }}
+        }}",
+        temporary.concat()
+    );
+    std::fs::write(folder.join("nginx.conf"), settings).unwrap();
+    let mut command = Command::new(system("nginx"));
+    command.args(["-e", "stderr", "-c", "nginx.conf", "-p"]).arg(folder);
+    serve(command, port)
+}
+
 fn calls(name: &str, variable: &str, url: &str) -> String {
-    let folder = project(name);
+    calls_from(project(name).path(), variable, url)
+}
+
+/// The same, of a project that is built: it stays where it is, so that what its build has fetched is found again.
+fn rust_calls(name: &str, variable: &str, url: &str) -> String {
+    let folder = guests::root().join("tests/projects").join(name);
+    calls_from(&folder, variable, url)
+}
+
+fn calls_from(folder: &Path, variable: &str, url: &str) -> String {
     let given = format!("{variable}={url}");
     // The rule is what the variable names, so that it is written once.
     let allow = format!("${variable}");
-    let arguments = [
-        "os",
-        folder.path().to_str().unwrap(),
-        "--env",
-        &given,
-        "--allow",
-        &allow,
-    ];
-    let said = output(wasmrun(&arguments));
+    let arguments = ["os", folder.to_str().unwrap(), "--env", &given, "--allow", &allow];
+    let mut command = wasmrun(&arguments);
+    builds_apart(&mut command);
+    let said = output(command);
     assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
     said.stdout
 }
@@ -154,6 +275,87 @@ fn python_uses_postgresql_by_its_url() {
     let url = format!("postgresql://app:secret@localhost:{}/postgres", database.port);
     let said = calls("calls-python", "DATABASE_URL", &url);
     assert_eq!(said, "100 note 99\n3000000\n");
+}
+
+fn python_uses_mariadb() {
+    let folder = support::folder();
+    let server = mariadb(folder.path());
+    let url = format!("mysql://app:secret@localhost:{}/shop", server.port);
+    let said = calls("calls-python", "DATABASE_URL", &url);
+    assert_eq!(said, "{'count': 100, 'last': 'größe 99 🦀'}\nit's True\n1054\n1045\n");
+}
+
+fn python_fetches_from_nginx() {
+    let folder = support::folder();
+    let server = nginx(folder.path());
+    let said = calls("calls-python", "WEB_URL", &format!("http://localhost:{}", server.port));
+    let lists = "gzip 90000\n302 /hello.txt\n206 bytes 6-11/100 678901\n404\n52428800\n";
+    assert_eq!(
+        said,
+        format!(
+            "requests 200 hello from nginx: größe\n2 3 4\n{lists}urllib3 1 2 3\ngzip 90000\n\
+             httpx hello from nginx: größe\n2 3 4\n{lists}ConnectionError\n"
+        )
+    );
+}
+
+fn nodejs_uses_mariadb() {
+    let folder = support::folder();
+    let server = mariadb(folder.path());
+    let url = format!("mysql://app:secret@localhost:{}/shop", server.port);
+    let said = calls("calls-mariadb", "DATABASE_URL", &url);
+    assert_eq!(
+        said,
+        "100\nit's true\n20 größe 19 🦀\n1\nER_BAD_FIELD_ERROR 1054\nER_ACCESS_DENIED_ERROR\n"
+    );
+}
+
+fn nodejs_fetches_from_nginx() {
+    let folder = support::folder();
+    let server = nginx(folder.path());
+    let said = calls("calls-web", "WEB_URL", &format!("http://localhost:{}", server.port));
+    let part = "206 bytes 6-11/100 678901\n";
+    assert_eq!(
+        said,
+        format!(
+            "fetch 200 hello from nginx: größe\n2 3 4\ngzip 90000\ntrue /hello.txt 24\n{part}404\n\
+             POST text/plain;charset=UTF-8\n52428800\n\
+             axios 200 hello from nginx: größe\n2 3 4\n90000\n/hello.txt 24\n{part}ERR_BAD_REQUEST 404\n\
+             POST application/json\n52428800\n"
+        )
+    );
+}
+
+fn rust_uses_redis() {
+    let redis = redis();
+    let url = format!("redis://localhost:{}", redis.port);
+    assert_eq!(
+        rust_calls("calls-redis-rust", "REDIS_URL", &url),
+        "1000\n3000000\npublished\n"
+    );
+}
+
+fn rust_uses_postgresql() {
+    let folder = support::folder();
+    let database = database(folder.path());
+    let url = format!("postgresql://app:secret@localhost:{}/postgres", database.port);
+    let said = rust_calls("calls-postgres-rust", "DATABASE_URL", &url);
+    assert_eq!(said, "100 größe 99\n3000000\nSome(\"42703\")\n");
+}
+
+fn rust_fetches_from_nginx() {
+    let folder = support::folder();
+    let server = nginx(folder.path());
+    let said = rust_calls(
+        "calls-web-rust",
+        "WEB_URL",
+        &format!("http://localhost:{}", server.port),
+    );
+    assert_eq!(
+        said,
+        "200 OK hello from nginx: größe\n302 Found /hello.txt\n206 Partial Content bytes 6-11/100 678901\n\
+         404 Not Found\nPOST text/plain\n52428800\nErrorCode::HttpRequestDenied\n"
+    );
 }
 
 fn nodejs_uses_redis() {

@@ -23,7 +23,7 @@ fn egress(rules: &[&str]) -> (Egress, Client, Arc<Mutex<Vec<Event>>>) {
     let hear = Arc::new(move |event| heard.lock().unwrap().push(event));
     let egress = Egress::start(rules, Arc::new(|_: &str| None), hear).unwrap();
     let (ours, theirs) = fd_passing::channel().unwrap();
-    egress.serve(ours);
+    egress.serve(ours, None);
     (egress, Client::new(theirs), events)
 }
 

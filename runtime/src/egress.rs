@@ -3,6 +3,7 @@
 use futures::future::BoxFuture;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::sync::Arc;
 
 /// Counts what goes over a connection. Dropping it says that the connection is closed, so the socket has to be dropped first.
 pub trait Account: Send + Sync {
@@ -21,11 +22,23 @@ pub struct Outgoing {
     pub account: Box<dyn Account>,
 }
 
+/// A flow of datagrams with one address outside of the guest's network. Dropping it ends the flow.
+pub trait Datagrams: Send + Sync {
+    /// Sends a datagram as soon as there is room. An error of the kind `BrokenPipe` or `ConnectionReset` is the flow's end.
+    fn send<'a>(&'a self, datagram: &'a [u8]) -> BoxFuture<'a, io::Result<()>>;
+
+    /// The next datagram; none where the flow has ended. Errors are those of the network, and not the end.
+    fn receive(&self) -> BoxFuture<'_, io::Result<Option<Vec<u8>>>>;
+}
+
 /// Makes connections and looks names up, elsewhere: this process can do neither.
 pub trait Egress: Send + Sync {
     /// A connection to this address. An error of the kind `PermissionDenied` is that of a rule that is missing, which has been
     /// told of.
     fn connect(&self, to: SocketAddr) -> BoxFuture<'static, io::Result<Outgoing>>;
+
+    /// A flow of datagrams with this address. Errors are as of [`Egress::connect`].
+    fn datagrams(&self, to: SocketAddr) -> BoxFuture<'static, io::Result<Arc<dyn Datagrams>>>;
 
     /// The addresses of a name; of one that no rule covers, one by which a connect to it is recognized.
     fn resolve(&self, name: String) -> BoxFuture<'static, Result<Vec<IpAddr>, NameError>>;

@@ -42,6 +42,8 @@ pub enum Attempt {
     Name(String, u16),
     /// A datagram to this address.
     Udp(SocketAddr),
+    /// A datagram to this port of a host with this name.
+    UdpName(String, u16),
     /// An HTTP request to this authority by https.
     Tls(String),
 }

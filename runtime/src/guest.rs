@@ -35,8 +35,17 @@ pub struct Guest {
     pub stdin: bool,
     /// It may connect to its own loopback addresses.
     pub loopback: bool,
-    /// Ports of its loopback addresses, as first and last, that are the host's, where it has a way out ([`crate::Egress`]).
-    pub localhost: Vec<(u16, u16)>,
+    /// Ports of its loopback addresses that are the host's, where it has a way out ([`crate::Egress`]).
+    pub localhost: Localhost,
+}
+
+/// Ports, as first and last.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Localhost {
+    /// For connections.
+    pub tcp: Vec<(u16, u16)>,
+    /// For datagrams.
+    pub udp: Vec<(u16, u16)>,
 }
 
 impl Guest {

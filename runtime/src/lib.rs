@@ -25,9 +25,9 @@ pub use code::{
     Toolchain,
 };
 pub use code::{Traits, binary_of_text};
-pub use egress::{Account, Egress, NameError, Outgoing};
+pub use egress::{Account, Datagrams, Egress, NameError, Outgoing};
 pub use event::{Attempt, Event, Events};
-pub use guest::{Directory, Guest, HttpLimits, Listeners};
+pub use guest::{Directory, Guest, HttpLimits, Listeners, Localhost};
 pub use kind::Kind;
 pub use run::{Outcome, run};
 pub use stop::Stop;

@@ -179,7 +179,7 @@ async fn try_jail() -> Result<Inside> {
         mounts: Vec::new(),
         stdin: false,
         adopts: None,
-        reaches_out: false,
+        way_out: None,
     };
     let mut process = GuestProcess::start(probe, None)?;
     let inside = match process.message().await {

@@ -90,7 +90,10 @@ impl Session {
         // A guest that adopts is started with the limit.
         let adopts = |settings: &Settings| settings.adopts().then_some(settings.network.max_connections);
         // One without a way out gets it with its next start, and which of its localhost's ports are this machine's.
-        let way_out = |settings: &Settings| (settings.network.reaches_out(), settings.network.localhost());
+        let way_out = |settings: &Settings| {
+            let network = &settings.network;
+            (network.reaches_out(), network.outbound_path, network.localhost())
+        };
         let is_given_anew = old.guest != new.guest || adopts(&old) != adopts(new) || way_out(&old) != way_out(new);
         let other_ports = old_ports != self.forwards.guest_ports_in_order();
         if (another_guest || old.watch != new.watch)

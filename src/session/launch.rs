@@ -1,8 +1,9 @@
 //! What a generation's process is given: paths as it will see them.
 
 use super::build::Made;
+use crate::settings::Settings;
+use crate::settings::choices::{self, OutboundPath};
 use crate::settings::file::File;
-use crate::settings::{Settings, choices};
 use anyhow::anyhow;
 use files::Directory;
 use report::{Failure, Result};
@@ -10,7 +11,7 @@ use runtime::Guest;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use supervisor::Start;
-use supervisor::protocol::{Adopts, Mount, Source, Task};
+use supervisor::protocol::{Adopts, Mount, Source, Task, WayOut};
 
 /// The folder for files that do not last, as most systems call it.
 const SCRATCH: &str = "/tmp";
@@ -121,7 +122,7 @@ impl Launch<'_> {
             mounts,
             stdin: settings.guest.stdin,
             adopts,
-            reaches_out: settings.network.reaches_out(),
+            way_out: way_out(settings),
             limits: netns::cgroup::Limits {
                 memory: settings.guest.memory.map(|memory| memory.saturating_add(RUNTIME)),
                 cpus: settings.guest.cpus,
@@ -150,11 +151,12 @@ impl Launch<'_> {
     pub fn check(&self, made: &Made) -> Result<()> {
         let artifact = made.artifact.canonicalize().unwrap_or_default();
         let settings = &self.settings;
-        if settings.network.reaches_out() && settings.isolation && !netns::jail::can_be_brokered() {
-            let message = anyhow!("outbound connections need a kernel that lets init answer the guest's system calls");
-            return Err(
-                Failure::from(message).hint("Linux 5.14 or later has it; check this machine with `wasmrun doctor`")
-            );
+        let is_given = settings.network.reaches_out() && settings.network.outbound_path == OutboundPath::Given;
+        if is_given && settings.isolation && !netns::jail::can_be_brokered() {
+            let message =
+                anyhow!("the outbound path `given` needs a kernel that lets init answer the guest's system calls");
+            return Err(Failure::from(message)
+                .hint("Linux 5.14 or later has it; leave `outbound-path` out, and connections are relayed"));
         }
         let mut written = settings
             .guest
@@ -179,4 +181,19 @@ impl Launch<'_> {
 fn below(folder: &Path, files: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
     let inside = files.iter().filter_map(|file| file.strip_prefix(folder).ok());
     inside.map(Path::to_owned).collect()
+}
+
+/// How connections leave the network of a guest, where rules allow some.
+fn way_out(settings: &Settings) -> Option<WayOut> {
+    if !settings.network.reaches_out() {
+        return None;
+    }
+    // Without isolation there is no network of its own.
+    let is_given = !settings.isolation
+        || match settings.network.outbound_path {
+            OutboundPath::Auto => netns::jail::can_be_brokered(),
+            OutboundPath::Given => true,
+            OutboundPath::Relay => false,
+        };
+    Some(if is_given { WayOut::Given } else { WayOut::Relayed })
 }

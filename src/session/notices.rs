@@ -252,6 +252,7 @@ fn denied(attempt: &Attempt) {
         Attempt::Tcp(address) => (address.to_string(), Protocol::Tcp),
         Attempt::Name(name, port) => (format!("{name}:{port}"), Protocol::Tcp),
         Attempt::Udp(address) => (address.to_string(), Protocol::Udp),
+        Attempt::UdpName(name, port) => (format!("{name}:{port}"), Protocol::Udp),
     };
     let reason = Reason::NoRule;
     refused(&Refusal { to, protocol, reason });

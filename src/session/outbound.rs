@@ -31,7 +31,7 @@ impl Default for Outbound {
 impl Outbound {
     /// Answers what a guest's process asks for, where it may ask.
     pub fn serve(&mut self, process: &mut GuestProcess, network: &Network) -> Result<()> {
-        let Some(channel) = process.take_egress() else {
+        let Some((channel, inside)) = process.take_egress() else {
             return Ok(());
         };
         let egress = match &mut self.egress {
@@ -49,7 +49,7 @@ impl Outbound {
                     .insert(egress.context("cannot start the thread of outbound connections")?)
             }
         };
-        egress.serve(channel);
+        egress.serve(channel, inside);
         Ok(())
     }
 

@@ -23,6 +23,18 @@ pub enum ForwardPath {
     Splice,
 }
 
+/// How connections leave the guest's network, where rules allow some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OutboundPath {
+    /// given, but relay without kernel support
+    Auto,
+    /// The guest's process has the connection's own socket
+    Given,
+    /// Through a relay
+    Relay,
+}
+
 /// When a guest starts with code that is there soon, and again with the best code when that is ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]

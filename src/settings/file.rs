@@ -239,6 +239,8 @@ mod tests {
             config.network.max_connections.is_some()
                 && config.network.max_outbound.is_some()
                 && config.network.auto_forward.is_some()
+                && config.network.path.is_some()
+                && config.network.outbound_path.is_some()
         );
         let http = &config.http;
         assert!(http.header_timeout.is_some() && http.body_timeout.is_some());

@@ -23,13 +23,13 @@ pub use layers::Layers;
 pub use provenance::{explain, variable_behind};
 pub use resolve::{resolve, with_env_files};
 
-use choices::{ForwardPath, Listeners, Restart, Tiered};
+use choices::{ForwardPath, Listeners, OutboundPath, Restart, Tiered};
 use files::Directory;
 use ipnet::IpNet;
 use languages::Plan;
 use netns::link::Link;
 use netns::{Mapping, Protocol, egress};
-use runtime::HttpLimits;
+use runtime::{HttpLimits, Localhost};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,6 +100,7 @@ pub struct Network {
     /// Guests of other runs that the guest knows by name.
     pub links: Vec<Link>,
     pub path: ForwardPath,
+    pub outbound_path: OutboundPath,
     pub connect_timeout: Duration,
     pub udp_idle: Duration,
     pub max_connections: Option<usize>,
@@ -131,11 +132,18 @@ impl Network {
         !(self.allow.is_empty() && self.links.is_empty())
     }
 
-    /// Ports of the guest's localhost that are this machine's, as first and last.
-    pub fn localhost(&self) -> Vec<(u16, u16)> {
-        let local = |rule: &&egress::Rule| rule.to == egress::Destination::Localhost && rule.protocol == Protocol::Tcp;
-        let rules = self.allow.iter().filter(local);
-        rules.map(|rule| (rule.ports.first, rule.ports.last)).collect()
+    /// Ports of the guest's localhost that are this machine's.
+    pub fn localhost(&self) -> Localhost {
+        let of = |protocol: Protocol| {
+            let local =
+                move |rule: &&egress::Rule| rule.to == egress::Destination::Localhost && rule.protocol == protocol;
+            let rules = self.allow.iter().filter(local);
+            rules.map(|rule| (rule.ports.first, rule.ports.last)).collect()
+        };
+        Localhost {
+            tcp: of(Protocol::Tcp),
+            udp: of(Protocol::Udp),
+        }
     }
 }
 

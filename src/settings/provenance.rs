@@ -108,6 +108,12 @@ pub fn explain(os: &Os, layers: &Layers, settings: &Settings) -> Vec<(String, St
             |config| config.network.path.is_some(),
         ),
         (
+            "outbound-path",
+            spelled(&settings.network.outbound_path),
+            os.outbound_path.is_some(),
+            |config| config.network.outbound_path.is_some(),
+        ),
+        (
             "connect-timeout",
             time(settings.network.connect_timeout),
             os.connect_timeout.is_some(),

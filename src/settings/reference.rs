@@ -63,6 +63,13 @@ const ROWS: &[Row] = &[
     ("links (add up)", &["link"], &["network.links"], &[], "none"),
     ("forward path", &["forward-path"], &["network.path"], &[], "`auto`"),
     (
+        "outbound path",
+        &["outbound-path"],
+        &["network.outbound-path"],
+        &[],
+        "`auto`",
+    ),
+    (
         "wait for the guest",
         &["connect-timeout"],
         &["network.connect-timeout"],

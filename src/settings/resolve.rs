@@ -1,6 +1,6 @@
 //! From what was typed and written to what holds: once, and with an error that names the place.
 
-use super::choices::{ForwardPath, Restart, Tiered};
+use super::choices::{ForwardPath, OutboundPath, Restart, Tiered};
 use super::file::Config;
 use super::layers::Layers;
 use super::sections::Livereload;
@@ -135,6 +135,10 @@ pub fn resolve(os: &Os, layers: &Layers) -> Result<Settings> {
                 .forward_path
                 .or(layers.value(|config| config.network.path.as_ref()))
                 .unwrap_or(ForwardPath::Auto),
+            outbound_path: os
+                .outbound_path
+                .or(layers.value(|config| config.network.outbound_path.as_ref()))
+                .unwrap_or(OutboundPath::Auto),
             connect_timeout: time(
                 &os.connect_timeout,
                 "--connect-timeout",

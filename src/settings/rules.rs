@@ -4,7 +4,7 @@
 use anyhow::anyhow;
 use ipnet::IpNet;
 use netns::link::Link;
-use netns::{Mapping, Protocol, Rule, egress};
+use netns::{Mapping, Rule, egress};
 use report::{Failure, Result};
 use std::collections::HashMap;
 
@@ -59,10 +59,6 @@ pub fn outbound<'a>(
     for (text, place) in rules {
         let wrong = |error: egress::RuleError| Failure::usage(anyhow!("{place}: {error}"));
         let rule = egress::Rule::read(text, &variable).map_err(wrong)?;
-        if rule.protocol == Protocol::Udp {
-            let message = anyhow!("{place}: datagrams cannot leave a guest yet");
-            return Err(Failure::usage(message).hint("outbound rules are for TCP: leave `/udp` out"));
-        }
         if !all.contains(&rule) {
             all.push(rule);
         }

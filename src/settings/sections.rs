@@ -1,6 +1,6 @@
 //! Sections of `.wasmrun.toml` as they are written, but those that `languages` reads.
 
-use super::choices::{ForwardPath, Listeners, Restart, Tiered};
+use super::choices::{ForwardPath, Listeners, OutboundPath, Restart, Tiered};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::num::NonZeroU16;
@@ -50,6 +50,7 @@ pub struct Network {
     pub max_outbound: Option<usize>,
     pub auto_forward: Option<bool>,
     pub path: Option<ForwardPath>,
+    pub outbound_path: Option<OutboundPath>,
 }
 
 /// What clients of a `wasi:http` guest may take of it.

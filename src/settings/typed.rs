@@ -1,7 +1,7 @@
 //! `wasmrun os` as it is typed. Meaning is given by `resolve`. The comments are the text of `--help`.
 #![allow(rustdoc::broken_intra_doc_links, reason = "brackets in usage texts are no links")]
 
-use super::choices::{ForwardPath, Listeners, Restart, Tiered};
+use super::choices::{ForwardPath, Listeners, OutboundPath, Restart, Tiered};
 use clap::builder::{FalseyValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, ValueHint};
 use languages::{Language, Named, registry};
@@ -59,7 +59,8 @@ pub struct Os {
     /// Let the guest connect to a place outside: NAME:PORT, *.NAME:PORT, ADDRESS:PORT, NETWORK:PORT, URL, localhost:PORT
     ///
     /// `localhost:PORT` leads the guest's own localhost:PORT to this machine's, `host:PORT` is this machine as
-    /// host.wasmrun.internal, `$NAME` is what a variable of the guest names. Ports: N, N-M or `*`. Repeatable.
+    /// host.wasmrun.internal, `$NAME` is what a variable of the guest names. Ports: N, N-M or `*`. With `/udp`: datagrams.
+    /// Repeatable.
     #[arg(
         long,
         alias = "allow-net",
@@ -118,6 +119,9 @@ pub struct Os {
     /// How connections reach the guest
     #[arg(long, value_enum, value_name = "PATH", env = "WASMRUN_FORWARD_PATH")]
     pub forward_path: Option<ForwardPath>,
+    /// How connections leave the guest's network
+    #[arg(long, value_enum, value_name = "PATH", env = "WASMRUN_OUTBOUND_PATH")]
+    pub outbound_path: Option<OutboundPath>,
     /// Limit of open connections; more wait in the queue
     #[arg(long, value_name = "NUMBER", env = "WASMRUN_MAX_CONNECTIONS")]
     pub max_connections: Option<usize>,

@@ -2,7 +2,7 @@
 
 use crate::output::{Ends, Output};
 use crate::procfs;
-use crate::protocol::{self, Adopts, GUEST, Launch, Message, Mount, Order, Source, Task};
+use crate::protocol::{self, Adopts, GUEST, Launch, Message, Mount, Order, Source, Task, WayOut};
 use anyhow::{Context, anyhow};
 use files::Held;
 use netns::cgroup::{Cgroup, CgroupError, Controller, Limits};
@@ -41,7 +41,7 @@ pub struct GuestProcess {
     killed_for_memory: u64,
     is_deaf: AtomicBool,
     /// Our end of its way out.
-    egress: Option<OwnedFd>,
+    egress: Option<(OwnedFd, WayOut)>,
     /// Where forwards send connections.
     pub target: Arc<Target>,
 }
@@ -62,7 +62,7 @@ pub struct Start {
     /// It accepts from listeners of the host.
     pub adopts: Option<Adopts>,
     /// It may ask for connections that leave its network ([`GuestProcess::take_egress`]).
-    pub reaches_out: bool,
+    pub way_out: Option<WayOut>,
     /// What all of its processes may take.
     pub limits: Limits,
 }
@@ -143,11 +143,12 @@ impl GuestProcess {
         } else {
             (SocketFactory::here(), None)
         };
-        let (egress, their_egress) = match start.reaches_out {
-            true => fd_passing::channel()
-                .map(|(ours, theirs)| (Some(ours), Some(theirs)))
-                .context("cannot make a channel")?,
-            false => (None, None),
+        let (egress, their_egress) = match start.way_out {
+            Some(way_out) => {
+                let (ours, theirs) = fd_passing::channel().context("cannot make a channel")?;
+                (Some((ours, way_out)), Some(theirs))
+            }
+            None => (None, None),
         };
         let (output, stdout, stderr) = match output {
             Some((output, ends)) => (Some(output), ends.stdout.into(), ends.stderr.into()),
@@ -168,7 +169,7 @@ impl GuestProcess {
             supervisor: rustix::process::getpid().as_raw_pid(),
             adopts: start.adopts,
             is_isolated: start.is_isolated,
-            reaches_out: start.reaches_out,
+            way_out: start.way_out,
             code: start.code,
             mounts: start.mounts,
             tasks: start.limits.tasks,
@@ -202,9 +203,11 @@ impl GuestProcess {
         self.process.id()
     }
 
-    /// The channel over which it asks for connections, for a [`netns::egress::Egress`]; once.
-    pub fn take_egress(&mut self) -> Option<OwnedFd> {
-        self.egress.take()
+    /// The channel over which it asks for connections, for a [`netns::egress::Egress`], with its network where they are relayed; once.
+    pub fn take_egress(&mut self) -> Option<(OwnedFd, Option<Arc<Target>>)> {
+        let (channel, way_out) = self.egress.take()?;
+        let inside = (way_out == WayOut::Relayed).then(|| self.target.clone());
+        Some((channel, inside))
     }
 
     /// The next message; none when the process has ended.

@@ -24,6 +24,15 @@ const MESSAGE: usize = 64 * 1024;
 /// Longest text in a message, so that the rest has room: JSON may write six bytes for one (`\u0001`).
 const TEXT: usize = 8 * 1024;
 
+/// How a guest's process gets connections that leave its network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WayOut {
+    /// It is given the host's sockets, and cannot say where any of its sockets leads.
+    Given,
+    /// It is given sockets of its own network, and bytes are relayed.
+    Relayed,
+}
+
 /// The first message, in a file because arguments and environment can be larger than a message.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Launch {
@@ -33,8 +42,8 @@ pub struct Launch {
     pub adopts: Option<Adopts>,
     /// A jail is built before anything runs.
     pub is_isolated: bool,
-    /// It may ask for connections that leave its network: a channel for that comes along ([`netns::egress`]).
-    pub reaches_out: bool,
+    /// How connections leave its network, for which it asks over a channel that comes along ([`netns::egress`]). None: there are none.
+    pub way_out: Option<WayOut>,
     /// The file of the guest's code; none where none is run.
     pub code: Option<PathBuf>,
     /// What the guest is shown.
@@ -281,7 +290,7 @@ pub fn receive_launch(channel: impl AsFd) -> Result<Launched> {
     file.read_to_end(&mut json)?;
     let launch: Launch = serde_json::from_slice(&json)?;
     let factory = launch.is_isolated.then(|| fds.next()).flatten();
-    let egress = launch.reaches_out.then(|| fds.next()).flatten();
+    let egress = launch.way_out.and_then(|_| fds.next());
     let wanted = launch.comes_along();
     let mut held = Vec::new();
     while held.len() < wanted {

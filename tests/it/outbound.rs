@@ -3,7 +3,8 @@
 
 use crate::support;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -106,11 +107,20 @@ class Answer(socketserver.BaseRequestHandler):
             body = line[:-9] + ' ' + host
             self.request.sendall(f'HTTP/1.1 200 OK\\r\\ncontent-length: {len(body)}\\r\\n\\r\\n{body}'.encode())
             said = self.request.recv(1000).decode()
+class Echo(socketserver.BaseRequestHandler):
+    def handle(self):
+        said, socket = self.request
+        name = socket.getsockname()
+        socket.sendto(f'{name[0]}:{name[1]}/udp {said.decode()}'.encode(), self.client_address)
+class Datagrams(socketserver.UDPServer):
+    address_family = socket.AF_INET6
 class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = daemon_threads = True
     address_family = socket.AF_INET6
 for port in (80, 443, 5432):
     threading.Thread(target=Server(('::', port), Answer).serve_forever, daemon=True).start()
+for address in ('::ffff:203.0.113.9', '2001:db8::9', '::ffff:10.0.0.9', '::ffff:169.254.169.254'):
+    threading.Thread(target=Datagrams((address, 53), Echo).serve_forever, daemon=True).start()
 print('ready', flush=True)
 sys.stdin.read()
 ";
@@ -154,7 +164,10 @@ pub fn service(address: &str) -> (u16, Arc<AtomicUsize>) {
 
 /// Runs the caller under these options, with these hosts and ports.
 pub fn call(options: &[&str], places: &[(&str, u16)]) -> Output {
-    let caller = guest("caller");
+    calls(&guest("caller"), options, places)
+}
+
+fn calls(caller: &Path, options: &[&str], places: &[(&str, u16)]) -> Output {
     let ports: Vec<String> = places.iter().map(|(_, port)| port.to_string()).collect();
     let mut arguments = vec!["os", caller.to_str().unwrap()];
     arguments.extend(options);
@@ -202,6 +215,32 @@ fn a_guest_connects_where_a_rule_allows_it() {
 }
 
 #[test]
+fn connections_are_relayed_where_that_is_asked_for() {
+    on_a_host_with_a_network("connections_are_relayed_where_that_is_asked_for", || {
+        let (port, served) = service("127.0.0.1:0");
+        let rule = format!("localhost:{port}");
+        let options = [
+            "--outbound-path",
+            "relay",
+            "--allow",
+            "api.example.com:443",
+            "--allow",
+            &rule,
+        ];
+        let places = [
+            ("api.example.com", 443),
+            ("localhost", port),
+            ("api.example.com", 80),
+            ("api.example.com", 1),
+        ];
+        let ended = call(&[&options[..], &["--allow", "api.example.com:1"]].concat(), &places);
+        let wanted = format!("203.0.113.9:443 hello\nthis machine\n{DENIED}{REFUSED}");
+        assert_eq!(ended.stdout.replace("::ffff:", ""), wanted, "{}", ended.stderr);
+        assert_eq!(served.load(Ordering::SeqCst), 1);
+    });
+}
+
+#[test]
 fn a_guest_connects_nowhere_else_and_the_rule_is_said() {
     on_a_host_with_a_network("a_guest_connects_nowhere_else_and_the_rule_is_said", || {
         let places = [
@@ -222,6 +261,80 @@ fn a_guest_connects_nowhere_else_and_the_rule_is_said() {
                 assert_eq!(ended.stderr.matches(&said).count(), 1, "{place}: {}", ended.stderr);
             }
         }
+    });
+}
+
+/// The guest that sends datagrams, with sockets that are connected, and with such that are not.
+fn askers(folder: &Path) -> [PathBuf; 2] {
+    let text = guests::root().join("tests/guests/asker.wat");
+    let constant = |value: &str| format!("(global $connected i32 (i32.const {value}))");
+    ["0", "1"].map(|value| {
+        let path = folder.join(format!("asker-{value}.wasm"));
+        let component = guests::variant(&text, "command", &constant("0"), &constant(value));
+        std::fs::write(&path, component).unwrap();
+        path
+    })
+}
+
+#[test]
+fn datagrams_leave_by_rules_of_their_own() {
+    on_a_host_with_a_network("datagrams_leave_by_rules_of_their_own", || {
+        let folder = tempfile::tempdir().unwrap();
+        let allowed = [
+            "api.example.com:53/udp",
+            "six.example.com:53/udp",
+            "localhost:5300/udp",
+            "host:5300/udp",
+        ];
+        let options = allowed.map(|rule| ["--allow", rule]).concat();
+        let own = UdpSocket::bind("127.0.0.1:5300").unwrap();
+        std::thread::spawn(move || {
+            loop {
+                let (length, from) = own.recv_from(&mut [0; 100]).unwrap();
+                own.send_to(format!("this machine {length}\n").as_bytes(), from)
+                    .unwrap();
+            }
+        });
+        for (asker, denied) in askers(folder.path()).iter().zip(["send 01\n", "flow 01\n"]) {
+            let places = [("api.example.com", 53), ("six.example.com", 53), ("localhost", 5300)];
+            let ended = calls(asker, &options, &places);
+            let wanted = "203.0.113.9:53/udp hello\n2001:db8::9:53/udp hello\nthis machine 6\n";
+            assert_eq!(ended.stdout.replace("::ffff:", ""), wanted, "{}", ended.stderr);
+            assert_eq!(ended.stderr, "");
+            let ended = calls(asker, &options, &[("host.docker.internal", 5300)]);
+            assert_eq!((&*ended.stdout, &*ended.stderr), ("this machine 6\n", ""));
+
+            // A rule is for one protocol, one port and one place; names of no rule are said by name.
+            let places = [
+                ("api.example.com", 54),
+                (PRIVATE, 53),
+                (METADATA, 53),
+                ("www.example.com", 53),
+            ];
+            let tcp = ["--allow", "api.example.com:54", "--allow", "10.0.0.9:53"];
+            for options in [&[][..], &[&options[..], &tcp[..]].concat()] {
+                let ended = calls(asker, options, &places);
+                assert_eq!(ended.stdout, denied.repeat(4), "{}", ended.stderr);
+                for place in ["api.example.com:54", "www.example.com:53", "10.0.0.9:53"] {
+                    let said =
+                        format!("warning: denied: {place}/udp: no rule allows it\nhint: `--allow {place}/udp`, ");
+                    assert_eq!(ended.stderr.matches(&said).count(), 1, "{place}: {}", ended.stderr);
+                }
+                assert!(
+                    ended.stderr.contains("warning: denied: 169.254.169.254:53/udp"),
+                    "{}",
+                    ended.stderr
+                );
+            }
+        }
+        // Who is connected hears that nobody has the port.
+        let [_, connected] = askers(folder.path());
+        let ended = calls(
+            &connected,
+            &["--allow", "api.example.com:9/udp"],
+            &[("api.example.com", 9)],
+        );
+        assert_eq!((&*ended.stdout, &*ended.stderr), ("answer 14\n", ""));
     });
 }
 
@@ -348,11 +461,6 @@ fn rules_are_checked_where_they_are_written() {
             said.stderr
         );
     }
-    let said = run(&["os", guest("caller").to_str().unwrap(), "--allow", "1.1.1.1:53/udp"]);
-    said.says(
-        2,
-        "error: --allow: datagrams cannot leave a guest yet\nhint: outbound rules are for TCP: leave `/udp` out",
-    );
 }
 
 /// What a guest of WasmEdge's gets that connects to 192.0.2.1:1, as an error number of wasip1.

@@ -90,6 +90,11 @@ const SETTINGS: &[Setting] = &[
         ["auto", "adopt", "splice", "auto"],
     ),
     of(
+        "outbound-path",
+        ["network.outbound-path = 'relay'", "given", "auto"],
+        ["auto", "relay", "given", "auto"],
+    ),
+    of(
         "connect-timeout",
         ["network.connect-timeout = '1s'", "2s", "3s"],
         ["30s", "1s", "2s", "3s"],

@@ -3,6 +3,7 @@
 use super::{PATIENCE, Run, connect, folder, guests};
 use libtest_mimic::{Arguments, Failed, Trial};
 use nix::sys::signal::Signal;
+use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -29,10 +30,36 @@ pub fn main(tests: impl IntoIterator<Item = Test>) -> ! {
     libtest_mimic::run(&arguments, trials.collect()).exit();
 }
 
-pub fn succeeds(program: &str, arguments: &[&str]) -> bool {
+pub fn succeeds(program: impl AsRef<OsStr>, arguments: &[&str]) -> bool {
     let mut command = Command::new(program);
     command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
+}
+
+/// A compiler for guests, where the one that wasmrun itself is built with has no wasm32-wasip2.
+fn rustc() -> OsString {
+    std::env::var_os("WASMRUN_TEST_RUSTC").unwrap_or_else(|| "rustc".into())
+}
+
+pub fn has_rust() -> bool {
+    let target = ["--print", "target-libdir", "--target", "wasm32-wasip2"];
+    let output = Command::new(rustc()).args(target).stderr(Stdio::null()).output();
+    let has_target = output.is_ok_and(|output| {
+        let place = String::from_utf8_lossy(&output.stdout);
+        output.status.success() && Path::new(place.trim()).is_dir()
+    });
+    has_target && succeeds("cargo", &["--version"])
+}
+
+/// Has it build what is in a compiled language without writing into its folder, once for all tests.
+pub fn builds_apart(wasmrun: &mut Command) {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("guests-{}", guests::user()));
+    wasmrun
+        .env("RUSTC", rustc())
+        .env("CARGO_TARGET_DIR", target)
+        // Cargo would take these instead of what the project's configuration says.
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS");
 }
 
 pub fn example(name: &str) -> PathBuf {

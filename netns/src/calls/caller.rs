@@ -93,12 +93,12 @@ where
         })
     }
 
-    /// Calls. Whoever gives up waits for no answer.
+    /// Calls; a note may go along. Whoever gives up waits for no answer.
     ///
     /// # Errors
     ///
     /// The other end is gone.
-    pub(crate) async fn call(&self, what: Q) -> Result<Reply<A>, Gone> {
+    pub(crate) async fn call(&self, what: Q, note: impl FnOnce() -> Option<N>) -> Result<Reply<A>, Gone> {
         let _permit = self.in_flight.acquire().await.map_err(|_| Gone)?;
         let (answer, answered) = oneshot::channel();
         let number = {
@@ -112,7 +112,11 @@ where
             number
         };
         let _forget = Forget(&self.waiting, number);
-        let call: Up<Q, N> = Up::Call { number, what };
+        let call = Up::Call {
+            number,
+            what,
+            note: note(),
+        };
         self.channel.send(&call, &[]).await.map_err(|_| Gone)?;
         answered.await.map_err(|_| Gone)
     }

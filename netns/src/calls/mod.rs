@@ -21,9 +21,16 @@ pub(crate) enum Up<Q, N> {
         /// The answer has it again.
         number: u64,
         what: Q,
+        /// What happened before, which needs no answer.
+        #[serde(default = "nothing", skip_serializing_if = "Option::is_none")]
+        note: Option<N>,
     },
     /// Something that needs no answer.
     Note(N),
+}
+
+fn nothing<N>() -> Option<N> {
+    None
 }
 
 /// From who answers.

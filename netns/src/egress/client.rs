@@ -1,15 +1,16 @@
 //! The guest's end: asks, waits for answers, and tells what goes over its connections.
 
 pub use super::message::Failed;
-use super::message::{Answer, Ask, Count, FLOWS, Flow, Granted, Told};
+
+use super::account::{Account, Connections, unwanted};
+use super::datagrams::Datagrams;
+use super::message::{Answer, Ask, Count, Granted, Told};
 use crate::calls::{Caller, Heard, Reply};
 use rustix::io::Errno;
-use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -18,60 +19,7 @@ pub struct Client {
     /// Until it is first used: to wait for it takes a runtime of tokio's.
     end: Mutex<Option<OwnedFd>>,
     caller: OnceCell<Caller<Ask, Answer, Told>>,
-    open: Table,
-}
-
-/// Connections that are open, by number.
-type Table = Arc<Mutex<HashMap<u64, Arc<Bytes>>>>;
-
-#[derive(Debug, Default)]
-struct Bytes {
-    sent: AtomicU64,
-    received: AtomicU64,
-}
-
-/// It is consistent at every step, so a panic elsewhere does not spoil it.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What counts the bytes of a connection. Dropping it says that the connection is closed, so the socket has to be dropped first.
-#[derive(Debug)]
-pub struct Account {
-    number: u64,
-    bytes: Arc<Bytes>,
-    open: Table,
-    told: UnboundedSender<Told>,
-}
-
-impl Account {
-    /// So many bytes more were sent.
-    pub fn sent(&self, bytes: usize) {
-        self.bytes.sent.fetch_add(bytes as u64, Relaxed);
-    }
-
-    /// So many bytes more were received.
-    pub fn received(&self, bytes: usize) {
-        self.bytes.received.fetch_add(bytes as u64, Relaxed);
-    }
-}
-
-impl Drop for Account {
-    fn drop(&mut self) {
-        lock(&self.open).remove(&self.number);
-        let last = flow(self.number, &self.bytes, true);
-        // A supervisor that is gone takes this process with it.
-        let _ = self.told.send(Told::Flows(vec![last]));
-    }
-}
-
-fn flow(connection: u64, bytes: &Bytes, is_over: bool) -> Flow {
-    Flow {
-        connection,
-        sent: bytes.sent.load(Relaxed),
-        received: bytes.received.load(Relaxed),
-        is_over,
-    }
+    connections: Arc<Connections>,
 }
 
 impl Client {
@@ -80,7 +28,7 @@ impl Client {
         Client {
             end: Mutex::new(Some(channel)),
             caller: OnceCell::new(),
-            open: Table::default(),
+            connections: Arc::default(),
         }
     }
 
@@ -90,19 +38,28 @@ impl Client {
     ///
     /// No rule allows it, or what the network says.
     pub async fn connect(&self, to: SocketAddr) -> Result<(TcpStream, Account), Failed> {
-        let Reply { number, what, socket } = self.ask(Ask::Connect(to)).await?;
+        let (socket, account) = self.opened(Ask::Connect(to)).await?;
+        Ok((socket.into(), account))
+    }
+
+    /// A flow of datagrams with this address, which lasts until it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// No rule allows it, or what the network says.
+    pub async fn datagrams(&self, to: SocketAddr) -> Result<Datagrams, Failed> {
+        let (end, account) = self.opened(Ask::Datagrams(to)).await?;
+        Datagrams::new(end, account).map_err(|_| Failed::Errno(Errno::IO.raw_os_error()))
+    }
+
+    async fn opened(&self, what: Ask) -> Result<(OwnedFd, Account), Failed> {
+        let Reply { number, what, socket } = self.ask(what).await?;
         let Granted::Connected = what? else {
             return Err(Failed::Errno(Errno::PROTO.raw_os_error()));
         };
-        let account = Account {
-            number,
-            bytes: Arc::default(),
-            open: self.open.clone(),
-            told: self.caller().await?.notes(),
-        };
-        lock(&self.open).insert(number, account.bytes.clone());
+        let account = self.connections.open(number);
         match socket {
-            Some(socket) => Ok((socket.into(), account)),
+            Some(socket) => Ok((socket, account)),
             // It came, and there was no room for it.
             None => Err(Failed::Errno(Errno::MFILE.raw_os_error())),
         }
@@ -121,7 +78,8 @@ impl Client {
     }
 
     async fn ask(&self, what: Ask) -> Result<Reply<Answer>, Failed> {
-        self.caller().await?.call(what).await.map_err(|_| GONE)
+        let over = || self.connections.over();
+        self.caller().await?.call(what, over).await.map_err(|_| GONE)
     }
 
     async fn caller(&self) -> Result<&Caller<Ask, Answer, Told>, Failed> {
@@ -132,24 +90,24 @@ impl Client {
     }
 
     fn start(&self) -> io::Result<Caller<Ask, Answer, Told>> {
-        let end = lock(&self.end).take().ok_or(io::ErrorKind::NotConnected)?;
-        let open = self.open.clone();
-        Caller::start(end, move |heard, told| match heard {
+        let end = self
+            .end
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+            .ok_or(io::ErrorKind::NotConnected)?;
+        let connections = self.connections.clone();
+        let caller = Caller::start(end, move |heard, told: &UnboundedSender<Told>| match heard {
             // One that has given up closes the socket by letting it go.
             Heard::Unwanted(Reply { number, what, .. }) => {
                 if matches!(what, Ok(Granted::Connected)) {
-                    let _ = told.send(Told::Flows(vec![flow(number, &Bytes::default(), true)]));
+                    let _ = told.send(unwanted(number));
                 }
             }
-            Heard::Note(Count) => {
-                let flows: Vec<Flow> = lock(&open)
-                    .iter()
-                    .map(|(number, bytes)| flow(*number, bytes, false))
-                    .collect();
-                let flows = flows.chunks(FLOWS).map(|flows| Told::Flows(flows.to_vec()));
-                flows.chain([Told::Counted]).for_each(|part| drop(told.send(part)));
-            }
-        })
+            Heard::Note(Count) => connections.all().into_iter().for_each(|part| drop(told.send(part))),
+        })?;
+        tokio::spawn(self.connections.clone().tell(caller.notes()));
+        Ok(caller)
     }
 }
 

@@ -53,7 +53,7 @@ fn egress(port: u16, connections: usize) -> (Egress, Arc<Mutex<Vec<Event>>>) {
 
 fn channel(egress: &Egress) -> OwnedFd {
     let (ours, theirs) = fd_passing::channel().unwrap();
-    egress.serve(ours);
+    egress.serve(ours, None);
     rustix::net::sockopt::set_socket_timeout(&theirs, rustix::net::sockopt::Timeout::Recv, Some(PATIENCE)).unwrap();
     theirs
 }
@@ -63,7 +63,14 @@ fn say(channel: &OwnedFd, what: &Up<Ask, Told>) {
 }
 
 fn call(channel: &OwnedFd, number: u64, what: Ask) {
-    say(channel, &Up::Call { number, what });
+    say(
+        channel,
+        &Up::Call {
+            number,
+            what,
+            note: None,
+        },
+    );
 }
 
 /// The next answer; none where the channel has ended.
@@ -175,7 +182,12 @@ fn a_flood_of_calls_is_bounded_and_its_end_gives_all_back() {
             2 => Ask::Connect(([203, 0, 113, 9], taken as u16 | 1).into()),
             _ => Ask::Resolve(format!("n{taken}.example.com")),
         };
-        let call = serde_json::to_vec(&Up::<Ask, Told>::Call { number: taken, what }).unwrap();
+        let call = serde_json::to_vec(&Up::<Ask, Told>::Call {
+            number: taken,
+            what,
+            note: None,
+        })
+        .unwrap();
         match fd_passing::send(&flood, &call, &[]) {
             Ok(()) => taken += 1,
             Err(_) => full += 1,
@@ -200,6 +212,7 @@ fn descriptors_that_come_along_are_closed() {
         Up::Call {
             number: 1,
             what: Ask::Resolve("localhost".to_owned()),
+            note: None,
         },
         Up::Note(Told::Counted),
         Up::Note(Told::Flows(Vec::new())),

@@ -2,6 +2,7 @@
 //! else nsswitch.conf(5) names. It blocks.
 
 use super::message::{ADDRESSES, Failed};
+use super::special;
 use dns_lookup::{AddrInfoHints, LookupErrorKind, SockType};
 use std::net::IpAddr;
 use std::path::Path;
@@ -12,7 +13,7 @@ const HOSTS: &str = "/etc/hosts";
 /// What a name stands for.
 pub(super) struct Found {
     pub(super) addresses: Vec<IpAddr>,
-    /// By this machine's own file, which has them all: no stranger has answered.
+    /// Some are not public, and this machine's own file has them all: no stranger has answered.
     pub(super) is_local: bool,
 }
 
@@ -35,8 +36,10 @@ pub(super) fn look_up(name: &str) -> Result<Found, Failed> {
     }
     match addresses.is_empty() {
         true => Err(Failed::Unknown),
+        // Of public addresses nobody asks who has answered.
         false => Ok(Found {
-            is_local: are_in(Path::new(HOSTS), name, &addresses),
+            is_local: addresses.iter().any(|address| special::block(*address).is_some())
+                && are_in(Path::new(HOSTS), name, &addresses),
             addresses,
         }),
     }

@@ -12,6 +12,8 @@ pub(super) const FLOWS: usize = 64;
 pub(super) enum Ask {
     /// A connection to this address, which has the call's number from then on.
     Connect(SocketAddr),
+    /// A flow of datagrams with this address, which counts as a connection.
+    Datagrams(SocketAddr),
     /// The addresses of this name.
     Resolve(String),
 }

@@ -1,10 +1,11 @@
 //! Tests of [`super::Egress`], with clients in this process.
 
 use super::*;
-use crate::egress::{Client, Rule};
+use crate::egress::{Client, Event, Policy, Rule};
 use crate::fd_passing;
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener};
+use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,7 +32,7 @@ fn rules_of(rules: Vec<Rule>) -> Rules {
 
 fn client_of(egress: &Egress) -> Client {
     let (ours, theirs) = fd_passing::channel().unwrap();
-    egress.serve(ours);
+    egress.serve(ours, None);
     Client::new(theirs)
 }
 
@@ -96,7 +97,7 @@ fn what_no_rule_allows_is_told_once() {
             let other: SocketAddr = ([127, 0, 0, 1], 10).into();
             assert_eq!(client.connect(other).await.unwrap_err(), Failed::Denied);
             let name = client.resolve("db.example.com").await.unwrap();
-            assert!(pins::is_synthetic(name[0]), "{name:?}");
+            assert!(super::super::pins::is_synthetic(name[0]), "{name:?}");
             let named = SocketAddr::new(name[0], 5432);
             assert_eq!(client.connect(named).await.unwrap_err(), Failed::Denied);
         }
@@ -144,7 +145,7 @@ fn fuzzed_asks_end_one_guest_and_nothing_else() {
     let mut runner = proptest::test_runner::TestRunner::default();
     let tried = runner.run(&pieces, |pieces| {
         let (ours, theirs) = fd_passing::channel().unwrap();
-        egress.serve(ours);
+        egress.serve(ours, None);
         for (piece, fds) in pieces {
             // Its end is gone after the first that is nonsense.
             let along = vec![theirs.as_fd(); fds];
@@ -161,11 +162,12 @@ fn a_guest_that_reads_no_answers_holds_nobody_up() {
     let server = server();
     let (egress, _) = egress(&[format!("localhost:{}", server.port())]);
     let (ours, theirs) = fd_passing::channel().unwrap();
-    egress.serve(ours);
+    egress.serve(ours, None);
     rustix::fs::fcntl_setfl(&theirs, rustix::fs::OFlags::NONBLOCK).unwrap();
     let ask = Up::<Ask, Told>::Call {
         number: 1,
         what: Ask::Connect(server),
+        note: None,
     };
     let ask = serde_json::to_vec(&ask).unwrap();
     for _ in 0..5000 {
@@ -229,4 +231,205 @@ fn there_are_no_more_connections_than_the_limit() {
     let told =
         |event: &&Event| matches!(event, Event::Refused(refusal) if refusal.to_string().contains("which is the limit"));
     assert_eq!(lock(&events).iter().filter(told).count(), 1);
+}
+
+/// A server of datagrams that answers each with itself, from a thread, until one says `end`.
+fn echo() -> SocketAddr {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut datagram = vec![0; 65536];
+        loop {
+            let (length, from) = socket.recv_from(&mut datagram).unwrap();
+            if &datagram[..length] == b"end" {
+                return;
+            }
+            socket.send_to(&datagram[..length], from).unwrap();
+        }
+    });
+    address
+}
+
+#[test]
+fn datagrams_keep_their_boundaries_and_are_counted() {
+    let server = echo();
+    let rule = format!("localhost:{}/udp", server.port());
+    let (egress, events) = egress(std::slice::from_ref(&rule));
+    let client = client_of(&egress);
+    run(async {
+        assert_eq!(client.connect(server).await.unwrap_err(), Failed::Denied);
+        let flow = client.datagrams(server).await.unwrap();
+        // The longest that IPv4 carries is 65,507.
+        for length in [0, 1, 1400, 65507] {
+            let datagram: Vec<u8> = (0..length).map(|byte| byte as u8).collect();
+            flow.send(&datagram).await.unwrap();
+            assert_eq!(flow.receive().await.unwrap().unwrap(), datagram, "{length}");
+        }
+        egress.count().unwrap().await;
+        let rows = egress.rows();
+        assert_eq!(rows.len(), 2);
+        assert_eq!((rows[1].to.as_str(), rows[1].rule.as_str()), (&*rule, &*rule));
+        assert_eq!((rows[1].live, rows[1].sent, rows[1].received), (1, 66908, 66908));
+        // Longer than a message; longer than the network takes.
+        assert!(flow.send(&vec![0; 65536]).await.is_err());
+        flow.send(&vec![0; 65535]).await.unwrap();
+        assert_eq!(
+            Errno::from_io_error(&flow.receive().await.unwrap_err()),
+            Some(Errno::MSGSIZE)
+        );
+        flow.send(b"end").await.unwrap();
+        drop(flow);
+        let until = Instant::now() + TIMEOUT;
+        while egress.rows()[1].live > 0 {
+            assert!(Instant::now() < until);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    let closed = lock(&events)
+        .iter()
+        .any(|event| matches!(event, Event::Closed { to, .. } if *to == rule));
+    assert!(closed);
+}
+
+#[test]
+fn who_sends_datagrams_to_nobody_is_told_and_may_go_on() {
+    let nobody = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let server = nobody.local_addr().unwrap();
+    drop(nobody);
+    let (egress, _) = egress(&[format!("localhost:{}/udp", server.port())]);
+    let client = client_of(&egress);
+    run(async {
+        let flow = client.datagrams(server).await.unwrap();
+        flow.send(b"x").await.unwrap();
+        let refused = flow.receive().await.unwrap_err();
+        assert_eq!(Errno::from_io_error(&refused), Some(Errno::CONNREFUSED));
+        let somebody = std::net::UdpSocket::bind(server).unwrap();
+        flow.send(b"y").await.unwrap();
+        let (length, from) = somebody.recv_from(&mut [0; 8]).unwrap();
+        assert_eq!(length, 1);
+        somebody.send_to(b"z", from).unwrap();
+        assert_eq!(flow.receive().await.unwrap().unwrap(), b"z");
+        // A stranger is not heard.
+        let stranger = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        stranger.send_to(b"stranger", from).unwrap();
+        somebody.send_to(b"friend", from).unwrap();
+        assert_eq!(flow.receive().await.unwrap().unwrap(), b"friend");
+        // The supervisor's end is closed with its guests'.
+        drop(egress);
+        while flow.receive().await.unwrap().is_some() {}
+    });
+}
+
+#[test]
+fn a_flow_that_says_what_nobody_says_is_over() {
+    let server = echo();
+    let (egress, _) = egress(&[format!("localhost:{}/udp", server.port())]);
+    let (ours, theirs) = fd_passing::channel().unwrap();
+    egress.serve(ours, None);
+    for odd in [
+        &b"\x07datagram"[..],
+        b"\x01",
+        b"\x01\x00\x00\x00\x00\x00",
+        b"\x01\x6f\x00\x00\x00",
+        &[0; 65537],
+    ] {
+        let ask: Up<Ask, Told> = Up::Call {
+            number: 1,
+            what: Ask::Datagrams(server),
+            note: None,
+        };
+        fd_passing::send(&theirs, &serde_json::to_vec(&ask).unwrap(), &[]).unwrap();
+        let mut buffer = [0; 4096];
+        let (_, fds) = fd_passing::receive(&theirs, &mut buffer, rustix::net::RecvFlags::empty()).unwrap();
+        let end = fds.into_iter().next().unwrap();
+        let told = fd_passing::send(&end, odd, &[]);
+        if odd[0] != 1 || odd.len() != 5 {
+            assert_eq!(told, Ok(()));
+            let heard = rustix::net::recv(&end, &mut [0u8; 8][..], rustix::net::RecvFlags::empty()).unwrap();
+            assert_eq!(heard.0, 0, "{odd:?}");
+        } else {
+            // It says that it has heard of an error, which is told to itself.
+            let heard = rustix::net::recv(&end, &mut [0u8; 8][..], rustix::net::RecvFlags::empty()).unwrap();
+            assert_eq!(heard.0, 5);
+        }
+    }
+}
+
+/// Clients whose connections are relayed, in this process's own network, to a server here; what it does with each.
+fn relayed(serve: impl Fn(std::net::TcpStream) + Send + 'static) -> (Egress, Client, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = listener.local_addr().unwrap();
+    std::thread::spawn(move || listener.incoming().for_each(|stream| serve(stream.unwrap())));
+    let (egress, _) = egress(&[format!("localhost:{}", server.port())]);
+    let (ours, theirs) = fd_passing::channel().unwrap();
+    let inside = Target::new(crate::sockets::factory::SocketFactory::here());
+    egress.serve(ours, Some(inside));
+    (egress, Client::new(theirs), server)
+}
+
+#[test]
+fn a_relayed_connection_carries_both_directions_and_each_end() {
+    let (_egress, client, server) = relayed(|mut stream| {
+        let (mut all, mut half) = (Vec::new(), [0; 5]);
+        stream.read_exact(&mut half).unwrap();
+        stream.write_all(&half).unwrap();
+        stream.read_to_end(&mut all).unwrap();
+        stream.write_all(&all).unwrap();
+    });
+    run(async {
+        for length in [0, 1, 3_000_000] {
+            let (stream, _account) = client.connect(server).await.unwrap();
+            assert_ne!(
+                stream.peer_addr().unwrap(),
+                server,
+                "it has a socket of its own network"
+            );
+            stream.set_nonblocking(false).unwrap();
+            let body: Vec<u8> = (0..length).map(|byte| byte as u8).collect();
+            let mut sends = stream.try_clone().unwrap();
+            let sent = body.clone();
+            let mut receives = stream;
+            let exchanged = tokio::task::spawn_blocking(move || {
+                sends.write_all(b"first").unwrap();
+                receives.read_exact(&mut [0; 5]).unwrap();
+                sends.write_all(&sent).unwrap();
+                sends.shutdown(std::net::Shutdown::Write).unwrap();
+                let mut all = Vec::new();
+                receives.read_to_end(&mut all).unwrap();
+                all
+            });
+            assert!(exchanged.await.unwrap() == body, "{length}");
+        }
+    });
+}
+
+#[test]
+fn a_reset_of_one_end_is_one_of_the_other() {
+    let reset = |stream: &std::net::TcpStream| {
+        rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO)).unwrap();
+    };
+    let (told, tells) = std::sync::mpsc::channel();
+    let (_egress, client, server) = relayed(move |mut stream| {
+        let mut word = [0];
+        stream.read_exact(&mut word).unwrap();
+        match &word {
+            b"r" => reset(&stream),
+            _ => told.send(stream.read(&mut word).map_err(|error| error.kind())).unwrap(),
+        }
+    });
+    run(async {
+        let (mut stream, _account) = client.connect(server).await.unwrap();
+        stream.set_nonblocking(false).unwrap();
+        stream.write_all(b"r").unwrap();
+        let read = stream.read(&mut [0]).map_err(|error| error.kind());
+        assert_eq!(read, Err(io::ErrorKind::ConnectionReset));
+        let (mut stream, _account) = client.connect(server).await.unwrap();
+        stream.write_all(b"w").unwrap();
+        // It is under way: a reset must not overtake it.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        reset(&stream);
+        drop(stream);
+    });
+    let heard = tells.recv_timeout(TIMEOUT).unwrap();
+    assert_eq!(heard, Err(io::ErrorKind::ConnectionReset));
 }

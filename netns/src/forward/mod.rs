@@ -43,3 +43,8 @@ pub use upstream::Upstream;
 
 pub(crate) use limits::in_store;
 pub(crate) use reach::{Reach, Reached};
+
+/// A pair as of socketpair(2), of TCP, in a guest's network.
+pub(crate) fn pair(target: &Target) -> rustix::io::Result<(std::os::fd::OwnedFd, std::os::fd::OwnedFd)> {
+    tcp::pair::new(target.factory())
+}

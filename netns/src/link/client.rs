@@ -50,7 +50,8 @@ impl Drop for Held {
 }
 
 impl Client {
-    pub(crate) fn new(find: Find) -> Client {
+    /// Finds other runs by `find`.
+    pub fn new(find: Find) -> Client {
         Client {
             find,
             peers: Mutex::default(),
@@ -63,8 +64,12 @@ impl Client {
     }
 
     /// A connection to a port of a run's guest, which knows the consumer by the address `client`. While nobody listens it waits,
-    /// for so long.
-    pub(crate) async fn connect(
+    /// for so long. It takes a runtime of tokio's.
+    ///
+    /// # Errors
+    ///
+    /// There is no such run, or no connection to its guest in time.
+    pub async fn connect(
         &self,
         run: &str,
         port: u16,
@@ -77,7 +82,7 @@ impl Client {
             let peer = self.peer(run).await?;
             let open = Open { port, client, patience };
             // It waits itself, and says what for; a run that is stopped (SIGSTOP) or full says nothing.
-            let answered = tokio::time::timeout(patience.saturating_add(GRACE), peer.call(open)).await;
+            let answered = tokio::time::timeout(patience.saturating_add(GRACE), peer.call(open, || None)).await;
             let Ok(Reply { number, what, socket }) = answered.map_err(|_| TIMED_OUT)? else {
                 last = Refused::Ended;
                 continue;

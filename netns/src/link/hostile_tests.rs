@@ -25,7 +25,16 @@ fn raw(run: &super::Run) -> OwnedFd {
 fn call(channel: &OwnedFd, number: u64, port: u16, patience: Duration) -> rustix::io::Result<()> {
     let client = [240, 0, 1, 1].into();
     let what = Open { port, client, patience };
-    fd_passing::send(channel, &serde_json::to_vec(&Said::Call { number, what }).unwrap(), &[])
+    fd_passing::send(
+        channel,
+        &serde_json::to_vec(&Said::Call {
+            number,
+            what,
+            note: None,
+        })
+        .unwrap(),
+        &[],
+    )
 }
 
 fn answer(channel: &OwnedFd) -> Option<(u64, Result<(), Refused>, Vec<OwnedFd>)> {
@@ -81,7 +90,11 @@ fn a_consumer_is_known_by_an_address_of_links_alone() {
     ] {
         let (client, patience) = (client.into(), PATIENCE);
         let what = Open { port, client, patience };
-        let said = Said::Call { number: 1, what };
+        let said = Said::Call {
+            number: 1,
+            what,
+            note: None,
+        };
         fd_passing::send(&channel, &serde_json::to_vec(&said).unwrap(), &[]).unwrap();
         let (_, what, fds) = answer(&channel).expect("an answer");
         let errno = Errno::INVAL.raw_os_error();
@@ -247,7 +260,7 @@ fn a_guest_that_is_not_linked_to_a_run_does_not_keep_it_busy() {
     };
     let egress = Egress::start(rules, find, Arc::new(|_| ())).unwrap();
     let (ours, theirs) = fd_passing::channel().unwrap();
-    egress.serve(ours);
+    egress.serve(ours, None);
     let guest = Guest::new(theirs);
     wait(async {
         for turn in 0..200 {
@@ -294,7 +307,7 @@ fn of_target(does: Does) -> (Egress, Guest) {
     });
     let egress = Egress::start(rules, find, Arc::new(|_| ())).unwrap();
     let (ours, theirs) = fd_passing::channel().unwrap();
-    egress.serve(ours);
+    egress.serve(ours, None);
     (egress, Guest::new(theirs))
 }
 

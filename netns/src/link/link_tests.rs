@@ -88,7 +88,7 @@ fn consumer(run: &Run, link: &str) -> (Egress, Guest, Arc<Mutex<Vec<Event>>>) {
     let find: Find = Arc::new(move |name| (name == "orders").then(|| connect_to(&path)).flatten());
     let egress = Egress::start(rules, find, hear).unwrap();
     let (ours, theirs) = fd_passing::channel().unwrap();
-    egress.serve(ours);
+    egress.serve(ours, None);
     (egress, Guest::new(theirs), events)
 }
 

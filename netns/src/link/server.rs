@@ -98,7 +98,7 @@ async fn consumer(channel: OwnedFd, on_route: OnRoute) {
         tokio::select! {
             // One that asks for more than it may waits.
             heard = channel.receive::<Up<Open, Closed>>(), if answers.len() < IN_FLIGHT => match heard {
-                Ok(Some((Up::Call { number, what }, _))) => {
+                Ok(Some((Up::Call { number, what, .. }, _))) => {
                     answers.spawn(answer(channel.clone(), places.clone(), on_route.clone(), number, what));
                 }
                 Ok(Some((Up::Note(Closed(number)), _))) => {

@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 /// A connection, wherever it came from or goes to.
@@ -108,12 +108,15 @@ impl Accepted {
     pub(crate) fn try_read(&self, bytes: &mut [u8]) -> io::Result<usize> {
         let length = self.stream.try_read(bytes)?;
         self.has_read(length);
+        self.is_drained(length, bytes.len());
         Ok(length)
     }
 
     pub(crate) fn try_read_into(&self, bytes: &mut impl BufMut) -> io::Result<usize> {
+        let room = bytes.chunk_mut().len();
         let length = self.stream.try_read_buf(bytes)?;
         self.has_read(length);
+        self.is_drained(length, room);
         Ok(length)
     }
 
@@ -121,6 +124,16 @@ impl Accepted {
         let length = self.stream.try_write_vectored(slices)?;
         self.has_written(length);
         Ok(length)
+    }
+
+    /// A read that did not fill its buffer has taken all that was there: what comes then is told by epoll(7) (under "Questions and
+    /// answers"), and until then no read has to ask the kernel. At the end of the stream there is always something to read.
+    fn is_drained(&self, length: usize, room: usize) {
+        if 0 < length && length < room {
+            let _ = self
+                .stream
+                .try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+        }
     }
 
     fn has_read(&self, bytes: usize) {

@@ -86,9 +86,9 @@ impl Gate {
                 self.listening(address);
                 true
             }
-            SocketAddrUse::TcpConnect => self.outward(self.connect_to(address), address),
+            SocketAddrUse::TcpConnect => self.outward(self.attempt(address, Attempt::Name, Attempt::Tcp), address),
             SocketAddrUse::UdpSend if self.has_written(address) => true,
-            SocketAddrUse::UdpSend => self.outward(Attempt::Udp(address), address),
+            SocketAddrUse::UdpSend => self.outward(self.attempt(address, Attempt::UdpName, Attempt::Udp), address),
             SocketAddrUse::UdpBind => {
                 if address.port() != 0 {
                     (self.events)(Event::Bound(address));
@@ -109,11 +109,17 @@ impl Gate {
         names.address_of(name)
     }
 
-    fn connect_to(&self, address: SocketAddr) -> Attempt {
+    /// What the guest tries, by name where it knows the address by one.
+    fn attempt(
+        &self,
+        address: SocketAddr,
+        by_name: impl FnOnce(String, u16) -> Attempt,
+        by_address: impl FnOnce(SocketAddr) -> Attempt,
+    ) -> Attempt {
         let names = self.stand_ins.lock().unwrap_or_else(PoisonError::into_inner);
         match names.name_of(address.ip()) {
-            Some(name) => Attempt::Name(name.to_owned(), address.port()),
-            None => Attempt::Tcp(address),
+            Some(name) => by_name(name.to_owned(), address.port()),
+            None => by_address(address),
         }
     }
 
@@ -129,7 +135,8 @@ impl Gate {
         correspondents.insert(address);
     }
 
-    fn has_written(&self, address: SocketAddr) -> bool {
+    /// Whether this address has sent the guest a datagram, which it may answer.
+    pub(crate) fn has_written(&self, address: SocketAddr) -> bool {
         let correspondents = self.correspondents.lock().unwrap_or_else(PoisonError::into_inner);
         correspondents.contains(&address)
     }

@@ -106,7 +106,6 @@ impl Host {
         View {
             table: &mut self.table,
             network: &self.network,
-            datagrams: self.wasi.sockets(),
         }
     }
 }

@@ -6,4 +6,5 @@ pub(crate) mod files;
 pub(crate) mod http;
 mod lifecycle;
 pub(crate) mod preview1;
+mod readiness;
 pub(crate) mod sockets;

@@ -13,11 +13,11 @@ use netns::egress::{Client, Failed};
 use netns::jail::{self, JailError, Sockets};
 use report::{FAILED, TRAPPED};
 use runtime::{
-    Account, Adoption, Attempt, Counts, Egress, Events, Guest, NameError, OnCounts, Outcome, Outgoing, Stop,
+    Account, Adoption, Attempt, Counts, Datagrams, Egress, Events, Guest, NameError, OnCounts, Outcome, Outgoing, Stop,
 };
 use rustix::net::RecvFlags;
 use rustix::process::{Signal, set_parent_process_death_signal};
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -87,7 +87,7 @@ fn enter(launch: &Launch, factory: Option<OwnedFd>, held: Vec<OwnedFd>) -> Resul
         (_, Some(adopts)) if adopts.makes_sockets => (Sockets::Brokered, Vec::new()),
         (Task::Run(guest), Some(_)) => (Sockets::Given, guest.ports.clone()),
         // It is given sockets of the host, so it must not say where any of its own leads.
-        _ if launch.reaches_out => (Sockets::Brokered, Vec::new()),
+        _ if launch.way_out == Some(protocol::WayOut::Given) => (Sockets::Brokered, Vec::new()),
         _ => (Sockets::Own, Vec::new()),
     };
     let plan = jail::Plan {
@@ -156,6 +156,9 @@ fn run_guest(
                 runtime::Event::Denied(Attempt::Name(name, port)) => {
                     runtime::Event::Denied(Attempt::Name(protocol::shorten(name), port))
                 }
+                runtime::Event::Denied(Attempt::UdpName(name, port)) => {
+                    runtime::Event::Denied(Attempt::UdpName(protocol::shorten(name), port))
+                }
                 runtime::Event::Denied(Attempt::Tls(authority)) => {
                     runtime::Event::Denied(Attempt::Tls(protocol::shorten(authority)))
                 }
@@ -204,21 +207,48 @@ impl Account for Counted {
 /// The way out of the guest's network, as the runtime asks for it.
 struct WayOut(Arc<Client>);
 
+/// A flow of datagrams, as the runtime has it.
+struct Flow(netns::egress::Datagrams);
+
+impl Datagrams for Flow {
+    fn send<'a>(&'a self, datagram: &'a [u8]) -> BoxFuture<'a, io::Result<()>> {
+        self.0.send(datagram).boxed()
+    }
+
+    fn receive(&self) -> BoxFuture<'_, io::Result<Option<Vec<u8>>>> {
+        self.0.receive().boxed()
+    }
+}
+
+/// Why there is no connection, as the kernel would say it.
+fn refused(failed: Failed) -> io::Error {
+    match failed {
+        Failed::Errno(number) => io::Error::from_raw_os_error(number),
+        Failed::Denied => io::ErrorKind::PermissionDenied.into(),
+        Failed::Unknown | Failed::TryAgain => io::ErrorKind::HostUnreachable.into(),
+    }
+}
+
 impl Egress for WayOut {
-    fn connect(&self, to: SocketAddr) -> BoxFuture<'static, std::io::Result<Outgoing>> {
+    fn connect(&self, to: SocketAddr) -> BoxFuture<'static, io::Result<Outgoing>> {
         let client = self.0.clone();
         let connect = async move {
-            let connected = client.connect(to).await.map(|(stream, account)| Outgoing {
+            let (stream, account) = client.connect(to).await.map_err(refused)?;
+            Ok(Outgoing {
                 stream,
                 account: Box::new(Counted(account)),
-            });
-            connected.map_err(|failed| match failed {
-                Failed::Errno(number) => std::io::Error::from_raw_os_error(number),
-                Failed::Denied => std::io::ErrorKind::PermissionDenied.into(),
-                Failed::Unknown | Failed::TryAgain => std::io::ErrorKind::HostUnreachable.into(),
             })
         };
         connect.boxed()
+    }
+
+    fn datagrams(&self, to: SocketAddr) -> BoxFuture<'static, io::Result<Arc<dyn Datagrams>>> {
+        let client = self.0.clone();
+        let open = async move {
+            let flow = client.datagrams(to).await.map_err(refused)?;
+            Ok(Arc::new(Flow(flow)) as Arc<dyn Datagrams>)
+        };
+        open.boxed()
     }
 
     fn resolve(&self, name: String) -> BoxFuture<'static, std::result::Result<Vec<IpAddr>, NameError>> {

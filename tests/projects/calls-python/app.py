@@ -3,10 +3,15 @@
 import os
 from urllib.parse import urlsplit
 
-if url := os.environ.get("DATABASE_URL"):
+place = urlsplit(os.environ.get("DATABASE_URL", ""))
+if place.scheme == "mysql":
+    import mariadb
+
+    mariadb.use(place)
+
+if place.scheme == "postgresql":
     import pg8000.dbapi
 
-    place = urlsplit(url)
     database = pg8000.dbapi.connect(place.username, place.hostname, place.path[1:], place.port, place.password)
     cursor = database.cursor()
     cursor.execute("create table notes (id serial primary key, text text)")
@@ -34,3 +39,8 @@ if url := os.environ.get("REDIS_URL"):
     print(subscriber.get_message(timeout=5)["data"])
     client.set("large", "y" * 3_000_000)
     print(len(client.get("large")))
+
+if url := os.environ.get("WEB_URL"):
+    import web
+
+    web.use(url)

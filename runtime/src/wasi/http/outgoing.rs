@@ -190,7 +190,7 @@ impl Service<Uri> for Connector {
 }
 
 async fn connect(network: &Network, address: SocketAddr) -> io::Result<Accepted> {
-    if let Some(egress) = network.way_out(address) {
+    if let Some(egress) = network.way_out(address, &network.localhost.tcp) {
         return Accepted::outgoing(egress.connect(address).await?, address);
     }
     // The guest's own: a server beside this one. Without isolation there is no such thing.

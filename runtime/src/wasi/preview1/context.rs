@@ -1,8 +1,9 @@
 //! The wasip1 context: sockets here, everything else in wasmtime-wasi's.
 
 use super::errno::fault;
-use super::sockets::{FIRST_ACCEPTED, Kind, Socket, Sockets, peek};
+use super::sockets::{FIRST_ACCEPTED, Kind, Socket, Sockets};
 use crate::adoption::Accepted;
+use crate::wasi::readiness::peek;
 use std::io::{self, ErrorKind};
 use std::net::Shutdown;
 use std::time::Duration;

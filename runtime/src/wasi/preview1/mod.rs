@@ -22,7 +22,6 @@ mod context;
 mod datagrams;
 mod errno;
 mod poll;
-mod readiness;
 mod sockets;
 mod wasmedge;
 

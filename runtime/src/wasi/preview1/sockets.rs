@@ -1,20 +1,17 @@
 //! The sockets of a wasip1 guest, by descriptor number.
 
 use super::datagrams::Datagrams;
-use super::readiness::poll_certain;
 use crate::adoption::{Accepted, Acceptor, Adoption};
 use crate::guest::Listeners;
 use crate::host::Gate;
+use crate::wasi::readiness::{peek, poll_certain};
 use crate::wasi::sockets::Tcp;
-use rustix::net::RecvFlags;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use tokio::io::Interest;
-use tokio::net::TcpStream;
 
 /// The first descriptor that can be pre-opened.
 pub(super) const FIRST_DESCRIPTOR: u32 = 3;
@@ -219,12 +216,4 @@ impl Kind {
             },
         }
     }
-}
-
-/// Looks at what a read would give; `WouldBlock` when nothing is there.
-pub(super) fn peek(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
-    stream.try_io(Interest::READABLE, || {
-        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-        Ok(rustix::net::recv(stream, &mut *buffer, flags)?.1)
-    })
 }

@@ -26,15 +26,20 @@ impl Family {
         }
     }
 
-    /// Whether a socket can be bound or connected to it: of its own family, without the forms that stand for IPv4, and
-    /// no group's.
+    /// Whether a socket can be bound or connected to it: of its own family ([`Family::is_of`]), and no group's.
     pub(crate) fn takes(self, ip: IpAddr) -> bool {
+        let is_group = match ip {
+            IpAddr::V4(ip) => ip.is_multicast() || ip.is_broadcast(),
+            IpAddr::V6(ip) => ip.is_multicast(),
+        };
+        self.is_of(ip) && !is_group
+    }
+
+    /// Whether an address is of this family, without the forms that stand for IPv4.
+    pub(crate) fn is_of(self, ip: IpAddr) -> bool {
         match (self, ip) {
-            (Family::V4, IpAddr::V4(ip)) => !ip.is_multicast() && !ip.is_broadcast(),
-            (Family::V6, IpAddr::V6(ip)) => {
-                let compatible = ip.to_ipv4().is_some() && !ip.is_unspecified() && !ip.is_loopback();
-                !ip.is_multicast() && !compatible
-            }
+            (Family::V4, IpAddr::V4(_)) => true,
+            (Family::V6, IpAddr::V6(ip)) => ip.to_ipv4().is_none() || ip.is_unspecified() || ip.is_loopback(),
             _ => false,
         }
     }

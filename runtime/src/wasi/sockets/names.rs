@@ -50,10 +50,11 @@ impl Network {
         }
     }
 
-    /// What makes a connection to this address, where that is outside of the guest's network.
-    pub(crate) fn way_out(&self, address: SocketAddr) -> Option<Arc<dyn Egress>> {
+    /// What makes a connection to this address, where that is outside of the guest's network; `localhost` has the ports of the
+    /// guest's localhost that are.
+    pub(crate) fn way_out(&self, address: SocketAddr, localhost: &[(u16, u16)]) -> Option<Arc<dyn Egress>> {
         let is_local = |(first, last): &(u16, u16)| (*first..=*last).contains(&address.port());
-        let leads_out = !address.ip().to_canonical().is_loopback() || self.localhost.iter().any(is_local);
+        let leads_out = !address.ip().to_canonical().is_loopback() || localhost.iter().any(is_local);
         self.egress.clone().filter(|_| leads_out)
     }
 }

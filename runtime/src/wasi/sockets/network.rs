@@ -2,13 +2,13 @@
 
 use crate::adoption::Adoption;
 use crate::egress::Egress;
+use crate::guest::Localhost;
 use crate::host::Gate;
 use crate::stop::Stop;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::task::TaskTracker;
 use wasmtime::component::{HasData, ResourceTable};
-use wasmtime_wasi::sockets::WasiSocketsCtx;
 
 /// What every socket of a guest needs.
 #[derive(Clone)]
@@ -19,8 +19,8 @@ pub(crate) struct Network {
     pub(crate) stop: Stop,
     /// What makes connections that leave the guest's network; none where it has no way out.
     pub(crate) egress: Option<Arc<dyn Egress>>,
-    /// Ports of the guest's localhost that are the host's, as first and last.
-    pub(crate) localhost: Arc<[(u16, u16)]>,
+    /// Ports of the guest's localhost that are the host's.
+    pub(crate) localhost: Arc<Localhost>,
     /// What guests have written and sockets had no room for.
     pub(crate) sending: TaskTracker,
 }
@@ -40,8 +40,6 @@ impl Network {
 pub(crate) struct View<'a> {
     pub(crate) table: &'a mut ResourceTable,
     pub(crate) network: &'a Network,
-    /// What wasmtime-wasi's sockets need.
-    pub(crate) datagrams: &'a mut WasiSocketsCtx,
 }
 
 /// Names [`View`] to the linker.

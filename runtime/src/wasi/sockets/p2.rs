@@ -5,6 +5,7 @@
 //! at that number is a [`Socket`]. The table knows the type of what it holds, so a number of something else is an error.
 
 use super::address::Family;
+use super::options::Options;
 use super::stream::Streams;
 use super::tcp::{Tcp, lock};
 use super::{Sockets, View};
@@ -62,7 +63,7 @@ impl Socket {
     fn begins(
         &mut self,
         operation: Operation,
-        act: impl FnOnce(&mut Tcp) -> super::tcp::Result<()>,
+        act: impl FnOnce(&mut Tcp) -> super::options::Result<()>,
     ) -> SocketResult<()> {
         if self.under_way.is_some() {
             return Err(ErrorCode::ConcurrencyConflict.into());

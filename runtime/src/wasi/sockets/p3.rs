@@ -1,8 +1,9 @@
-//! TCP of `wasi:sockets/types` 0.3; its datagrams are handed on to wasmtime-wasi ([`super::datagrams`]).
+//! TCP of `wasi:sockets/types` 0.3.
 //!
 //! Handles are as in [`super::p2`].
 
 use super::address::Family;
+use super::options::Options;
 use super::tcp::{Connection, Shared, Tcp, lock};
 use super::{Sockets, View};
 use crate::adoption::Accepted;
@@ -38,7 +39,7 @@ struct Socket {
 
 impl Socket {
     /// The connection, for a direction that nobody has yet.
-    fn take(&mut self, direction: impl FnOnce(&mut Socket) -> &mut bool) -> super::tcp::Result<Arc<Connection>> {
+    fn take(&mut self, direction: impl FnOnce(&mut Socket) -> &mut bool) -> super::options::Result<Arc<Connection>> {
         let connection = self.tcp.connection()?.clone();
         match std::mem::replace(direction(self), true) {
             false => Ok(connection),

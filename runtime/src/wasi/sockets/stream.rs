@@ -1,6 +1,7 @@
 //! The two directions of a connection as streams of `wasi:io` 0.2.
 
 use super::tcp::Connection;
+use crate::wasi::readiness::{peek, poll_certain};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures::task::noop_waker_ref;
 use std::future::poll_fn;
@@ -192,8 +193,8 @@ impl Pollable for Reader {
         let streams = &self.0;
         if *streams.reading() == Reading::Open {
             let socket = streams.0.connection.socket.socket();
-            // An error is found by the read.
-            let _ = poll_fn(|context| socket.poll_read_ready(context)).await;
+            // A client that keeps connections takes one on which there is something to read for one that is over.
+            poll_fn(|context| poll_certain(|| socket.poll_read_ready(context), || peek(socket, &mut [0; 1]))).await;
         }
     }
 }

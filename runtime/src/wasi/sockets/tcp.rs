@@ -3,6 +3,7 @@
 use super::Network;
 use super::address::{Family, reached};
 use super::carry::carry;
+use super::options::{Options, Result, not_zero};
 use crate::adoption::{Accepted, Acceptor};
 use crate::egress::Egress;
 use rustix::net::sockopt;
@@ -11,6 +12,7 @@ use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use tokio::net::TcpSocket;
@@ -18,8 +20,6 @@ use wasmtime_wasi::sockets::{ErrorCode, SocketAddrUse};
 
 /// The queue of a listener that did not ask for another.
 const BACKLOG: u32 = 4096;
-
-pub(crate) type Result<T> = std::result::Result<T, ErrorCode>;
 
 /// One socket.
 pub(crate) struct Tcp {
@@ -33,7 +33,12 @@ pub(crate) struct Tcp {
 type Attempt = Pin<Box<dyn Future<Output = io::Result<Accepted>> + Send>>;
 
 enum State {
-    Fresh { socket: TcpSocket, is_bound: bool },
+    Fresh {
+        socket: TcpSocket,
+        is_bound: bool,
+        /// The guest has set options of it.
+        is_set: AtomicBool,
+    },
     Connecting(Attempt),
     Listening(Shared),
     Connected(Arc<Connection>),
@@ -119,6 +124,7 @@ impl Tcp {
         let fresh = State::Fresh {
             socket,
             is_bound: false,
+            is_set: AtomicBool::new(false),
         };
         Ok(Tcp::in_state(network.clone(), family, fresh))
     }
@@ -154,7 +160,7 @@ impl Tcp {
     }
 
     fn bind_to(&mut self, address: SocketAddr) -> Result<()> {
-        let State::Fresh { socket, is_bound } = &mut self.state else {
+        let State::Fresh { socket, is_bound, .. } = &mut self.state else {
             return Err(ErrorCode::InvalidState);
         };
         // A port whose last connections linger can be had at once (wasi:sockets).
@@ -177,7 +183,7 @@ impl Tcp {
         if !self.family.takes(address.ip()) || ip.is_unspecified() || address.port() == 0 {
             return Err(ErrorCode::InvalidArgument);
         }
-        if let Some(egress) = self.network.way_out(address) {
+        if let Some(egress) = self.network.way_out(address, &self.network.localhost.tcp) {
             return self.connect_out(address, egress);
         }
         let allowed = self.allowed(address, SocketAddrUse::TcpConnect);
@@ -204,11 +210,14 @@ impl Tcp {
         if own.is_some_and(|own| !own.ip().is_unspecified()) {
             return Err(ErrorCode::InvalidState);
         }
+        let is_set = matches!(&self.state, State::Fresh { is_set, .. } if is_set.load(Relaxed));
         let (socket, family) = (self.take_fresh()?, self.family);
         self.state = State::Connecting(Box::pin(async move {
             // Who asked for a name's stand-in finds it again.
             let connection = Accepted::outgoing(egress.connect(address).await?, address)?;
-            carry(&socket, connection.socket(), family)?;
+            if is_set {
+                carry(&socket, connection.socket(), family)?;
+            }
             Ok(connection)
         }));
         Ok(())
@@ -347,7 +356,9 @@ impl Tcp {
 
     pub(crate) fn local_address(&self) -> Result<SocketAddr> {
         match &self.state {
-            State::Fresh { socket, is_bound: true } => Ok(socket.local_addr()?),
+            State::Fresh {
+                socket, is_bound: true, ..
+            } => Ok(socket.local_addr()?),
             State::Listening(listener) => Ok(lock(listener).address),
             _ => Ok(self.connection()?.local),
         }
@@ -355,10 +366,6 @@ impl Tcp {
 
     pub(crate) fn remote_address(&self) -> Result<SocketAddr> {
         Ok(self.connection()?.remote)
-    }
-
-    pub(crate) fn family(&self) -> Family {
-        self.family
     }
 
     /// The kernel's socket, out of one that neither listens nor connects yet; any other stays as it is.
@@ -383,21 +390,25 @@ impl Tcp {
             _ => Err(ErrorCode::InvalidState),
         }
     }
+}
 
-    /// Does something with the kernel's socket.
-    pub(super) fn with<T>(&self, act: impl FnOnce(BorrowedFd<'_>) -> rustix::io::Result<T>) -> Result<T> {
+impl Options for Tcp {
+    fn family(&self) -> Family {
+        self.family
+    }
+
+    fn with<T>(&self, act: impl FnOnce(BorrowedFd<'_>) -> rustix::io::Result<T>) -> Result<T> {
         Ok(match &self.state {
             State::Fresh { socket, .. } => act(socket.as_fd()),
             State::Listening(listener) => act(lock(listener).acceptor.as_fd()),
             _ => act(self.connection()?.socket.socket().as_fd()),
         }?)
     }
-}
 
-pub(super) fn not_zero(value: u64) -> Result<u64> {
-    if value == 0 {
-        Err(ErrorCode::InvalidArgument)
-    } else {
-        Ok(value)
+    fn set(&self, act: impl FnOnce(BorrowedFd<'_>) -> rustix::io::Result<()>) -> Result<()> {
+        if let State::Fresh { is_set, .. } = &self.state {
+            is_set.store(true, Relaxed);
+        }
+        self.with(act)
     }
 }

@@ -10,7 +10,7 @@ use super::datagrams::Datagrams;
 use super::errno::{errno_of, failed, refused};
 use super::sockets::{Kind, Socket};
 use crate::egress::NameError;
-use crate::wasi::sockets::{Family, Network, Tcp, reached};
+use crate::wasi::sockets::{Family, Network, Options, Tcp, reached};
 use std::future::poll_fn;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::task::Poll;
@@ -60,11 +60,7 @@ impl Context {
         };
         let kind = match kind {
             STREAM => Kind::Fresh(Box::new(Tcp::new(network, family).map_err(refused)?)),
-            DATAGRAM => Kind::Datagrams(Datagrams {
-                network: network.clone(),
-                family,
-                socket: None,
-            }),
+            DATAGRAM => Kind::Datagrams(Datagrams::new(network, family)),
             _ => return Err(Errno::Prototype.into()),
         };
         let descriptor = self.sockets.free();

@@ -1,7 +1,10 @@
 //! Whether there is something to read.
 
+use rustix::net::RecvFlags;
 use std::io::{self, ErrorKind};
 use std::task::{Poll, ready};
+use tokio::io::Interest;
+use tokio::net::TcpStream;
 
 /// Ready when there is something to read: what tokio remembers is a hint, which a look may refute. An error is for the read
 /// that follows to find.
@@ -19,4 +22,12 @@ pub(super) fn poll_certain(
             Err(_) => return Poll::Ready(0),
         }
     }
+}
+
+/// Looks at what a read would give; `WouldBlock` when nothing is there.
+pub(super) fn peek(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    stream.try_io(Interest::READABLE, || {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        Ok(rustix::net::recv(stream, &mut *buffer, flags)?.1)
+    })
 }

@@ -67,3 +67,36 @@ pub fn http_and_fetch_reach_another_guest() {
     assert_eq!(said.code, Some(0), "{}", said.stderr);
     server.stop();
 }
+
+/// A program that sends and receives datagrams prints under Node.js and here the same.
+pub fn datagrams_are_as_nodes_are() {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = socket.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let mut datagram = [0; 65536];
+        loop {
+            let (length, from) = socket.recv_from(&mut datagram).unwrap();
+            socket.send_to(&datagram[..length], from).unwrap();
+        }
+    });
+    let folder = project("datagrams");
+    let script = folder.path().join("index.js");
+    let native = std::process::Command::new("node")
+        .arg(&script)
+        .env("SERVICE", port.to_string())
+        .output()
+        .unwrap();
+    let native = String::from_utf8(native.stdout).unwrap();
+    assert!(native.ends_with("many 50\n"), "{native}");
+    let (allow, service) = (format!("localhost:{port}/udp"), format!("SERVICE={port}"));
+    let said = output(wasmrun(&[
+        "os",
+        script.to_str().unwrap(),
+        "--allow",
+        &allow,
+        "--env",
+        &service,
+    ]));
+    assert_eq!(said.stdout, native, "{}", said.stderr);
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+}

@@ -15,6 +15,7 @@ import net from './net.js';
 import http from './http.js';
 import fs from './fs.js';
 import crypto from './crypto.js';
+import * as dgram from './dgram.js';
 import * as dns from './dns.js';
 import zlib from './zlib.js';
 import async_hooks from './async_hooks.js';
@@ -99,13 +100,13 @@ export const builtins = {
   vm: { ...absent('vm', ['createContext', 'Script', 'runInNewContext']), runInThisContext: (code) => (0, eval)(code), isContext: () => false },
   https: { ...absent('https', ['createServer', 'request', 'get', 'Server'], 'is not there: TLS is not there yet'), Agent: http.Agent, globalAgent: http.globalAgent },
   http2: { ...absent('http2', ['createServer', 'createSecureServer', 'connect']), constants: {}, Http2ServerRequest: class {}, Http2ServerResponse: class {} },
-  tls: { ...absent('tls', ['connect', 'createServer', 'createSecureContext']), TLSSocket: class {}, rootCertificates: [] },
+  tls: { ...absent('tls', ['connect', 'createServer', 'createSecureContext']), TLSSocket: class TLSSocket { get _handle() { return { _parentWrap: this }; } }, rootCertificates: [] },
   dns: {
     ...absent('dns', ['resolve', 'resolveSrv', 'resolveTxt', 'resolveMx', 'resolveNs', 'resolveCname', 'reverse']), lookup: dns.lookup, resolve4: dns.resolve4, resolve6: dns.resolve6,
     promises: { ...absent('dns', ['resolve', 'resolveSrv', 'resolveTxt', 'reverse']), ...dns.promises }, setDefaultResultOrder() {}, getDefaultResultOrder: () => 'verbatim',
     ADDRCONFIG: 32, V4MAPPED: 8, ALL: 16,
   },
-  dgram: absent('dgram', ['createSocket']),
+  dgram,
   child_process: absent('child_process', ['spawn', 'exec', 'execFile', 'fork', 'spawnSync', 'execSync', 'execFileSync']),
   cluster: { isMaster: true, isPrimary: true, isWorker: false, workers: {}, ...absent('cluster', ['fork']), on() {} },
   worker_threads: { isMainThread: true, parentPort: null, workerData: null, threadId: 0, MessageChannel: class {}, ...absent('worker_threads', ['Worker']) },

@@ -30,8 +30,11 @@ const isDeepStrictEqual = (a, b) => {
   const ka = Reflect.ownKeys(a), kb = Reflect.ownKeys(b);
   return ka.length === kb.length && ka.every((k) => Object.hasOwn(b, k) && isDeepStrictEqual(a[k], b[k]));
 };
+// The npm package throws where an engine cannot tell; nothing of the kind is met here.
+const no = () => false;
+const types = { ...util.types, isProxy: no, isExternal: no, isModuleNamespaceObject: no };
 export default {
-  ...util, inspect: shown.inspect, format: shown.format, formatWithOptions: shown.formatWithOptions, parseArgs, parseEnv, isDeepStrictEqual, TextEncoder, TextDecoder,
+  ...util, types, inspect: shown.inspect, format: shown.format, formatWithOptions: shown.formatWithOptions, parseArgs, parseEnv, isDeepStrictEqual, TextEncoder, TextDecoder,
   debuglog: () => debug, debug: () => debug,
   stripVTControlCharacters: (s) => s.replace(ANSI, ''),
   styleText: (style, text) => [].concat(style).reduce((t, s) => (CODES[s] ? `\x1b[${CODES[s][0]}m${t}\x1b[${CODES[s][1]}m` : t), text),

@@ -23,7 +23,7 @@ use std::sync::OnceLock;
 use text::{blanked, has, imports, joined, link_targets, numbered, reaches, without_fences, without_tests};
 
 /// The code that ships. Tests, examples, benches and fuzz targets are free.
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 8] = [
     "src/",
     "netns/src/",
     "runtime/src/",
@@ -31,6 +31,7 @@ const SOURCES: [&str; 7] = [
     "supervisor/src/",
     "languages/src/",
     "files/src/",
+    "tunnel/src/",
 ];
 
 /// Powers of the kernel and of the process. Below each: the paths by which code reaches it (`a::b` as a call or in any
@@ -99,7 +100,7 @@ standard output: the guest's output, and the data that commands print
     io::stdout
     > src/commands/cache.rs src/commands/check.rs src/commands/completions.rs src/commands/doctor.rs
     > src/commands/forward.rs src/commands/inspect.rs src/commands/logs.rs src/commands/man.rs src/commands/ps.rs src/commands/schema.rs src/commands/trust.rs
-    > src/up/printer.rs src/up/driver.rs supervisor/src/output.rs
+    > src/hub/stdio.rs src/up/printer.rs src/up/driver.rs supervisor/src/output.rs
 ";
 
 /// Macros that print, and the files of [`SOURCES`] that may use them.
@@ -124,15 +125,27 @@ const OWN_LINES: [(&str, usize); 4] = [
 const MAP: &str = "ARCHITECTURE.md";
 
 /// Each crate of the workspace, by its folder, and the crates of ours that its manifest may name.
-const WALLS: [(&str, &[&str]); 7] = [
+const WALLS: [(&str, &[&str]); 8] = [
     ("report", &[]),
     ("netns", &[]),
     ("runtime", &[]),
+    ("tunnel", &[]),
     ("files", &["runtime", "report"]),
     ("supervisor", &["files", "netns", "runtime", "report"]),
     // Of netns: the jail of a build.
     ("languages", &["files", "netns", "supervisor", "runtime", "report"]),
-    ("", &["files", "netns", "runtime", "report", "supervisor", "languages"]),
+    (
+        "",
+        &[
+            "files",
+            "netns",
+            "runtime",
+            "report",
+            "supervisor",
+            "languages",
+            "tunnel",
+        ],
+    ),
 ];
 
 /// One verb a file; none knows another, and the session knows none.

@@ -18,6 +18,9 @@ mod control;
 mod origin;
 mod parent;
 mod signals;
+// Other machines.
+mod hub;
+mod remote;
 // Several of them.
 mod up;
 
@@ -81,6 +84,7 @@ fn run(cli: &Cli) -> Result<u8> {
         Command::Stop(stop) => block_on(stop::run(stop)),
         Command::Restart(named) => block_on(restart::run(named)),
         Command::Forward(forward) => block_on(forward::run(forward)),
+        Command::Hub(hub) => block_on(hub::run(hub)),
         Command::Unforward(unforward) => block_on(unforward::run(unforward)),
         Command::Netns(netns) => {
             // Namespaces are entered with one thread, so the runtime has to be gone.
@@ -100,7 +104,11 @@ fn run(cli: &Cli) -> Result<u8> {
 /// The supervisor needs one thread for everything but the relays: guests' processes are this thread's children.
 fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let result = runtime.block_on(future);
+    let result = runtime.block_on(async {
+        let result = future.await;
+        remote::farewell().await;
+        result
+    });
     // A file that lies on a server that is gone is not waited for.
     runtime.shutdown_background();
     result

@@ -16,4 +16,4 @@ pub mod spinner;
 pub mod stderr;
 
 pub use failure::{FAILED, Failure, Result, TRAPPED, USAGE};
-pub use lines::{Format, Verbosity, ask, failure, line, ready, ready_line, start};
+pub use lines::{Format, Verbosity, ask, failure, line, ready, ready_elsewhere, ready_line, start};

@@ -79,6 +79,12 @@ pub fn ready(host: SocketAddr, guest_port: u16, protocol: impl fmt::Display) {
     tracing::info!(event = "ready", %host, guest = guest_port, %protocol, "{line}");
 }
 
+/// The same for a guest of another machine, by its target.
+pub fn ready_elsewhere(host: SocketAddr, target: &str, guest_port: u16, protocol: impl fmt::Display) {
+    let line = format!("ready: {host} -> {target}:{guest_port}/{protocol}");
+    tracing::info!(event = "ready", %host, guest = guest_port, %protocol, target, "{line}");
+}
+
 /// Its text.
 pub fn ready_line(host: SocketAddr, guest_port: u16, protocol: impl fmt::Display) -> String {
     format!("ready: {host} -> guest:{guest_port}/{protocol}")

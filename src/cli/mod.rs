@@ -7,7 +7,7 @@ pub use hide::hide;
 pub use other_tools::parse;
 
 use crate::commands::{
-    cache, check, completions, down, forward, init, logs, man, netns, ps, stop, trust, unforward, up,
+    cache, check, completions, down, forward, hub, init, logs, man, netns, ps, stop, trust, unforward, up,
 };
 use crate::settings::typed::Os;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -96,6 +96,8 @@ pub enum Command {
     Forward(forward::Arguments),
     /// Remove a forward that was added to a run
     Unforward(unforward::Arguments),
+    /// Let your other machines reach your runs
+    Hub(hub::Arguments),
     /// Run a host program in a guest's network
     Netns(netns::Arguments),
     /// Write a .wasmrun.toml with every key commented out
@@ -120,7 +122,7 @@ pub enum Command {
 
 #[derive(Debug, Args)]
 pub struct Named {
-    /// A name or id, as `wasmrun ps` shows it
+    /// A name or id, as `wasmrun ps` shows it, or ssh://HOST/NAME
     pub name: String,
 }
 

@@ -1,6 +1,7 @@
 //! `wasmrun forward`: another port into a guest that runs.
 
 use crate::control::{Added, Client, NewForward, State};
+use crate::remote::{self, Hub, Target};
 use crate::signals::Signals;
 use anyhow::{Context, anyhow};
 use clap::{Args, ValueEnum};
@@ -8,6 +9,7 @@ use http::Method;
 use report::{Failure, Result};
 use std::io::Write;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How often `--wait` looks.
@@ -19,12 +21,13 @@ Examples:
   wasmrun forward web 9999:8888
   wasmrun forward web 8888 --local-port 9999 --local-host 127.0.0.1
   wasmrun forward web --port 8000-8010:9000-9010,8015
-  wasmrun forward web 9999:8888 --detach       until `wasmrun unforward web 9999`, or the run's end";
+  wasmrun forward web 9999:8888 --detach       until `wasmrun unforward web 9999`, or the run's end
+  wasmrun forward ssh://lab/web 3000           localhost:3000 leads to port 3000 of the guest `web` on the machine `lab`";
 
 #[derive(Debug, Args)]
 #[command(after_help = FORWARD_HELP)]
 pub struct Arguments {
-    /// A name or id, as `wasmrun ps` shows it
+    /// A name or id, as `wasmrun ps` shows it, or ssh://HOST/NAME
     pub name: String,
     /// Ports: PROC, HOST:PROC, or a rule as for `wasmrun os --forward`
     #[arg(value_name = "RULE")]
@@ -50,6 +53,9 @@ pub struct Arguments {
     /// Wait until the run exists
     #[arg(long)]
     pub wait: bool,
+    /// What ssh runs on the other machine [default: wasmrun hub --stdio]
+    #[arg(long, value_name = "COMMAND")]
+    pub remote_command: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -61,6 +67,9 @@ pub enum Protocol {
 
 /// `wasmrun forward`
 pub async fn run(forward: &Arguments) -> Result<u8> {
+    if let Some(target) = Target::read(&forward.name)? {
+        return elsewhere(forward, &target).await;
+    }
     let mut signals = Signals::new()?;
     let client = loop {
         match Client::find(&forward.name).await {
@@ -72,15 +81,7 @@ pub async fn run(forward: &Arguments) -> Result<u8> {
         }
     };
     if forward.list {
-        let state: State = client.get("state").await?;
-        let mut out = std::io::stdout().lock();
-        for forward in state.forwards {
-            for host in &forward.hosts {
-                let source = format!("{:?}", forward.source).to_lowercase();
-                writeln!(out, "{host} -> guest:{}/{} ({source})", forward.guest, forward.protocol)?;
-            }
-        }
-        return Ok(0);
+        return list(&client).await;
     }
     let new = NewForward {
         rules: rules(forward)?,
@@ -101,6 +102,47 @@ pub async fn run(forward: &Arguments) -> Result<u8> {
             Ok(0)
         }
     }
+}
+
+/// To a run of another machine.
+async fn elsewhere(forward: &Arguments, target: &Target) -> Result<u8> {
+    if forward.detach {
+        return Err(
+            Failure::usage(anyhow!("`--detach` needs a run of this machine")).hint("leave this command running")
+        );
+    }
+    let mut signals = Signals::new()?;
+    if forward.list {
+        return list(&Client::find(&forward.name).await?).await;
+    }
+    let rules = rules(forward)?;
+    let forwards = async {
+        let hub = Arc::new(Hub::reach(&target.place, forward.remote_command.as_deref()).await?);
+        loop {
+            match Client::through(hub.clone(), &target.run).get::<State>("state").await {
+                Ok(_) => break,
+                Err(_) if forward.wait => tokio::time::sleep(AGAIN).await,
+                Err(failure) => return Err(failure),
+            }
+        }
+        remote::forward(hub, target, &rules).await
+    };
+    tokio::select! {
+        ended = forwards => ended.map(|()| 0),
+        number = signals.next() => Ok(128 + number),
+    }
+}
+
+async fn list(client: &Client) -> Result<u8> {
+    let state: State = client.get("state").await?;
+    let mut out = std::io::stdout().lock();
+    for forward in state.forwards {
+        for host in &forward.hosts {
+            let source = format!("{:?}", forward.source).to_lowercase();
+            writeln!(out, "{host} -> guest:{}/{} ({source})", forward.guest, forward.protocol)?;
+        }
+    }
+    Ok(0)
 }
 
 /// Rules as for `wasmrun os`, out of what was typed here.

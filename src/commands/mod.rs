@@ -6,6 +6,7 @@ pub mod completions;
 pub mod doctor;
 pub mod down;
 pub mod forward;
+pub mod hub;
 pub mod init;
 pub mod inspect;
 pub mod logs;

@@ -1,10 +1,12 @@
 //! `wasmrun ps`: every run of this user.
 
 use crate::control::{self, Client, State};
+use crate::remote::{self, Hub};
 use clap::Args;
 use report::Result;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How often `--watch` looks.
@@ -12,6 +14,9 @@ const AGAIN: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Args)]
 pub struct Arguments {
+    /// Another machine, as ssh://HOST [default: this one]
+    #[arg(value_name = "TARGET")]
+    pub target: Option<String>,
     /// Print one JSON array
     #[arg(long)]
     pub json: bool,
@@ -22,8 +27,15 @@ pub struct Arguments {
 
 /// `wasmrun ps`
 pub async fn run(ps: &Arguments) -> Result<u8> {
+    let hub = match &ps.target {
+        Some(target) => Some(Arc::new(remote::hub(target).await?)),
+        None => None,
+    };
     loop {
-        let states = states().await?;
+        let states = match &hub {
+            Some(hub) => states_of(hub).await?,
+            None => states().await?,
+        };
         let mut out = std::io::stdout().lock();
         if ps.json {
             writeln!(out, "{}", serde_json::to_string_pretty(&states)?)?;
@@ -54,6 +66,18 @@ async fn states() -> Result<Vec<State>> {
     }
     // Services of one project stand together, behind runs of their own.
     states.sort_by(|one: &State, other| (&one.project, &one.name).cmp(&(&other.project, &other.name)));
+    Ok(states)
+}
+
+/// The same of a hub.
+async fn states_of(hub: &Arc<Hub>) -> Result<Vec<State>> {
+    let mut states = Vec::new();
+    for name in hub.runs().await? {
+        match Client::through(hub.clone(), &name).get("state").await {
+            Ok(state) => states.push(state),
+            Err(failure) => tracing::warn!("{name}: {failure}"),
+        }
+    }
     Ok(states)
 }
 

@@ -1,34 +1,63 @@
 //! The other end: what `ps`, `logs`, `stop` and the others ask.
 
-#![expect(clippy::disallowed_methods, reason = "the stream aborts it")]
+#![expect(clippy::disallowed_methods, reason = "the answer aborts it")]
 
 use super::address;
 use super::message::Complaint;
-use anyhow::{Context, anyhow};
+use crate::remote::{Hub, Target};
+use anyhow::{Context as _, anyhow};
 use bytes::{Bytes, BytesMut};
-use http::{Method, Request, header};
+use http::{Method, Request, Response, header};
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body, Frame, Incoming};
 use hyper_util::rt::TokioIo;
 use report::{Failure, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::UnixStream;
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 /// A supervisor answers in milliseconds; one that is stopped (SIGSTOP) never.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A run that can be talked to.
 pub struct Client {
-    path: PathBuf,
+    way: Way,
 }
 
+enum Way {
+    /// By its control socket.
+    Socket(PathBuf),
+    /// Through the hub of another machine, by its name.
+    Hub(Arc<Hub>, String),
+}
+
+/// The body of an answer.
+pub type Answered = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
+
 impl Client {
-    /// The run with this name or id.
+    /// The run with this name or id, or with this target, on another machine ([`Target`]).
     pub async fn find(name: &str) -> Result<Client> {
+        match Target::read(name)? {
+            Some(target) if target.run.is_empty() => {
+                Err(Failure::usage(anyhow!("`{name}` names no run")).hint("add one: `wasmrun ps` there lists them"))
+            }
+            Some(target) => {
+                let hub = Arc::new(Hub::reach(&target.place, None).await?);
+                Ok(Client::through(hub, &target.run))
+            }
+            None => Client::here(name).await,
+        }
+    }
+
+    /// A run of this machine.
+    pub async fn here(name: &str) -> Result<Client> {
         let running = super::running()?;
         if let Some((_, path)) = running.iter().find(|(other, _)| other == name) {
             return Ok(Client::at(path));
@@ -49,7 +78,16 @@ impl Client {
     }
 
     pub fn at(path: &Path) -> Client {
-        Client { path: path.to_owned() }
+        Client {
+            way: Way::Socket(path.to_owned()),
+        }
+    }
+
+    /// A run of a hub.
+    pub fn through(hub: Arc<Hub>, run: &str) -> Client {
+        Client {
+            way: Way::Hub(hub, run.to_owned()),
+        }
     }
 
     pub async fn get<T: DeserializeOwned>(&self, what: &str) -> Result<T> {
@@ -66,18 +104,20 @@ impl Client {
 
     /// Returns when the run is over.
     pub async fn ended(&self) {
-        // A run takes its socket along.
-        let is_there = || match self.connect() {
-            Ok(_) => true,
-            Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
-        };
-        while is_there() {
+        loop {
+            let is_there = match &self.way {
+                // A run takes its socket along.
+                Way::Socket(path) => match connect(path) {
+                    Ok(_) => true,
+                    Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
+                },
+                Way::Hub(..) => self.get::<serde::de::IgnoredAny>("state").await.is_ok(),
+            };
+            if !is_there {
+                return;
+            }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-    }
-
-    fn connect(&self) -> std::io::Result<UnixStream> {
-        UnixStream::from_std(address::connect(&self.path)?)
     }
 
     async fn exchange<T: DeserializeOwned>(&self, method: Method, what: &str, body: &impl Serialize) -> Result<T> {
@@ -96,26 +136,11 @@ impl Client {
 
     /// Sends a request whose answer comes bit by bit.
     pub async fn open(&self, method: Method, what: &str, body: &impl Serialize) -> Result<Stream> {
-        let gone = || anyhow!("the run has ended");
-        let stream = self.connect().with_context(gone)?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        let connection = tokio::spawn(async move {
-            let _ = connection.await;
-        });
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("/v1/{what}"))
-            .header(header::HOST, "wasmrun")
-            .body(Full::<Bytes>::from(serde_json::to_vec(body)?))?;
-        let response = tokio::time::timeout(PATIENCE, sender.send_request(request))
-            .await
-            .map_err(|_| anyhow!("the run does not answer"))?
-            .with_context(gone)?;
-        let status = response.status();
+        let answer = self.pass(method, what, serde_json::to_vec(body)?.into()).await?;
+        let status = answer.status();
         let mut stream = Stream {
-            body: response.into_body(),
+            body: answer.into_body(),
             line: BytesMut::new(),
-            connection,
         };
         if status.is_success() {
             return Ok(stream);
@@ -131,19 +156,73 @@ impl Client {
             None => failure,
         })
     }
+
+    /// Sends a request as it is; the answer may be a refusal.
+    pub async fn pass(&self, method: Method, what: &str, body: Bytes) -> Result<Response<Answered>> {
+        let request = Request::builder().method(method);
+        let asked = async {
+            match &self.way {
+                Way::Socket(path) => {
+                    let request = request.uri(format!("/v1/{what}")).header(header::HOST, "wasmrun");
+                    send(path, request.body(Full::new(body))?).await
+                }
+                Way::Hub(hub, run) => {
+                    let request = request.uri(format!("http://hub/v1/runs/{run}/{what}"));
+                    let answer = hub.request(request.body(Full::new(body))?).await?;
+                    Ok(answer.map(|body| body.map_err(Into::into).boxed_unsync()))
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, asked)
+            .await
+            .map_err(|_| anyhow!("the run does not answer"))?
+    }
+}
+
+fn connect(path: &Path) -> std::io::Result<UnixStream> {
+    UnixStream::from_std(address::connect(path)?)
+}
+
+async fn send(path: &Path, request: Request<Full<Bytes>>) -> Result<Response<Answered>> {
+    let gone = || anyhow!("the run has ended");
+    let stream = connect(path).with_context(gone)?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let connection = tokio::spawn(async move {
+        let _ = connection.await;
+    });
+    let connection = AbortOnDropHandle::new(connection);
+    let answer = sender.send_request(request).await.with_context(gone)?;
+    Ok(answer.map(|body| {
+        let whole = Whole {
+            body,
+            _connection: connection,
+        };
+        whole.boxed_unsync()
+    }))
+}
+
+/// A body, and the connection that it comes over.
+struct Whole {
+    body: Incoming,
+    _connection: AbortOnDropHandle<()>,
+}
+
+impl Body for Whole {
+    type Data = Bytes;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<std::result::Result<Frame<Bytes>, Self::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context).map_err(Into::into)
+    }
 }
 
 /// An answer that comes bit by bit. Dropping it closes the connection.
 pub struct Stream {
-    body: Incoming,
+    body: Answered,
     line: BytesMut,
-    connection: JoinHandle<()>,
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        self.connection.abort();
-    }
 }
 
 impl Stream {

@@ -17,7 +17,7 @@ mod request;
 mod server;
 
 pub use client::Client;
-pub use message::{Added, Down, ForwardState, NewForward, Outbound, Source, State, Stop, Up};
+pub use message::{Added, Complaint, Down, ForwardState, NewForward, Outbound, Source, State, Stop, Up};
 pub use request::Request;
 pub use server::{Answer, Ask, Asks, ask, asks, start};
 

@@ -16,7 +16,7 @@ fn help(arguments: &[&str]) -> String {
     output(command).stdout
 }
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "os",
     "up",
     "down",
@@ -27,6 +27,7 @@ const COMMANDS: [&str; 19] = [
     "restart",
     "forward",
     "unforward",
+    "hub",
     "netns",
     "init",
     "check",

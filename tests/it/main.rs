@@ -26,6 +26,7 @@ mod outbound;
 mod output;
 mod precedence;
 mod probes;
+mod remote;
 mod tiered;
 mod trust;
 mod up;

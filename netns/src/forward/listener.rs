@@ -29,6 +29,11 @@ pub struct Listeners {
 }
 
 impl Listeners {
+    /// The sockets, for who accepts himself. They do not block.
+    pub fn into_sockets(self) -> Vec<OwnedFd> {
+        self.sockets
+    }
+
     /// None: connections to the guest's port come from elsewhere ([`crate::link`]).
     pub fn none(guest_port: u16) -> Listeners {
         Listeners {

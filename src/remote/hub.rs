@@ -1,0 +1,241 @@
+//! A hub, and the link to it, which is made again whenever it breaks.
+
+use super::ssh::{self, Ssh};
+use super::target::Place;
+use anyhow::{Context, anyhow};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use report::{Failure, Result};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+use tokio::net::UnixStream;
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+use tunnel::carrier::{BoxCarrier, Framed};
+use tunnel::mux::{self, Channel, Head, Incoming, OpenError};
+use tunnel::pipe::{Bye, Settings};
+use tunnel::session::{self, Attempt, ConnectError, Ender, Event};
+
+/// Links that are still to say that they end.
+static LINKS: LazyLock<TaskTracker> = LazyLock::new(TaskTracker::new);
+/// Longest list of runs, in bytes.
+const LONGEST: usize = 1 << 20;
+/// How long they may take.
+const FAREWELL: Duration = Duration::from_millis(500);
+/// A pause after a session that ended at once.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A hub. Dropping it ends the link.
+pub struct Hub {
+    place: Place,
+    link: watch::Receiver<Link>,
+    wanted: Arc<watch::Sender<bool>>,
+}
+
+#[derive(Clone)]
+enum Link {
+    /// Nobody has answered yet.
+    Awaited,
+    Up(mux::Client),
+    /// The session is over, with its streams; there will be another.
+    Down,
+    /// Nobody has ever answered.
+    Failed(String),
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        self.wanted.send_replace(false);
+    }
+}
+
+/// Waits until links have said that they end, before this process does.
+pub async fn farewell() {
+    LINKS.close();
+    let _ = tokio::time::timeout(FAREWELL, LINKS.wait()).await;
+}
+
+impl Hub {
+    /// Reaches a hub; `command` is what runs there instead of [`ssh::COMMAND`].
+    ///
+    /// # Errors
+    ///
+    /// It cannot be reached. What was reached once is reached again, whenever that takes.
+    pub async fn reach(place: &Place, command: Option<&str>) -> Result<Hub> {
+        let (says, link) = watch::channel(Link::Awaited);
+        let wanted = Arc::new(watch::Sender::new(true));
+        let command = command.unwrap_or(ssh::COMMAND).to_owned();
+        LINKS.spawn(keep(place.clone(), command, says, wanted.subscribe()));
+        let mut hub = Hub {
+            place: place.clone(),
+            link,
+            wanted,
+        };
+        let answered = hub.link.wait_for(|link| !matches!(link, Link::Awaited)).await;
+        match answered.map(|link| link.clone()) {
+            Ok(Link::Failed(why)) => Err(Failure::from(anyhow!("cannot reach {place}: {why}"))),
+            Ok(_) => Ok(hub),
+            Err(_) => Err(anyhow!("cannot reach {place}").into()),
+        }
+    }
+
+    /// The link, as soon as there is one.
+    async fn client(&self) -> Result<mux::Client> {
+        let mut link = self.link.clone();
+        let up = link.wait_for(|link| matches!(link, Link::Up(_))).await;
+        match up.map(|link| link.clone()) {
+            Ok(Link::Up(client)) => Ok(client),
+            _ => Err(anyhow!("the link to {} is over", self.place).into()),
+        }
+    }
+
+    /// A stream to a port of a run. While there is no link it waits, as long as the head says.
+    pub async fn open(&self, head: &Head) -> std::result::Result<Channel, OpenError> {
+        let patience = head.wait.unwrap_or(Duration::from_secs(30));
+        let gone = || {
+            tunnel::mux::Refusal::new(
+                http::StatusCode::GATEWAY_TIMEOUT,
+                format!("there is no link to {}", self.place),
+            )
+        };
+        let client = tokio::time::timeout(patience, self.client()).await;
+        let client = client.map_err(|_| gone())?.map_err(|_| gone())?;
+        client.open(head).await
+    }
+
+    /// The names of its runs.
+    pub async fn runs(&self) -> Result<Vec<String>> {
+        let request = Request::get("http://hub/v1/runs").body(Full::default())?;
+        let body = self.request(request).await?.into_body();
+        let names = http_body_util::Limited::new(body, LONGEST).collect().await;
+        let names = names.map_err(|error| anyhow!("{}: {error}", self.place))?;
+        Ok(serde_json::from_slice(&names.to_bytes()).context("invalid response from the hub")?)
+    }
+
+    /// An ordinary request.
+    pub async fn request(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>> {
+        let client = self.client().await?;
+        let failed = || anyhow!("the link to {} is over", self.place);
+        let (response, rest) = client.request(request).await.with_context(failed)?;
+        // Bodies of requests are short, and have been sent when there is an answer.
+        drop(rest);
+        Ok(response)
+    }
+}
+
+/// Keeps a link for as long as it is wanted.
+async fn keep(place: Place, command: String, says: watch::Sender<Link>, mut wanted: watch::Receiver<bool>) {
+    loop {
+        let (stream, link, mut events) = session::connect(
+            |attempt| carrier(&place, &command, attempt),
+            Settings {
+                agent: concat!("wasmrun ", env!("CARGO_PKG_VERSION")).to_owned(),
+                ..Settings::default()
+            },
+        );
+        let ender: Ender = stream.ender();
+        let mux = async {
+            let (client, driver) = mux::connect(stream).await.ok()?;
+            let tell = async {
+                while let Some(event) = events.recv().await {
+                    if !heard(&place, &event, &client, &says) {
+                        return;
+                    }
+                }
+                std::future::pending().await
+            };
+            tokio::select! {
+                _ = driver.run() => {}
+                () = tell => {}
+            }
+            Some(())
+        };
+        let ends = async {
+            let _ = wanted.wait_for(|wanted| !wanted).await;
+            ender.end(Bye::GOING, "the client ends");
+        };
+        let mut link = std::pin::pin!(link.run());
+        let why = tokio::select! {
+            ended = &mut link => match ended {
+                Ok(end) => Some(end.to_string()),
+                Err(never) => Some(chain(&never)),
+            },
+            _ = mux => None,
+            () = ends => {
+                // It says so, and ends.
+                let _ = link.await;
+                return;
+            }
+        };
+        let was_up = matches!(*says.borrow(), Link::Up(_));
+        if matches!(*says.borrow(), Link::Awaited) {
+            says.send_replace(Link::Failed(
+                why.unwrap_or_else(|| "it speaks another protocol".to_owned()),
+            ));
+        }
+        if matches!(*says.borrow(), Link::Failed(_)) {
+            return;
+        }
+        if was_up {
+            says.send_replace(Link::Down);
+            tracing::warn!("the link to {place} is lost for good: its connections were reset");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            _ = wanted.wait_for(|wanted| !wanted) => return,
+        }
+    }
+}
+
+/// Says what has become of the link; whether it goes on.
+fn heard(place: &Place, event: &Event, client: &mux::Client, says: &watch::Sender<Link>) -> bool {
+    match event {
+        Event::Up => {
+            if matches!(*says.borrow(), Link::Down) {
+                tracing::info!("the link to {place} is back");
+            }
+            says.send_replace(Link::Up(client.clone()));
+        }
+        Event::Lost { error } => tracing::warn!("the link to {place} is lost ({}): connections wait", chain(error)),
+        Event::Back { after } => {
+            let after = Duration::from_millis(after.as_millis() as u64);
+            tracing::info!(
+                "the link to {place} is back after {}: nothing is lost",
+                humantime::format_duration(after)
+            );
+        }
+        Event::Unreachable { error } => {
+            let why = chain(&**error);
+            if matches!(*says.borrow(), Link::Awaited) {
+                says.send_replace(Link::Failed(why));
+                return false;
+            }
+            tracing::debug!("{place} cannot be reached: {why}");
+        }
+    }
+    true
+}
+
+/// An error with what it comes from.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let all = std::iter::successors(Some(error), |error| error.source());
+    let mut texts: Vec<String> = all.map(ToString::to_string).collect();
+    texts.dedup();
+    texts.join(": ")
+}
+
+async fn carrier(place: &Place, command: &str, attempt: Attempt) -> std::result::Result<BoxCarrier, ConnectError> {
+    match place {
+        Place::Ssh { host, port } => {
+            let ssh = Ssh::start(host, *port, command, attempt.is_first);
+            let ssh = ssh.map_err(|error| ConnectError::Later(format!("cannot start ssh: {error}").into()))?;
+            Ok(Box::new(Framed::new(ssh)))
+        }
+        Place::Unix(path) => {
+            let hub = UnixStream::connect(path).await;
+            let hub = hub.map_err(|error| ConnectError::Later(Box::new(error)))?;
+            Ok(Box::new(Framed::new(hub)))
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Runs of another machine, through its hub. The other machine is this one: a stand-in for ssh starts what the true one would.
+
+use crate::support;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::time::Duration;
+use support::guests::{guest, root};
+use support::{Output, Run, connect, eventually, get, output, wasmrun};
+
+/// Remembers its process id, and runs the command here. `down` in its folder is a machine that cannot be reached.
+const SSH: &str = "#!/bin/sh
+if [ -e \"$LAB/down\" ]; then echo 'ssh: connect to host lab port 22: No route to host' >&2; exit 255; fi
+while [ \"$1\" != -- ]; do shift; done
+shift 2
+echo $$ >>\"$LAB/pids\"
+export XDG_RUNTIME_DIR=\"$LAB/run\"
+eval \"exec $*\"
+";
+
+/// A machine that ssh calls `lab`.
+struct Lab(tempfile::TempDir);
+
+impl Lab {
+    fn new() -> Lab {
+        let lab = Lab(support::folder());
+        let ssh = lab.path("bin/ssh");
+        std::fs::create_dir(lab.path("bin")).unwrap();
+        for folder in ["run", "here"] {
+            std::fs::create_dir(lab.path(folder)).unwrap();
+        }
+        std::fs::write(&ssh, SSH).unwrap();
+        std::fs::set_permissions(&ssh, std::fs::Permissions::from_mode(0o755)).unwrap();
+        std::os::unix::fs::symlink(support::binary(), lab.path("bin/wasmrun")).unwrap();
+        lab
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn command(&self, folder: &str, arguments: &[&str]) -> Command {
+        let mut command = wasmrun(arguments);
+        let path = std::env::var("PATH").unwrap();
+        command.env("PATH", format!("{}:{path}", self.path("bin").display()));
+        command
+            .env("LAB", self.0.path())
+            .env("XDG_RUNTIME_DIR", self.path(folder));
+        command
+    }
+
+    /// On that machine.
+    fn start(&self, arguments: &[&str]) -> Run {
+        Run::of(self.command("run", arguments))
+    }
+
+    fn from_here(&self, arguments: &[&str]) -> Run {
+        Run::of(self.command("here", arguments))
+    }
+
+    fn says(&self, arguments: &[&str]) -> Output {
+        output(self.command("here", arguments))
+    }
+
+    /// Cuts the link that was made last.
+    fn cut(&self) {
+        let pids = std::fs::read_to_string(self.path("pids")).unwrap();
+        let last: i32 = pids.lines().last().unwrap().parse().unwrap();
+        kill(Pid::from_raw(last), Signal::SIGKILL).unwrap();
+    }
+
+    /// The hub that was started by itself.
+    fn hub(&self) -> Option<Pid> {
+        let pid = std::fs::read_to_string(self.path("run/wasmrun/hub.lock")).ok()?;
+        Some(Pid::from_raw(pid.trim().parse().ok()?))
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if let Some(hub) = self.hub() {
+            let _ = kill(hub, Signal::SIGKILL);
+        }
+    }
+}
+
+/// The address of a ready line that leads to this target and port.
+fn ready(forward: &mut Run, target: &str) -> SocketAddr {
+    let line = forward.wait_for(&format!(" -> {target}/tcp"));
+    line["ready: ".len()..].split(' ').next().unwrap().parse().unwrap()
+}
+
+fn hello() -> String {
+    root().join("examples/hello").to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_port_leads_to_a_guest_of_another_machine() {
+    let lab = Lab::new();
+    let _web = lab.start(&["os", &hello(), "--name", "web", "--expose", "3000"]);
+    eventually("the run is there", || lab.path("run/wasmrun/web.sock").exists());
+    let mut forward = lab.from_here(&["forward", "ssh://lab/web", "0:3000", "--wait"]);
+    let address = ready(&mut forward, "ssh://lab/web:3000");
+    for _ in 0..3 {
+        assert_eq!(get(address), (200, "hello from wasmrun\n".to_owned()));
+    }
+    // Its commands, by the same name.
+    let listed = lab.says(&["ps", "ssh://lab"]);
+    assert!(listed.stdout.contains("\nweb "), "{}{}", listed.stdout, listed.stderr);
+    let state = lab.says(&["inspect", "ssh://lab/web"]);
+    assert!(
+        state.stdout.contains("\"name\": \"web\""),
+        "{}{}",
+        state.stdout,
+        state.stderr
+    );
+    let stopped = lab.says(&["stop", "ssh://lab/web"]);
+    assert_eq!((stopped.code, &*stopped.stderr), (Some(0), "stopped: ssh://lab/web\n"));
+    // The forward stays, and says what is wrong.
+    assert!(support::is_cut(&mut connect(address)));
+    forward.wait_for("port 3000: `web` is not running");
+    forward.signal(Signal::SIGTERM);
+    assert_eq!(forward.ended().code(), Some(143));
+}
+
+#[test]
+fn what_is_not_there_is_said() {
+    let lab = Lab::new();
+    lab.says(&["forward", "ssh://lab/web", "3000"]).says(
+        2,
+        "error: no run is named `web`\nhint: start a run first: `wasmrun os PATH`",
+    );
+    lab.says(&["inspect", "ssh://lab"]).says(
+        2,
+        "error: `ssh://lab` names no run\nhint: add one: `wasmrun ps` there lists them",
+    );
+    lab.says(&["inspect", "wss://lab/web"]).says(
+        2,
+        "error: invalid target `wss://lab/web`: no hub is reached by `wss`\nhint: write ssh://HOST/RUN, ssh://USER@HOST:PORT/RUN or unix:/PATH/RUN",
+    );
+    let said = lab.says(&[
+        "forward",
+        "ssh://lab/web",
+        "3000",
+        "--remote-command",
+        "no-such-program",
+    ]);
+    assert_eq!(said.code, Some(125), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("error: cannot reach ssh://lab: "),
+        "{}",
+        said.stderr
+    );
+    assert!(said.stderr.contains("lab has no `no-such-program`"), "{}", said.stderr);
+    std::fs::write(lab.path("down"), "").unwrap();
+    let said = lab.says(&["ps", "ssh://lab"]);
+    assert_eq!(said.code, Some(125), "{}", said.stderr);
+    assert!(said.stderr.contains("ssh cannot reach lab"), "{}", said.stderr);
+}
+
+/// An echo, so that what comes back is known.
+fn echo(lab: &Lab) -> (Run, Run, SocketAddr) {
+    let echo = lab.start(&[
+        "os",
+        guest("p1_echo").to_str().unwrap(),
+        "--name",
+        "echo",
+        "--forward",
+        "0:7000",
+    ]);
+    eventually("the run is there", || lab.path("run/wasmrun/echo.sock").exists());
+    let mut forward = lab.from_here(&["forward", "ssh://lab/echo", "0:7000", "--wait"]);
+    let address = ready(&mut forward, "ssh://lab/echo:7000");
+    (echo, forward, address)
+}
+
+#[test]
+fn a_link_that_breaks_loses_nothing() {
+    let lab = Lab::new();
+    let (_echo, mut forward, address) = echo(&lab);
+    let mut client = connect(address);
+    client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let piece: Vec<u8> = (0..100_000).map(|byte| byte as u8).collect();
+    let mut sends = client.try_clone().unwrap();
+    let sent = piece.clone();
+    let sender = std::thread::spawn(move || {
+        for _ in 0..30 {
+            sends.write_all(&sent).unwrap();
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        sends.shutdown(std::net::Shutdown::Write).unwrap();
+    });
+    let mut came = vec![0; piece.len()];
+    for turn in 0..30 {
+        client.read_exact(&mut came).unwrap();
+        assert!(came == piece, "{turn}");
+        if turn % 10 == 5 {
+            lab.cut();
+        }
+    }
+    assert_eq!(client.read(&mut came).unwrap(), 0);
+    sender.join().unwrap();
+    forward.wait_for("the link to ssh://lab is lost");
+    forward.wait_for("the link to ssh://lab is back after ");
+}
+
+#[test]
+fn a_hub_that_is_killed_resets_what_is_open_and_the_next_one_serves() {
+    let lab = Lab::new();
+    let (_echo, mut forward, address) = echo(&lab);
+    let mut client = connect(address);
+    client.write_all(b"a").unwrap();
+    client.read_exact(&mut [0]).unwrap();
+    kill(lab.hub().unwrap(), Signal::SIGKILL).unwrap();
+    // Half an answer must not look whole.
+    assert!(support::is_cut(&mut client));
+    forward.wait_for("the link to ssh://lab is lost");
+    eventually("there is another hub", || {
+        let mut client = connect(address);
+        client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        client.write_all(b"b").is_ok() && client.read_exact(&mut [0]).is_ok()
+    });
+}
+
+#[test]
+fn there_is_one_hub() {
+    let lab = Lab::new();
+    let mut hub = lab.start(&["hub"]);
+    hub.wait_for("hub: ");
+    let second = output(lab.command("run", &["hub"]));
+    second.says(
+        2,
+        "error: this user's hub is running already\nhint: it is for all of your runs",
+    );
+    // Of this machine, by its socket.
+    let _web = lab.start(&["os", &hello(), "--name", "web", "--expose", "3000"]);
+    let target = format!("unix:{}/web", lab.path("run/wasmrun/hub.pipe").display());
+    let mut forward = lab.from_here(&["forward", &target, "0:3000", "--wait"]);
+    let address = ready(&mut forward, &format!("{target}:3000"));
+    assert_eq!(get(address), (200, "hello from wasmrun\n".to_owned()));
+    hub.signal(Signal::SIGTERM);
+    assert_eq!(hub.ended().code(), Some(143));
+    assert!(!lab.path("run/wasmrun/hub.pipe").exists());
+}

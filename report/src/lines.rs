@@ -39,7 +39,7 @@ pub enum Format {
 }
 
 /// Our own crates: what libraries trace is not written for users.
-const CRATES: [&str; 7] = [
+const CRATES: [&str; 8] = [
     "wasmrun",
     "files",
     "languages",
@@ -47,6 +47,7 @@ const CRATES: [&str; 7] = [
     "report",
     "runtime",
     "supervisor",
+    "tunnel",
 ];
 
 /// Installs the subscriber of all events, once, before anything else.

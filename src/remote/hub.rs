@@ -206,7 +206,12 @@ fn heard(place: &Place, event: &Event, client: &mux::Client, says: &watch::Sende
             );
         }
         Event::Unreachable { error } => {
-            let why = chain(&**error);
+            let mut why = chain(&**error);
+            // A shell that says something before the hub does, mostly.
+            if let (Some(tunnel::carrier::Error::Malformed(_)), Place::Ssh { host, .. }) = (error.downcast_ref(), place)
+            {
+                why += &format!("; something else than a hub answers (`ssh {host} true` has to print nothing)");
+            }
             if matches!(*says.borrow(), Link::Awaited) {
                 says.send_replace(Link::Failed(why));
                 return false;

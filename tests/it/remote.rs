@@ -57,7 +57,7 @@ impl Lab {
         Run::of(self.command("run", arguments))
     }
 
-    fn from_here(&self, arguments: &[&str]) -> Run {
+    fn here(&self, arguments: &[&str]) -> Run {
         Run::of(self.command("here", arguments))
     }
 
@@ -102,7 +102,7 @@ fn a_port_leads_to_a_guest_of_another_machine() {
     let lab = Lab::new();
     let _web = lab.start(&["os", &hello(), "--name", "web", "--expose", "3000"]);
     eventually("the run is there", || lab.path("run/wasmrun/web.sock").exists());
-    let mut forward = lab.from_here(&["forward", "ssh://lab/web", "0:3000", "--wait"]);
+    let mut forward = lab.here(&["forward", "ssh://lab/web", "0:3000", "--wait"]);
     let address = ready(&mut forward, "ssh://lab/web:3000");
     for _ in 0..3 {
         assert_eq!(get(address), (200, "hello from wasmrun\n".to_owned()));
@@ -155,6 +155,18 @@ fn what_is_not_there_is_said() {
         said.stderr
     );
     assert!(said.stderr.contains("lab has no `no-such-program`"), "{}", said.stderr);
+    let said = lab.says(&[
+        "forward",
+        "ssh://lab/web",
+        "3000",
+        "--remote-command",
+        "echo Welcome to the lab",
+    ]);
+    assert!(
+        said.stderr.contains("(`ssh lab true` has to print nothing)"),
+        "{}",
+        said.stderr
+    );
     std::fs::write(lab.path("down"), "").unwrap();
     let said = lab.says(&["ps", "ssh://lab"]);
     assert_eq!(said.code, Some(125), "{}", said.stderr);
@@ -172,7 +184,7 @@ fn echo(lab: &Lab) -> (Run, Run, SocketAddr) {
         "0:7000",
     ]);
     eventually("the run is there", || lab.path("run/wasmrun/echo.sock").exists());
-    let mut forward = lab.from_here(&["forward", "ssh://lab/echo", "0:7000", "--wait"]);
+    let mut forward = lab.here(&["forward", "ssh://lab/echo", "0:7000", "--wait"]);
     let address = ready(&mut forward, "ssh://lab/echo:7000");
     (echo, forward, address)
 }
@@ -238,7 +250,7 @@ fn there_is_one_hub() {
     // Of this machine, by its socket.
     let _web = lab.start(&["os", &hello(), "--name", "web", "--expose", "3000"]);
     let target = format!("unix:{}/web", lab.path("run/wasmrun/hub.pipe").display());
-    let mut forward = lab.from_here(&["forward", &target, "0:3000", "--wait"]);
+    let mut forward = lab.here(&["forward", &target, "0:3000", "--wait"]);
     let address = ready(&mut forward, &format!("{target}:3000"));
     assert_eq!(get(address), (200, "hello from wasmrun\n".to_owned()));
     hub.signal(Signal::SIGTERM);

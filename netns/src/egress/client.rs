@@ -13,13 +13,20 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinSet;
 
 /// Asks a supervisor's [`super::Egress`].
 pub struct Client {
     /// Until it is first used: to wait for it takes a runtime of tokio's.
     end: Mutex<Option<OwnedFd>>,
-    caller: OnceCell<Caller<Ask, Answer, Told>>,
+    asking: OnceCell<Asking>,
     connections: Arc<Connections>,
+}
+
+struct Asking {
+    caller: Caller<Ask, Answer, Told>,
+    /// They tell of connections that are over.
+    _tells: JoinSet<()>,
 }
 
 impl Client {
@@ -27,7 +34,7 @@ impl Client {
     pub fn new(channel: OwnedFd) -> Client {
         Client {
             end: Mutex::new(Some(channel)),
-            caller: OnceCell::new(),
+            asking: OnceCell::new(),
             connections: Arc::default(),
         }
     }
@@ -83,13 +90,11 @@ impl Client {
     }
 
     async fn caller(&self) -> Result<&Caller<Ask, Answer, Told>, Failed> {
-        self.caller
-            .get_or_try_init(async || self.start())
-            .await
-            .map_err(|_| GONE)
+        let asking = self.asking.get_or_try_init(async || self.start()).await;
+        asking.map(|asking| &asking.caller).map_err(|_| GONE)
     }
 
-    fn start(&self) -> io::Result<Caller<Ask, Answer, Told>> {
+    fn start(&self) -> io::Result<Asking> {
         let end = self
             .end
             .lock()
@@ -106,8 +111,9 @@ impl Client {
             }
             Heard::Note(Count) => connections.all().into_iter().for_each(|part| drop(told.send(part))),
         })?;
-        tokio::spawn(self.connections.clone().tell(caller.notes()));
-        Ok(caller)
+        let mut tells = JoinSet::new();
+        tells.spawn(self.connections.clone().tell(caller.notes()));
+        Ok(Asking { caller, _tells: tells })
     }
 }
 

@@ -8,6 +8,8 @@
 
 use super::account::Account;
 use crate::fd_passing;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
@@ -148,8 +150,8 @@ impl Datagrams {
     }
 }
 
-/// The guest's end of a flow with this address. It takes a runtime of tokio's, which hands on what comes, until that end is closed.
-pub(super) fn relayed(to: SocketAddr) -> io::Result<OwnedFd> {
+/// The guest's end of a flow with this address, and what hands on what comes, until that end is closed. It takes a runtime of tokio's.
+pub(super) fn relayed(to: SocketAddr) -> io::Result<(OwnedFd, BoxFuture<'static, ()>)> {
     let any: SocketAddr = match to {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
         SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
@@ -164,8 +166,8 @@ pub(super) fn relayed(to: SocketAddr) -> io::Result<OwnedFd> {
     let socket = UdpSocket::from_std(socket)?;
     let (ours, theirs) = fd_passing::channel()?;
     let ours = End::new(ours)?;
-    tokio::spawn(async move { relay(&ours, &socket).await });
-    Ok(theirs)
+    let moves = async move { relay(&ours, &socket).await };
+    Ok((theirs, moves.boxed()))
 }
 
 async fn relay(guest: &End, host: &UdpSocket) {

@@ -10,6 +10,7 @@ use super::shared::{Rules, Shared, lock, of_protocol};
 use super::special;
 use crate::link::{self, Link, Refused};
 use crate::rule::Protocol;
+use futures::future::BoxFuture;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use std::io;
@@ -27,6 +28,8 @@ pub(super) struct Made {
     /// What allows it.
     pub(super) rule: String,
     pub(super) link: Option<link::Held>,
+    /// What hands on its datagrams.
+    pub(super) moves: Option<BoxFuture<'static, ()>>,
 }
 
 impl Shared {
@@ -97,6 +100,7 @@ impl Shared {
                     rule: link.to_string(),
                     to,
                     link: Some(held),
+                    moves: None,
                 })
             }
             Err(why) => {
@@ -209,13 +213,14 @@ impl Shared {
         for address in addresses {
             let attempt = tokio::time::timeout_at(until, open(*address, protocol)).await;
             match attempt.unwrap_or_else(|_| Err(Errno::TIMEDOUT.into())) {
-                Ok(socket) => {
+                Ok((socket, moves)) => {
                     return Ok(Made {
                         socket,
                         address: *address,
                         to,
                         rule: rule.to_owned(),
                         link: None,
+                        moves,
                     });
                 }
                 Err(error) => last = error,
@@ -227,10 +232,10 @@ impl Shared {
 }
 
 /// What a guest is given for an address.
-async fn open(to: SocketAddr, protocol: Protocol) -> io::Result<OwnedFd> {
+async fn open(to: SocketAddr, protocol: Protocol) -> io::Result<(OwnedFd, Option<BoxFuture<'static, ()>>)> {
     match protocol {
-        Protocol::Tcp => open_stream(to).await,
-        Protocol::Udp => datagrams::relayed(to),
+        Protocol::Tcp => Ok((open_stream(to).await?, None)),
+        Protocol::Udp => datagrams::relayed(to).map(|(end, moves)| (end, Some(moves))),
     }
 }
 

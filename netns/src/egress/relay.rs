@@ -2,6 +2,8 @@
 //! own. The supervisor moves bytes between the other one and the host's socket.
 
 use crate::forward::{self, Target};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use rustix::net::sockopt;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -12,9 +14,9 @@ use tokio::net::TcpStream;
 /// Bytes of a direction that are under way.
 const PIECE: usize = 64 << 10;
 
-/// The guest's end of a connection whose other end is outside. It takes a runtime of tokio's, which moves bytes until both ends are
-/// closed.
-pub(super) async fn relayed(outside: OwnedFd, inside: Arc<Target>) -> io::Result<OwnedFd> {
+/// The guest's end of a connection whose other end is outside, and what moves bytes until both ends are closed. It takes a runtime of
+/// tokio's.
+pub(super) async fn relayed(outside: OwnedFd, inside: Arc<Target>) -> io::Result<(OwnedFd, BoxFuture<'static, ()>)> {
     let mut outside = TcpStream::from_std(outside.into())?;
     // Init makes it, and may take its time.
     let pair = tokio::task::spawn_blocking(move || forward::pair(&inside));
@@ -22,7 +24,7 @@ pub(super) async fn relayed(outside: OwnedFd, inside: Arc<Target>) -> io::Result
     let ours = std::net::TcpStream::from(ours);
     ours.set_nonblocking(true)?;
     let mut ours = TcpStream::from_std(ours)?;
-    tokio::spawn(async move {
+    let moves = async move {
         let moved = tokio::io::copy_bidirectional_with_sizes(&mut ours, &mut outside, PIECE, PIECE).await;
         if moved.is_err() {
             // A reset of one end becomes one of the other.
@@ -30,6 +32,6 @@ pub(super) async fn relayed(outside: OwnedFd, inside: Arc<Target>) -> io::Result
                 let _ = sockopt::set_socket_linger(end, Some(Duration::ZERO));
             }
         }
-    });
-    Ok(theirs)
+    };
+    Ok((theirs, moves.boxed()))
 }

@@ -39,6 +39,8 @@ struct Guest {
     channel: Channel,
     inside: Option<Arc<Target>>,
     open: Mutex<OfGuest>,
+    /// What moves its bytes, where it has no sockets of the host's.
+    relays: Mutex<JoinSet<()>>,
     /// It has told of all that is open.
     counted: Notify,
 }
@@ -118,6 +120,7 @@ async fn serve(shared: Arc<Shared>, known: Known, mut come: UnboundedReceiver<Co
                         channel,
                         inside,
                         open: Mutex::default(),
+                        relays: Mutex::default(),
                         counted: Notify::new(),
                     });
                     let mut known = lock(&known);
@@ -175,11 +178,18 @@ impl Guest {
         socket: &mut Option<OwnedFd>,
     ) -> Result<Granted, Failed> {
         let mut made = self.shared.connect(to, protocol).await?;
+        let mut moves = made.moves.take();
         if let (Some(inside), Protocol::Tcp) = (&self.inside, protocol) {
             let failed = |error: io::Error| Failed::Errno(error.raw_os_error().unwrap_or(Errno::IO.raw_os_error()));
-            made.socket = relay::relayed(made.socket, inside.clone()).await.map_err(failed)?;
+            let relayed = relay::relayed(made.socket, inside.clone()).await.map_err(failed)?;
+            (made.socket, moves) = (relayed.0, Some(relayed.1));
         }
         *socket = Some(self.opened(number, made, protocol)?);
+        if let Some(moves) = moves {
+            let mut relays = lock(&self.relays);
+            while relays.try_join_next().is_some() {}
+            relays.spawn(moves);
+        }
         Ok(Granted::Connected)
     }
 
@@ -191,6 +201,7 @@ impl Guest {
             to,
             rule,
             link,
+            moves: _,
         } = made;
         // Others may have been made meanwhile.
         self.shared.has_room(&to, protocol)?;
@@ -231,6 +242,8 @@ impl Guest {
 
 impl Drop for Guest {
     fn drop(&mut self) {
+        // What it has sent last is still on its way.
+        lock(&self.relays).detach_all();
         for (_, open) in std::mem::take(&mut *lock(&self.open)) {
             let closed = lock(&self.shared.ledger).close(open);
             self.shared.closed(closed);

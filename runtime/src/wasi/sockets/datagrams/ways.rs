@@ -1,6 +1,8 @@
 //! Flows of a socket with addresses outside of the guest's network. Each is a connection of its own, which is made when something is
 //! first sent there ([`crate::Egress`]).
 
+#![expect(clippy::disallowed_methods, reason = "held by an AbortOnDropHandle")]
+
 use crate::egress::{Datagrams, Egress};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -8,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
-use tokio::task::AbortHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 /// Flows of one socket; the one that is used least has to go for another.
 const FLOWS: usize = 64;
@@ -32,13 +34,7 @@ struct Flow {
     end: Arc<dyn Datagrams>,
     used: Instant,
     /// Reads what comes, until the flow is dropped.
-    reads: AbortHandle,
-}
-
-impl Drop for Flow {
-    fn drop(&mut self) {
-        self.reads.abort();
-    }
+    _reads: AbortOnDropHandle<()>,
 }
 
 /// It is consistent at every step, so a panic elsewhere does not spoil it.
@@ -120,7 +116,7 @@ impl Ways {
             to,
             end: end.clone(),
             used: now,
-            reads: reads.abort_handle(),
+            _reads: AbortOnDropHandle::new(reads),
         });
         Ok(end)
     }

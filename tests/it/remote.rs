@@ -146,7 +146,7 @@ fn what_is_not_there_is_said() {
         "ssh://lab/web",
         "3000",
         "--remote-command",
-        "no-such-program",
+        "/no/such/program",
     ]);
     assert_eq!(said.code, Some(125), "{}", said.stderr);
     assert!(
@@ -154,7 +154,7 @@ fn what_is_not_there_is_said() {
         "{}",
         said.stderr
     );
-    assert!(said.stderr.contains("lab has no `no-such-program`"), "{}", said.stderr);
+    assert!(said.stderr.contains("lab has no `/no/such/program`"), "{}", said.stderr);
     let said = lab.says(&[
         "forward",
         "ssh://lab/web",

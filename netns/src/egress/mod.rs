@@ -11,10 +11,10 @@
 //! its end back. Who has such a socket must not be able to say where any of its sockets leads ([`crate::jail::Sockets`]).
 //!
 //! Of datagrams the guest gets no socket of the host's: who has a connected one can send to any address (sendto(2)). It gets one end
-//! of a pair, and the supervisor hands on what comes over it ([`datagrams`]).
+//! of a pair, and the supervisor hands on what comes over it (`datagrams.rs`).
 //!
 //! Where the kernel cannot hold a process to that, the guest gets one end of a pair of its own network, and the supervisor moves bytes
-//! ([`relay`]).
+//! (`relay.rs`).
 //!
 //! A name may also be that of another run ([`crate::link`]): the socket is then of that guest's network.
 //!

@@ -31,7 +31,10 @@ struct Shared {
 
 #[derive(PartialEq)]
 enum Reading {
-    Open,
+    /// A read that filled its buffer may have taken all that was there, which tokio does not know.
+    Open {
+        may_be_drained: bool,
+    },
     Closed,
 }
 
@@ -57,7 +60,7 @@ impl Streams {
         Streams(Arc::new(Shared {
             connection: connection.clone(),
             sending: sending.clone(),
-            reading: Mutex::new(Reading::Open),
+            reading: Mutex::new(Reading::Open { may_be_drained: false }),
             writing: Mutex::new(Writing::Open { permit: 0 }),
         }))
     }
@@ -82,7 +85,7 @@ impl Streams {
 
     fn close_reading(&self) {
         let mut reading = self.reading();
-        if std::mem::replace(&mut *reading, Reading::Closed) == Reading::Open {
+        if std::mem::replace(&mut *reading, Reading::Closed) != Reading::Closed {
             self.0.connection.shutdown(Shutdown::Read);
         }
     }
@@ -191,10 +194,20 @@ fn failed(error: Option<io::Error>) -> StreamError {
 impl Pollable for Reader {
     async fn ready(&mut self) {
         let streams = &self.0;
-        if *streams.reading() == Reading::Open {
-            let socket = streams.0.connection.socket.socket();
-            // A client that keeps connections takes one on which there is something to read for one that is over.
-            poll_fn(|context| poll_certain(|| socket.poll_read_ready(context), || peek(socket, &mut [0; 1]))).await;
+        let may_be_drained = match *streams.reading() {
+            Reading::Open { may_be_drained } => may_be_drained,
+            Reading::Closed => return,
+        };
+        let socket = streams.0.connection.socket.socket();
+        if !may_be_drained {
+            // An error is found by the read.
+            let _ = poll_fn(|context| socket.poll_read_ready(context)).await;
+            return;
+        }
+        // A client that keeps connections takes one on which there is something to read for one that is over.
+        poll_fn(|context| poll_certain(|| socket.poll_read_ready(context), || peek(socket, &mut [0; 1]))).await;
+        if let Reading::Open { may_be_drained } = &mut *streams.reading() {
+            *may_be_drained = false;
         }
     }
 }
@@ -214,7 +227,12 @@ impl InputStream for Reader {
                 *reading = Reading::Closed;
                 Err(StreamError::Closed)
             }
-            Ok(_) => Ok(bytes.freeze()),
+            Ok(length) => {
+                *reading = Reading::Open {
+                    may_be_drained: length == size.min(PIECE),
+                };
+                Ok(bytes.freeze())
+            }
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Bytes::new()),
             Err(error) => {
                 *reading = Reading::Closed;

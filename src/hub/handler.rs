@@ -4,17 +4,15 @@ use crate::control::{self, Client};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
+use netns::Limits;
 use netns::link::{Client as Links, Refused};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpStream;
 use tunnel::mux::{Body, Connected, Handler, Head, Incoming, Refusal, Relayed};
 
 /// By which guests know clients of the hub: an address of links (240.0.1.0/24) that no alias has, which begin at its other end.
 const CLIENT: Ipv4Addr = Ipv4Addr::new(240, 0, 1, 254);
-/// How long a stream waits for the guest where the client does not say.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// Longest body of a request.
 const BODY: usize = 64 << 10;
 
@@ -29,7 +27,7 @@ impl Default for Runs {
 
 impl Handler for Runs {
     async fn connect(&self, head: Head) -> Result<Connected, Refusal> {
-        let patience = head.wait.unwrap_or(PATIENCE);
+        let patience = head.wait.unwrap_or(Limits::CONNECT_TIMEOUT);
         match self.0.connect(&head.run, head.port, CLIENT, patience).await {
             Ok((stream, held)) => Ok(Connected {
                 tcp: TcpStream::from_std(stream)

@@ -49,7 +49,6 @@ pub async fn run(options: &Options) -> Result<u8> {
     tracing::info!("hub: {}", path.display());
     let settings = Settings {
         linger: options.linger,
-        agent: concat!("wasmrun ", env!("CARGO_PKG_VERSION")).to_owned(),
         ..Settings::default()
     };
     let sessions = Arc::new(Sessions::new(settings, Limits::default()));

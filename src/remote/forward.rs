@@ -3,7 +3,7 @@
 use super::hub::Hub;
 use super::target::Target;
 use anyhow::anyhow;
-use netns::{Listeners, Mapping, Protocol, Rule};
+use netns::{Limits, Listeners, Mapping, Protocol, Rule};
 use report::{Failure, Result};
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -13,8 +13,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tunnel::mux::{HALF_CLOSED, Head};
 
-/// How long a connection waits for the guest, or for the link.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// The pause after accept(2) failed for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -93,7 +91,7 @@ async fn carry(
     said: Arc<Mutex<HashSet<String>>>,
 ) {
     head.client = Some(client);
-    head.wait = Some(PATIENCE);
+    head.wait = Some(Limits::CONNECT_TIMEOUT);
     match hub.open(&head).await {
         Ok(channel) => {
             let relayed = channel.relay(stream, HALF_CLOSED).await;

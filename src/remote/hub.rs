@@ -6,11 +6,12 @@ use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
+use netns::Limits;
 use report::{Failure, Result};
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 use std::time::Duration;
 use tokio::net::UnixStream;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio_util::task::TaskTracker;
 use tunnel::carrier::{BoxCarrier, Framed};
 use tunnel::mux::{self, Channel, Head, Incoming, OpenError};
@@ -19,10 +20,10 @@ use tunnel::session::{self, Attempt, ConnectError, Ender, Event};
 
 /// Links that are still to say that they end.
 static LINKS: LazyLock<TaskTracker> = LazyLock::new(TaskTracker::new);
-/// Longest list of runs, in bytes.
-const LONGEST: usize = 1 << 20;
 /// How long they may take.
 const FAREWELL: Duration = Duration::from_millis(500);
+/// Longest list of runs, in bytes.
+const LONGEST: usize = 1 << 20;
 /// A pause after a session that ended at once.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -30,7 +31,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub struct Hub {
     place: Place,
     link: watch::Receiver<Link>,
-    wanted: Arc<watch::Sender<bool>>,
+    _wanted: oneshot::Sender<()>,
 }
 
 #[derive(Clone)]
@@ -42,12 +43,6 @@ enum Link {
     Down,
     /// Nobody has ever answered.
     Failed(String),
-}
-
-impl Drop for Hub {
-    fn drop(&mut self) {
-        self.wanted.send_replace(false);
-    }
 }
 
 /// Waits until links have said that they end, before this process does.
@@ -64,13 +59,13 @@ impl Hub {
     /// It cannot be reached. What was reached once is reached again, whenever that takes.
     pub async fn reach(place: &Place, command: Option<&str>) -> Result<Hub> {
         let (says, link) = watch::channel(Link::Awaited);
-        let wanted = Arc::new(watch::Sender::new(true));
+        let (wanted, is_wanted) = oneshot::channel();
         let command = command.unwrap_or(ssh::COMMAND).to_owned();
-        LINKS.spawn(keep(place.clone(), command, says, wanted.subscribe()));
+        LINKS.spawn(keep(place.clone(), command, says, is_wanted));
         let mut hub = Hub {
             place: place.clone(),
             link,
-            wanted,
+            _wanted: wanted,
         };
         let answered = hub.link.wait_for(|link| !matches!(link, Link::Awaited)).await;
         match answered.map(|link| link.clone()) {
@@ -92,7 +87,7 @@ impl Hub {
 
     /// A stream to a port of a run. While there is no link it waits, as long as the head says.
     pub async fn open(&self, head: &Head) -> std::result::Result<Channel, OpenError> {
-        let patience = head.wait.unwrap_or(Duration::from_secs(30));
+        let patience = head.wait.unwrap_or(Limits::CONNECT_TIMEOUT);
         let gone = || {
             tunnel::mux::Refusal::new(
                 http::StatusCode::GATEWAY_TIMEOUT,
@@ -125,7 +120,7 @@ impl Hub {
 }
 
 /// Keeps a link for as long as it is wanted.
-async fn keep(place: Place, command: String, says: watch::Sender<Link>, mut wanted: watch::Receiver<bool>) {
+async fn keep(place: Place, command: String, says: watch::Sender<Link>, mut wanted: oneshot::Receiver<()>) {
     loop {
         let (stream, link, mut events) = session::connect(
             |attempt| carrier(&place, &command, attempt),
@@ -152,7 +147,7 @@ async fn keep(place: Place, command: String, says: watch::Sender<Link>, mut want
             Some(())
         };
         let ends = async {
-            let _ = wanted.wait_for(|wanted| !wanted).await;
+            let _ = (&mut wanted).await;
             ender.end(Bye::GOING, "the client ends");
         };
         let mut link = std::pin::pin!(link.run());
@@ -168,22 +163,23 @@ async fn keep(place: Place, command: String, says: watch::Sender<Link>, mut want
                 return;
             }
         };
-        let was_up = matches!(*says.borrow(), Link::Up(_));
-        if matches!(*says.borrow(), Link::Awaited) {
-            says.send_replace(Link::Failed(
-                why.unwrap_or_else(|| "it speaks another protocol".to_owned()),
-            ));
-        }
-        if matches!(*says.borrow(), Link::Failed(_)) {
-            return;
-        }
-        if was_up {
-            says.send_replace(Link::Down);
-            tracing::warn!("the link to {place} is lost for good: its connections were reset");
+        let last = says.borrow().clone();
+        match last {
+            Link::Awaited => {
+                let why = why.unwrap_or_else(|| "it speaks another protocol".to_owned());
+                says.send_replace(Link::Failed(why));
+                return;
+            }
+            Link::Failed(_) => return,
+            Link::Up(_) => {
+                says.send_replace(Link::Down);
+                tracing::warn!("the link to {place} is lost for good: its connections were reset");
+            }
+            Link::Down => {}
         }
         tokio::select! {
             () = tokio::time::sleep(PAUSE) => {}
-            _ = wanted.wait_for(|wanted| !wanted) => return,
+            _ = &mut wanted => return,
         }
     }
 }

@@ -9,8 +9,8 @@ use super::udp::Datagrams;
 use super::window::{CHUNK, CONNECTION, INITIAL, MOST_STREAMS, SEND_BUFFER, Streams};
 use bytes::Bytes;
 use h2::client::{Connection, SendRequest};
-use h2::{Reason, RecvStream};
-use http::{Request, Response, StatusCode};
+use h2::{Reason, RecvStream, SendStream};
+use http::{HeaderMap, Request, Response, StatusCode};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -87,17 +87,10 @@ impl Client {
     /// The server opens none, or is not there.
     pub async fn open(&self, head: &Head) -> Result<Channel, OpenError> {
         let request = head.request().ok_or_else(|| OpenError::Name(head.run.clone()))?;
-        let mut requests = self.requests.clone().ready().await?;
+        let requests = self.requests.clone().ready().await?;
         let counted = self.streams.count();
-        let (response, mut send) = requests.send_request(request, false)?;
-        let (answer, receive) = response.await?.into_parts();
-        if answer.status != StatusCode::OK {
-            let refusal = reason(answer.status, receive).await;
-            // Nothing was sent, and after this nothing is read.
-            send.send_reset(Reason::NO_ERROR);
-            return Err(refusal.into());
-        }
-        let generation = answer.headers.get(GENERATION);
+        let (headers, send, receive) = opened(requests, request).await?;
+        let generation = headers.get(GENERATION);
         let generation = generation.and_then(|value| value.to_str().ok()?.parse().ok());
         Ok(Channel {
             send,
@@ -117,18 +110,12 @@ impl Client {
         let request = head
             .datagram_request()
             .ok_or_else(|| OpenError::Name(head.run.clone()))?;
-        let mut requests = self.requests.clone().ready().await?;
+        let requests = self.requests.clone().ready().await?;
         if !requests.is_extended_connect_protocol_enabled() {
             return Err(OpenError::NoDatagrams);
         }
         let counted = self.streams.count();
-        let (response, mut send) = requests.send_request(request, false)?;
-        let (answer, receive) = response.await?.into_parts();
-        if answer.status != StatusCode::OK {
-            let refusal = reason(answer.status, receive).await;
-            send.send_reset(Reason::NO_ERROR);
-            return Err(refusal.into());
-        }
+        let (_, send, receive) = opened(requests, request).await?;
         Ok(Datagrams::new(send, receive, counted))
     }
 
@@ -173,6 +160,22 @@ impl Client {
         let rest = async move { if is_sent { Ok(()) } else { sending.await } };
         Ok((answer.map(|receive| Incoming::new(receive, Some(counted))), rest))
     }
+}
+
+/// A stream that the server has opened, with the head of its answer.
+async fn opened(
+    mut requests: SendRequest<Bytes>,
+    request: Request<()>,
+) -> Result<(HeaderMap, SendStream<Bytes>, RecvStream), OpenError> {
+    let (response, mut send) = requests.send_request(request, false)?;
+    let (answer, receive) = response.await?.into_parts();
+    if answer.status != StatusCode::OK {
+        let refusal = reason(answer.status, receive).await;
+        // Nothing was sent, and after this nothing is read.
+        send.send_reset(Reason::NO_ERROR);
+        return Err(refusal.into());
+    }
+    Ok((answer.headers, send, receive))
 }
 
 /// The beginning of a refusal's body, where it comes in time.

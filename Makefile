@@ -31,11 +31,11 @@ commands:
 deny:
 	cargo deny check
 
-# One round: that the bench runs, not what it measures.
+# One round, of the build that the tests have: that the bench runs, not what it measures.
 bench-smoke:
-	cargo build --profile dist --workspace --examples --bins
-	bench/forward-peers.sh 1
-	bench/cold-start.py 5
+	cargo build --workspace --examples --bins
+	EXAMPLES=target/debug/examples bench/forward-peers.sh 1
+	TEST_BINARY=target/debug/wasmrun bench/cold-start.py 5
 
 # A minute each of what a person may type (needs nightly and `cargo install cargo-fuzz`).
 fuzz:

@@ -2,7 +2,7 @@
 """Cold start with a warm cache: from exec to the first byte of an HTTP answer, beside wasmtime's own server without
 isolation, on the same component, one after the other in each round.
 
-    bench/cold-start.py [ROUNDS]        after `cargo build --profile dist` and bench/peers.sh
+    bench/cold-start.py [ROUNDS]        after `cargo build --profile dist` and bench/peers.sh; TEST_BINARY is another binary
 """
 import os
 import signal
@@ -13,9 +13,10 @@ import sys
 import time
 
 os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+WASMRUN = os.environ.get("TEST_BINARY", "target/dist/wasmrun")
 HELLO = "examples/hello/hello.wasm"
 CANDIDATES = {
-    "wasmrun os": (18080, ["target/dist/wasmrun", "os", HELLO, "--quiet", "--forward", "127.0.0.1:18080:80"]),
+    "wasmrun os": (18080, [WASMRUN, "os", HELLO, "--quiet", "--forward", "127.0.0.1:18080:80"]),
     "wasmtime serve": (18081, ["bench/.peers/wasmtime", "serve", "-Scli", "-Ccache=y", "--addr=127.0.0.1:18081", HELLO]),
 }
 

@@ -3,7 +3,7 @@
 # trip of one connection, keep-alive requests and new connections a second (wrk against nginx). Native servers run
 # inside the namespace, so only the way into it differs. Prints each round, then medians and each peer's ratio to ours.
 #
-#   bench/forward-peers.sh [ROUNDS]          as root; `bench/peers.sh` installs the peers
+#   bench/forward-peers.sh [ROUNDS]          as root; `bench/peers.sh` installs the peers. EXAMPLES is where `forward` is
 #
 # All traffic stays on loopback and on a veth pair that this script makes and removes.
 set -u
@@ -31,7 +31,7 @@ start ip netns exec "$ns" bash -c "servers $work/direct"
 
 peer veth 10.77.7.2 3000
 peer wasmrun 127.0.0.1 6100
-start target/dist/examples/forward "/run/netns/$ns" 127.0.0.1:6100:3000 127.0.0.1:6102:3002
+start "${EXAMPLES:-target/dist/examples}/forward" "/run/netns/$ns" 127.0.0.1:6100:3000 127.0.0.1:6102:3002
 if [[ -x ${DOCKER_PROXY:-bench/.peers/docker-proxy} ]]; then peer docker-proxy 127.0.0.1 6400
   for k in 0 2; do start bash -c 'exec 3>/dev/null; exec "$@"' _ "${DOCKER_PROXY:-bench/.peers/docker-proxy}" -proto tcp -host-ip 127.0.0.1 -host-port $((6400+k)) -container-ip 10.77.7.2 -container-port $((3000+k)); done; fi
 if have haproxy; then peer haproxy 127.0.0.1 6500

@@ -17,6 +17,7 @@ fn egress(rules: &[&str]) -> (Egress, Client, Arc<Mutex<Vec<Event>>>) {
     let rules = Rules {
         policy: Policy::new(rules.iter().map(|rule| rule.parse().unwrap()).collect(), Vec::new()),
         links: Vec::new(),
+        proxies: None,
         timeout: Duration::from_secs(2),
         connections: 1024,
     };

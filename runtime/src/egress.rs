@@ -1,9 +1,11 @@
 //! The way out of a guest's network, as the runtime sees it.
 
 use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
+use wasmtime::component::{ComponentType, Lift};
 
 /// Counts what goes over a connection. Dropping it says that the connection is closed, so the socket has to be dropped first.
 pub trait Account: Send + Sync {
@@ -42,9 +44,37 @@ pub trait Egress: Send + Sync {
 
     /// The addresses of a name; of one that no rule covers, one by which a connect to it is recognized.
     fn resolve(&self, name: String) -> BoxFuture<'static, Result<Vec<IpAddr>, NameError>>;
+
+    /// The records of a name, each with its fields in the order of the kind's RFC.
+    fn records(&self, name: String, kind: RecordKind) -> BoxFuture<'static, Result<Vec<Vec<String>>, NameError>>;
 }
 
-/// Why a name has no address.
+/// A kind of DNS record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ComponentType, Lift)]
+#[component(enum)]
+#[repr(u8)]
+pub enum RecordKind {
+    /// RFC 2782.
+    #[component(name = "srv")]
+    Srv,
+    /// RFC 1035, 3.3.14.
+    #[component(name = "txt")]
+    Txt,
+    /// RFC 1035, 3.3.9.
+    #[component(name = "mx")]
+    Mx,
+    /// RFC 1035, 3.3.11.
+    #[component(name = "ns")]
+    Ns,
+    /// RFC 1035, 3.3.1.
+    #[component(name = "cname")]
+    Cname,
+    /// RFC 8659.
+    #[component(name = "caa")]
+    Caa,
+}
+
+/// Why a name has no address, or no record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// Nobody knows it.

@@ -1,5 +1,6 @@
 //! What a guest's host sees while it runs.
 
+use crate::egress::RecordKind;
 use crate::kind::Kind;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -44,6 +45,8 @@ pub enum Attempt {
     Udp(SocketAddr),
     /// A datagram to this port of a host with this name.
     UdpName(String, u16),
+    /// The records of this name.
+    Records(RecordKind, String),
     /// An HTTP request to this authority by https.
     Tls(String),
 }

@@ -25,7 +25,7 @@ pub use code::{
     Toolchain,
 };
 pub use code::{Traits, binary_of_text};
-pub use egress::{Account, Datagrams, Egress, NameError, Outgoing};
+pub use egress::{Account, Datagrams, Egress, NameError, Outgoing, RecordKind};
 pub use event::{Attempt, Event, Events};
 pub use guest::{Directory, Guest, HttpLimits, Listeners, Localhost};
 pub use kind::Kind;

@@ -93,8 +93,17 @@ fn explain(out: &mut impl Write, os: &Os, layers: &Layers) -> Result<()> {
         writeln!(out, "expose:    guest:{port}/tcp, to other runs")?;
     }
     for link in &settings.network.links {
-        let Link { alias, port, run, to } = link;
-        writeln!(out, "link:      {alias}:{port} -> guest:{to}/tcp of the run {run}")?;
+        let Link {
+            alias,
+            port,
+            run,
+            to,
+            protocol,
+        } = link;
+        writeln!(
+            out,
+            "link:      {alias}:{port} -> guest:{to}/{protocol} of the run {run}"
+        )?;
     }
     for directory in &settings.guest.directories {
         let access = if directory.read_only {

@@ -1,6 +1,7 @@
 //! What can be asked over a control socket.
 
 use super::message::{Down, NewForward, Stop};
+use netns::Protocol;
 
 /// What can be asked.
 #[derive(Debug)]
@@ -20,7 +21,7 @@ pub enum Request {
     Unforward(u16),
     Metrics,
     /// The way to a port of the guest, for another run.
-    Link(u16),
+    Link((Protocol, u16)),
     /// Of `wasmrun up`.
     Down(Down),
 }

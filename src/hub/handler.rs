@@ -8,8 +8,8 @@ use netns::Limits;
 use netns::link::{Client as Links, Refused};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use tokio::net::TcpStream;
-use tunnel::mux::{Body, Connected, Handler, Head, Incoming, Refusal, Relayed};
+use tokio::net::{TcpStream, UdpSocket};
+use tunnel::mux::{Body, Connected, Handler, Head, Incoming, Refusal, Relayed, Socket};
 
 /// By which guests know clients of the hub: an address of links (240.0.1.0/24) that no alias has, which begin at its other end.
 const CLIENT: Ipv4Addr = Ipv4Addr::new(240, 0, 1, 254);
@@ -35,15 +35,17 @@ impl Handler for Runs {
                 generation: None,
                 held: Box::new(held),
             }),
-            Err(why) => {
-                let status = match &why {
-                    Refused::NotRunning => StatusCode::NOT_FOUND,
-                    Refused::Ended => StatusCode::GONE,
-                    Refused::NotListening { .. } => StatusCode::GATEWAY_TIMEOUT,
-                    Refused::Failed { .. } => StatusCode::BAD_GATEWAY,
-                };
-                Err(Refusal::new(status, format!("`{}` {why}", head.run)))
-            }
+            Err(why) => Err(refusal(&head, &why)),
+        }
+    }
+
+    async fn associate(&self, head: Head) -> Result<Box<dyn Socket>, Refusal> {
+        let patience = head.wait.unwrap_or(Limits::CONNECT_TIMEOUT);
+        let socket = self.0.datagrams(&head.run, head.port, CLIENT, patience).await;
+        let socket = socket.map_err(|why| refusal(&head, &why))?;
+        match UdpSocket::from_std(socket) {
+            Ok(socket) => Ok(Box::new(socket)),
+            Err(error) => Err(Refusal::new(StatusCode::BAD_GATEWAY, error.to_string())),
         }
     }
 
@@ -63,6 +65,17 @@ impl Handler for Runs {
             relayed.received
         );
     }
+}
+
+/// Why a stream is not opened.
+fn refusal(head: &Head, why: &Refused) -> Refusal {
+    let status = match why {
+        Refused::NotRunning => StatusCode::NOT_FOUND,
+        Refused::Ended => StatusCode::GONE,
+        Refused::NotListening { .. } => StatusCode::GATEWAY_TIMEOUT,
+        Refused::Failed { .. } => StatusCode::BAD_GATEWAY,
+    };
+    Refusal::new(status, format!("`{}` {why}", head.run))
 }
 
 type Answer = Result<Response<Body>, (StatusCode, report::Failure)>;

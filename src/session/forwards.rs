@@ -138,18 +138,19 @@ impl Forwards {
     }
 
     /// What leads to a port of the guest for links of other runs.
-    pub fn linked(&self, guest: u16) -> Option<Arc<Forward>> {
-        let is_one = |bound: &&Bound| bound.is_for_links() && bound.mapping.guest == guest;
+    pub fn linked(&self, (protocol, guest): Port) -> Option<Arc<Forward>> {
+        let is_one =
+            |bound: &&Bound| bound.is_for_links() && (bound.mapping.protocol, bound.mapping.guest) == (protocol, guest);
         self.bound.iter().find(is_one).map(|bound| bound.forward.clone())
     }
 
     /// Makes that.
-    pub fn link(&mut self, guest: u16, source: Source) -> Arc<Forward> {
+    pub fn link(&mut self, (protocol, guest): Port, source: Source) -> Arc<Forward> {
         let mapping = Mapping {
             bind: Bind::Loopback,
             host: 0,
             guest,
-            protocol: Protocol::Tcp,
+            protocol,
         };
         self.add(mapping, netns::Listeners::none(guest), source);
         self.bound[self.bound.len() - 1].forward.clone()
@@ -163,7 +164,7 @@ impl Forwards {
         };
         let new: Vec<u16> = ports.iter().filter(is_new).copied().collect();
         let made = new.into_iter().map(|port| {
-            let forward = self.link(port, Source::Exposed);
+            let forward = self.link((Protocol::Tcp, port), Source::Exposed);
             (forward.id(), (Protocol::Tcp, port))
         });
         made.collect()

@@ -31,10 +31,10 @@ impl Links {
 
 async fn serve(listener: UnixDatagram, asks: Asks) -> io::Result<Server> {
     listener.readable().await?;
-    let on_route: OnRoute = Arc::new(move |port| {
+    let on_route: OnRoute = Arc::new(move |port, protocol| {
         let asks = asks.clone();
         let route = async move {
-            match control::ask(&asks, Request::Link(port)).await {
+            match control::ask(&asks, Request::Link((protocol, port))).await {
                 Answer::Route(route) => Some(route),
                 _ => None,
             }

@@ -249,6 +249,14 @@ fn denied(attempt: &Attempt) {
             );
             return;
         }
+        Attempt::Records(kind, name) => {
+            let kind = supervisor::records::kind(*kind);
+            return refused(&Refusal {
+                to: name.to_ascii_lowercase(),
+                protocol: Protocol::Udp,
+                reason: Reason::Records { kind },
+            });
+        }
         Attempt::Tcp(address) => (address.to_string(), Protocol::Tcp),
         Attempt::Name(name, port) => (format!("{name}:{port}"), Protocol::Tcp),
         Attempt::Udp(address) => (address.to_string(), Protocol::Udp),

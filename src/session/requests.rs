@@ -4,10 +4,9 @@ use super::answers::{self, Facts};
 use super::counting::Counting;
 use super::driver::Session;
 use super::generation::Generation;
-use super::state::{Condition, Event};
+use super::state::{Condition, Event, Port};
 use crate::control::{Answer, Ask, NewForward, Request, Source, Stop};
 use anyhow::anyhow;
-use netns::Protocol;
 use netns::link::Route;
 use report::Failure;
 use std::time::Duration;
@@ -69,14 +68,14 @@ impl Session {
         answers::added(added, new.detached, &self.detached.0)
     }
 
-    fn link(&mut self, port: u16) -> Answer {
+    fn link(&mut self, (protocol, port): Port) -> Answer {
         if self.state.condition() == Condition::Stopping {
             return answers::conflict(Failure::usage(anyhow!("the run is stopping")));
         }
-        let forward = self.forwards.linked(port).unwrap_or_else(|| {
-            let forward = self.forwards.link(port, Source::Link);
+        let forward = self.forwards.linked((protocol, port)).unwrap_or_else(|| {
+            let forward = self.forwards.link((protocol, port), Source::Link);
             self.work.events.push_back(Event::Added {
-                forwards: vec![(forward.id(), (Protocol::Tcp, port))],
+                forwards: vec![(forward.id(), (protocol, port))],
                 source: Source::Link,
             });
             forward

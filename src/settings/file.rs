@@ -241,6 +241,7 @@ mod tests {
                 && config.network.auto_forward.is_some()
                 && config.network.path.is_some()
                 && config.network.outbound_path.is_some()
+                && config.network.proxy.is_some()
         );
         let http = &config.http;
         assert!(http.header_timeout.is_some() && http.body_timeout.is_some());

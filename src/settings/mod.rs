@@ -101,6 +101,8 @@ pub struct Network {
     pub links: Vec<Link>,
     pub path: ForwardPath,
     pub outbound_path: OutboundPath,
+    /// What leads to places of other networks.
+    pub proxies: Option<egress::Proxies>,
     pub connect_timeout: Duration,
     pub udp_idle: Duration,
     pub max_connections: Option<usize>,
@@ -122,6 +124,7 @@ impl Network {
         egress::Rules {
             policy: egress::Policy::new(self.allow.clone(), self.allow_private.clone()),
             links: self.links.clone(),
+            proxies: self.proxies.clone(),
             timeout: self.connect_timeout,
             connections: self.max_outbound,
         }

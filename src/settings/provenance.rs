@@ -114,6 +114,12 @@ pub fn explain(os: &Os, layers: &Layers, settings: &Settings) -> Vec<(String, St
             |config| config.network.outbound_path.is_some(),
         ),
         (
+            "proxy",
+            or(settings.network.proxies.as_ref().map(ToString::to_string), "none"),
+            os.proxy.is_some(),
+            |config| config.network.proxy.is_some(),
+        ),
+        (
             "connect-timeout",
             time(settings.network.connect_timeout),
             os.connect_timeout.is_some(),

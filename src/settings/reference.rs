@@ -69,6 +69,7 @@ const ROWS: &[Row] = &[
         &[],
         "`auto`",
     ),
+    ("outbound proxy", &["proxy"], &["network.proxy"], &[], "none"),
     (
         "wait for the guest",
         &["connect-timeout"],

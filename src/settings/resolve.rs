@@ -85,6 +85,10 @@ pub fn resolve(os: &Os, layers: &Layers) -> Result<Settings> {
     let allow_private = rules::networks(allow_private.chain(typed))?;
     let links = places(layers, |config| &config.network.links);
     let links = rules::links(links.chain(placed(&os.links, "--link", &[])))?;
+    let proxies = match text(&os.proxy, "--proxy", |config| config.network.proxy.as_ref()) {
+        None => None,
+        Some((text, place)) => rules::proxies(&text, &place, |name| std::env::var(name).ok())?,
+    };
     let stdin = os.stdin || layers.value(|config| config.guest.stdin.as_ref()).unwrap_or(false);
     if stdin && os.service.is_some() {
         let message = anyhow!("a service of `wasmrun up` has no standard input: several would read the same");
@@ -139,6 +143,7 @@ pub fn resolve(os: &Os, layers: &Layers) -> Result<Settings> {
                 .outbound_path
                 .or(layers.value(|config| config.network.outbound_path.as_ref()))
                 .unwrap_or(OutboundPath::Auto),
+            proxies,
             connect_timeout: time(
                 &os.connect_timeout,
                 "--connect-timeout",

@@ -94,7 +94,7 @@ pub fn links<'a>(links: impl IntoIterator<Item = (&'a str, String)>) -> Result<V
             .map_err(|error| Failure::usage(anyhow!("{place}: {error}")))?;
         let same = all
             .iter()
-            .find(|(other, _)| (&other.alias, other.port) == (&link.alias, link.port));
+            .find(|(other, _)| (&other.alias, other.port, other.protocol) == (&link.alias, link.port, link.protocol));
         match same {
             Some((other, _)) if *other == link => {}
             Some((other, there)) => {
@@ -109,4 +109,27 @@ pub fn links<'a>(links: impl IntoIterator<Item = (&'a str, String)>) -> Result<V
         }
     }
     Ok(all.into_iter().map(|(link, _)| link).collect())
+}
+
+/// What leads to places of other networks: a URL, or a word. `variable` has the environment of wasmrun itself.
+///
+/// # Errors
+///
+/// It is no URL of a proxy. The error does not say it again: it may have a password.
+pub fn proxies(text: &str, place: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Option<egress::Proxies>> {
+    let wrong = |place: &str, error: egress::ProxyError| {
+        Failure::usage(anyhow!("{place}: {error}")).hint("write http://[USER:PASSWORD@]HOST:PORT, `env` or `none`")
+    };
+    match text {
+        "none" => Ok(None),
+        "env" => egress::Proxies::of_environment(variable)
+            .map_err(|(name, error)| wrong(&format!("the variable {name}, which {place} names"), error)),
+        url => {
+            let no = variable("NO_PROXY")
+                .or_else(|| variable("no_proxy"))
+                .unwrap_or_default();
+            let proxies = egress::Proxies::of_url(url, &no).map_err(|error| wrong(place, error))?;
+            Ok(Some(proxies))
+        }
+    }
 }

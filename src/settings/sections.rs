@@ -51,6 +51,8 @@ pub struct Network {
     pub auto_forward: Option<bool>,
     pub path: Option<ForwardPath>,
     pub outbound_path: Option<OutboundPath>,
+    #[schemars(with = "Option<String>")]
+    pub proxy: Option<Spanned<String>>,
 }
 
 /// What clients of a `wasi:http` guest may take of it.

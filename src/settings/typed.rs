@@ -78,6 +78,12 @@ pub struct Os {
     /// 6000 of the run `store`, as db:5432. A connection waits while that run starts or reloads. Repeatable.
     #[arg(long = "link", value_name = "LINK", env = "WASMRUN_LINK", value_delimiter = ',')]
     pub links: Vec<String>,
+    /// Lead connections to other networks through a proxy: http://[USER:PASSWORD@]HOST:PORT, `env` or `none`
+    ///
+    /// The proxy is asked with CONNECT for each place that a rule allows, and looks its name up. `env` reads HTTPS_PROXY,
+    /// HTTP_PROXY (port 80) and ALL_PROXY. What NO_PROXY names, this machine and its network are reached without.
+    #[arg(long, value_name = "PROXY", env = "WASMRUN_PROXY", hide_env_values = true)]
+    pub proxy: Option<String>,
     /// Have the guest listen on a port for links of other runs, without a port of this machine. Repeatable
     ///
     /// A guest that opens its own listeners needs no such word.

@@ -116,6 +116,16 @@ pub fn of(os: &Os, file: &File, is_sibling: impl Fn(&str) -> bool) -> Result<Vec
             format!("names that the guest may connect to may lead to {}", private.get_ref()),
         );
     }
+    if let Some(proxy) = network.proxy.as_ref().map(toml::Spanned::get_ref) {
+        // The words are of this machine's own environment; a wrong text is an error elsewhere.
+        let proxies = (proxy != "env" && proxy != "none").then(|| egress::Proxies::of_url(proxy, ""));
+        if let Some(Ok(proxies)) = proxies {
+            add(
+                format!("`[network] proxy`, `{proxies}`"),
+                format!("connections of the guest go through {proxies}"),
+            );
+        }
+    }
     for link in &network.links {
         let Ok(meant) = link.get_ref().parse::<Link>() else {
             continue;
@@ -126,8 +136,10 @@ pub fn of(os: &Os, file: &File, is_sibling: impl Fn(&str) -> bool) -> Result<Vec
         add(
             format!("`[network] links`, `{}`", link.get_ref()),
             format!(
-                "the guest may connect to TCP port {} of the run `{}`",
-                meant.to, meant.run
+                "the guest may connect to {} port {} of the run `{}`",
+                meant.protocol.to_string().to_uppercase(),
+                meant.to,
+                meant.run
             ),
         );
     }

@@ -21,6 +21,7 @@ pub mod output;
 pub mod process;
 pub mod procfs;
 pub mod protocol;
+pub mod records;
 pub mod refusal;
 
 pub use compiler::Compiler;

@@ -8,7 +8,7 @@ use support::project::Kind;
 use support::project::Project;
 use support::{PATIENCE, Run, eventually, wasmrun};
 
-fn build(number: u8) -> Vec<u8> {
+pub fn build(number: u8) -> Vec<u8> {
     variant(
         &root().join("tests/guests/udp.wat"),
         "command",
@@ -25,7 +25,7 @@ fn ready(run: &mut Run, host: &str) -> SocketAddr {
     format!("{host}:{}", port.port()).parse().unwrap()
 }
 
-fn client(to: SocketAddr) -> UdpSocket {
+pub fn client(to: SocketAddr) -> UdpSocket {
     let any = if to.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" };
     let socket = UdpSocket::bind(any).unwrap();
     socket.connect(to).unwrap();
@@ -35,7 +35,7 @@ fn client(to: SocketAddr) -> UdpSocket {
 
 /// Asks and returns the number of the build that answered.
 #[track_caller]
-fn ask(client: &UdpSocket, question: &[u8]) -> u8 {
+pub fn ask(client: &UdpSocket, question: &[u8]) -> u8 {
     client.send(question).unwrap();
     let mut answer = vec![0; 65536];
     let length = client.recv(&mut answer).expect("an answer");

@@ -1,5 +1,6 @@
 //! Links: the guest of one run reaches that of another by name.
 
+use crate::outbound::askers;
 use crate::support;
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -356,5 +357,76 @@ fn no_request_fails_while_both_ends_of_a_link_are_replaced() {
     }
     load.ends_well(200);
     consumer.stop();
+    target.stop();
+}
+
+/// Datagrams go over links of their own, and to the guest that is the newest.
+#[test]
+fn datagrams_reach_another_guest() {
+    let runs = Runs::new();
+    let project = Project::new(Kind::Tcp);
+    let folder = support::folder();
+    project.put(&crate::datagram::build(1));
+    let mut target = runs.start(&["os", project.path(), "--watch", "--name", "names"]);
+    eventually("the run is there", || runs.run(&["inspect", "names"]).code == Some(0));
+    let link = "--link=dns:53=names:5300/udp";
+    for (number, asker) in [(1, &askers(folder.path())[0]), (2, &askers(folder.path())[1])] {
+        if number == 2 {
+            project.put(&crate::datagram::build(2));
+            target.wait_for("reloaded #2");
+        }
+        let asker = asker.to_str().unwrap();
+        let asked = runs
+            .command(&["os", asker, link, "--", "dns", "53", "dns", "53"])
+            .output();
+        let asked = asked.unwrap();
+        // As the guest answers: a bit of the third byte, and its number.
+        let answer = [b'h', b'e', b'l' | 0x80, number, b'o', b'\n'];
+        assert_eq!(
+            asked.stdout,
+            answer.repeat(2),
+            "{}",
+            String::from_utf8_lossy(&asked.stderr)
+        );
+        assert_eq!(String::from_utf8_lossy(&asked.stderr), "");
+        // It is no link of TCP, and one of another port.
+        let ended = call(&runs, &[link], &[("dns", "53")]);
+        assert_eq!(ended.stdout, DENIED, "{}", ended.stderr);
+        assert!(ended.stderr.contains("hint: `--link dns:53`"), "{}", ended.stderr);
+        let ended = runs.run(&["os", asker, link, "--", "dns", "54"]);
+        assert!(ended.stderr.contains("hint: `--link dns:54/udp`"), "{}", ended.stderr);
+    }
+    // A port that it does not have is waited for, and not for long.
+    let began = std::time::Instant::now();
+    let asker = askers(folder.path())[0].clone();
+    let ended = runs.run(&[
+        "os",
+        asker.to_str().unwrap(),
+        "--link=dns:53=names:1/udp",
+        "--",
+        "dns",
+        "53",
+    ]);
+    assert!(
+        ended
+            .stderr
+            .contains("refused: dns:53/udp: names listens on 5300, not 1"),
+        "{}",
+        ended.stderr
+    );
+    assert!(began.elapsed().as_secs() < 20);
+    let nobody = runs.run(&[
+        "os",
+        asker.to_str().unwrap(),
+        "--link=dns:53=nobody:1/udp",
+        "--",
+        "dns",
+        "53",
+    ]);
+    assert!(
+        nobody.stderr.contains("refused: dns:53/udp: nobody is not running"),
+        "{}",
+        nobody.stderr
+    );
     target.stop();
 }

@@ -21,7 +21,7 @@ const METADATA: &str = "169.254.169.254";
 
 /// Names of the test's host; its name service is the file alone.
 const HOSTS: &str = "127.0.0.1 localhost\n::1 localhost\n203.0.113.9 api.example.com www.example.com deep.api.example.com\n\
-                     2001:db8::9 six.example.com\n10.0.0.9 inside.example.org\n";
+                     2001:db8::9 six.example.com\n10.0.0.9 inside.example.org\n192.0.2.1 proxy.example.com\n";
 
 /// A host with a network: an interface with its own address, another host behind it with addresses of the internet and of a
 /// private network, and names. Nothing can leave it: the other host is a namespace, too.
@@ -117,6 +117,22 @@ class Datagrams(socketserver.UDPServer):
 class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = daemon_threads = True
     address_family = socket.AF_INET6
+class Proxy(socketserver.BaseRequestHandler):
+    def handle(self):
+        head = b''
+        while b'\\r\\n\\r\\n' not in head:
+            head += self.request.recv(1)
+        host, port = head.split()[1].decode().rsplit(':', 1)
+        where = {'far.example.com': '203.0.113.9', 'www.example.com': '203.0.113.9'}.get(host, host.strip('[]'))
+        if b'Proxy-Authorization: Basic bWU6c2VjcmV0' not in head:
+            return self.request.sendall(b'HTTP/1.1 407 Proxy Authentication Required\\r\\n\\r\\n')
+        if host == 'closed.example.com':
+            return self.request.sendall(b'HTTP/1.1 403 Forbidden\\r\\n\\r\\n')
+        there = socket.create_connection((where, int(port)))
+        self.request.sendall(b'HTTP/1.1 200 Connected\\r\\n\\r\\n')
+        there.sendall(self.request.recv(1000))
+        self.request.sendall(f'{host} by proxy: '.encode() + there.recv(1000))
+threading.Thread(target=Server(('::', 3128), Proxy).serve_forever, daemon=True).start()
 for port in (80, 443, 5432):
     threading.Thread(target=Server(('::', port), Answer).serve_forever, daemon=True).start()
 for address in ('::ffff:203.0.113.9', '2001:db8::9', '::ffff:10.0.0.9', '::ffff:169.254.169.254'):
@@ -240,6 +256,73 @@ fn connections_are_relayed_where_that_is_asked_for() {
     });
 }
 
+/// Names that a proxy leads to are not looked up here, what is not allowed is not asked of it, and this network needs none.
+#[test]
+fn connections_go_through_a_proxy() {
+    on_a_host_with_a_network("connections_go_through_a_proxy", || {
+        let (port, served) = service("127.0.0.1:0");
+        let rules = [
+            format!("localhost:{port}"),
+            "far.example.com:5432".to_owned(),
+            "closed.example.com:443".to_owned(),
+            "203.0.113.9:443".to_owned(),
+            "10.0.0.9:80".to_owned(),
+            "api.example.com:80".to_owned(),
+            "far.example.com:53/udp".to_owned(),
+        ];
+        let rules: Vec<&str> = rules.iter().flat_map(|rule| ["--allow", rule]).collect();
+        let places = [
+            ("far.example.com", 5432),
+            ("localhost", port),
+            ("203.0.113.9", 443),
+            ("10.0.0.9", 80),
+            ("closed.example.com", 443),
+            ("far.example.com", 443),
+            ("other.example.com", 443),
+        ];
+        let proxy = "http://me:secret@proxy.example.com:3128";
+        let ended = call(&[&rules[..], &["--proxy", proxy]].concat(), &places);
+        let unreachable = "connect 13\n";
+        let wanted = format!(
+            "far.example.com by proxy: 203.0.113.9:5432 hello\nthis machine\n203.0.113.9 by proxy: 203.0.113.9:443 hello\n\
+             10.0.0.9:80 hello\n{unreachable}{DENIED}{DENIED}"
+        );
+        assert_eq!(ended.stdout.replace("::ffff:", ""), wanted, "{}", ended.stderr);
+        for said in [
+            "refused: closed.example.com:443: the proxy proxy.example.com:3128 answers 403 Forbidden",
+            "denied: far.example.com:443/tcp: no rule allows it",
+            "denied: other.example.com:443/tcp: no rule allows it",
+        ] {
+            assert_eq!(ended.stderr.matches(said).count(), 1, "{said}: {}", ended.stderr);
+        }
+        assert!(!ended.stderr.contains("secret"), "{}", ended.stderr);
+        assert_eq!(served.load(Ordering::SeqCst), 1);
+        // Without who it is, with one that is not there, and with what NO_PROXY names.
+        let far = [("far.example.com", 5432)];
+        let unknown = call(&[&rules[..], &["--proxy", "proxy.example.com:3128"]].concat(), &far);
+        assert_eq!(unknown.stdout, unreachable);
+        let hint = "answers 407 Proxy Authentication Required\nhint: write `http://USER:PASSWORD@HOST:PORT`";
+        assert!(unknown.stderr.contains(hint), "{}", unknown.stderr);
+        let gone = call(&[&rules[..], &["--proxy", "http://127.0.0.1:1"]].concat(), &far);
+        assert_eq!(gone.stdout, unreachable);
+        assert!(
+            gone.stderr
+                .contains("the proxy 127.0.0.1:1 cannot be reached: Connection refused"),
+            "{}",
+            gone.stderr
+        );
+        let caller = guest("caller");
+        let mut command = wasmrun(&["os", caller.to_str().unwrap(), "--proxy", "env"]);
+        command
+            .args(&rules)
+            .args(["--", "far.example.com", "5432", "api.example.com", "80"]);
+        command.env("ALL_PROXY", proxy).env("no_proxy", "api.example.com");
+        let ended = output(command);
+        let wanted = "far.example.com by proxy: 203.0.113.9:5432 hello\n203.0.113.9:80 hello\n";
+        assert_eq!(ended.stdout.replace("::ffff:", ""), wanted, "{}", ended.stderr);
+    });
+}
+
 #[test]
 fn a_guest_connects_nowhere_else_and_the_rule_is_said() {
     on_a_host_with_a_network("a_guest_connects_nowhere_else_and_the_rule_is_said", || {
@@ -265,7 +348,7 @@ fn a_guest_connects_nowhere_else_and_the_rule_is_said() {
 }
 
 /// The guest that sends datagrams, with sockets that are connected, and with such that are not.
-fn askers(folder: &Path) -> [PathBuf; 2] {
+pub fn askers(folder: &Path) -> [PathBuf; 2] {
     let text = guests::root().join("tests/guests/asker.wat");
     let constant = |value: &str| format!("(global $connected i32 (i32.const {value}))");
     ["0", "1"].map(|value| {

@@ -95,6 +95,11 @@ const SETTINGS: &[Setting] = &[
         ["auto", "relay", "given", "auto"],
     ),
     of(
+        "proxy",
+        ["network.proxy = 'none'", "http://me:secret@b:2", "http://c:3"],
+        ["none", "none", "http://b:2", "http://c:3"],
+    ),
+    of(
         "connect-timeout",
         ["network.connect-timeout = '1s'", "2s", "3s"],
         ["30s", "1s", "2s", "3s"],

@@ -100,3 +100,72 @@ pub fn datagrams_are_as_nodes_are() {
     assert_eq!(said.stdout, native, "{}", said.stderr);
     assert_eq!(said.code, Some(0), "{}", said.stderr);
 }
+
+/// A program that asks for records of DNS prints under Node.js and here the same, with a name server of the test's own, in a network
+/// of its own. Without a rule it is told that there are none, and who runs it is told why.
+pub fn records_are_as_nodes_are() {
+    let folder = project("records");
+    let script = folder.path().join("index.js");
+    let script = script.to_str().unwrap();
+    // The first run makes the engine, outside of that network.
+    let said = output(wasmrun(&["os", script]));
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    assert!(
+        said.stdout
+            .starts_with("resolveSrv ENOTFOUND querySrv _mongodb._tcp.cluster.example.com\n"),
+        "{}",
+        said.stdout
+    );
+    let denied = "denied: SRV records of _mongodb._tcp.cluster.example.com: no rule is about that name\n\
+                  hint: `--allow cluster.example.com:PORT` is about it";
+    assert!(said.stderr.contains(denied), "{}", said.stderr);
+    let resolv = folder.path().join("resolv.conf");
+    std::fs::write(&resolv, "nameserver 127.0.0.1\n").unwrap();
+    let own = wasmrun(&[]);
+    let binary = own.get_program().to_str().unwrap();
+    let inside = |program: &str| {
+        let text = format!(
+            "set -e; ip link set lo up; mount --bind {} \"$(realpath /etc/resolv.conf)\"\n\
+             coproc python3 {} 53; read -r <&\"${{COPROC[0]}}\"; status=0; {program} || status=$?\n\
+             kill $COPROC_PID; exit $status",
+            resolv.display(),
+            folder.path().join("server.py").display(),
+        );
+        let mut unshare = std::process::Command::new("unshare");
+        unshare.args([
+            "--user",
+            "--map-root-user",
+            "--net",
+            "--mount",
+            "--",
+            "bash",
+            "-c",
+            &text,
+        ]);
+        // As any other `wasmrun` of a test.
+        for (name, value) in own.get_envs() {
+            match value {
+                Some(value) => unshare.env(name, value),
+                None => unshare.env_remove(name),
+            };
+        }
+        output(unshare)
+    };
+    let native = inside(&format!("node {script}"));
+    assert!(
+        native.stdout.ends_with("TypeError ERR_INVALID_ARG_TYPE\n"),
+        "{}",
+        native.stderr
+    );
+    let rules = "--allow cluster.example.com:27017 --allow example.com:25 --allow '*.example.com:1'";
+    let said = inside(&format!("{binary} os {script} {rules}"));
+    assert_eq!(said.stdout, native.stdout, "{}", said.stderr);
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    let some = inside(&format!("{binary} os {script} --allow example.com:25"));
+    assert!(some.stdout.contains("resolveSrv ENOTFOUND"), "{}", some.stdout);
+    assert!(
+        some.stdout.contains("resolveNs [\"ns.example.com\"]"),
+        "{}",
+        some.stdout
+    );
+}

@@ -15,11 +15,12 @@ use support::{connect, eventually, mutations, output, wasmrun};
 
 fn main() {
     let has_node = succeeds("node", &["--version"]) && succeeds("npm", &["--version"]);
-    let tests: [(&'static str, fn()); 40] = [
+    let tests: [(&'static str, fn()); 41] = [
         ("a_project_says_itself_what_it_is", a_project_says_itself_what_it_is),
         ("failures_are_emitted", failures_are_emitted),
         ("sockets_leave_by_rules", sockets_leave_by_rules),
         ("datagrams_are_as_nodes_are", clients::datagrams_are_as_nodes_are),
+        ("records_are_as_nodes_are", clients::records_are_as_nodes_are),
         (
             "http_and_fetch_reach_another_guest",
             clients::http_and_fetch_reach_another_guest,

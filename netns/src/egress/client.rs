@@ -5,6 +5,7 @@ pub use super::message::Failed;
 use super::account::{Account, Connections, unwanted};
 use super::datagrams::Datagrams;
 use super::message::{Answer, Ask, Count, Granted, Told};
+use super::record::{Record, RecordKind};
 use crate::calls::{Caller, Heard, Reply};
 use rustix::io::Errno;
 use std::io;
@@ -80,7 +81,19 @@ impl Client {
     pub async fn resolve(&self, name: &str) -> Result<Vec<IpAddr>, Failed> {
         match self.ask(Ask::Resolve(name.to_owned())).await?.what? {
             Granted::Addresses(addresses) => Ok(addresses),
-            Granted::Connected => Err(Failed::TryAgain),
+            Granted::Connected | Granted::Records(_) => Err(Failed::TryAgain),
+        }
+    }
+
+    /// The records of a name, of one kind; those that do not fit into a message are left out.
+    ///
+    /// # Errors
+    ///
+    /// No rule is about the name, there is no such name, or nobody can say.
+    pub async fn records(&self, name: &str, kind: RecordKind) -> Result<Vec<Record>, Failed> {
+        match self.ask(Ask::Records(name.to_owned(), kind)).await?.what? {
+            Granted::Records(records) => Ok(records),
+            Granted::Connected | Granted::Addresses(_) => Err(Failed::TryAgain),
         }
     }
 

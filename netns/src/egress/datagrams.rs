@@ -163,76 +163,111 @@ pub(super) fn relayed(to: SocketAddr) -> io::Result<(OwnedFd, BoxFuture<'static,
         return Err(Errno::CONNREFUSED.into());
     }
     socket.set_nonblocking(true)?;
+    relayed_by(socket, Refusals::Told)
+}
+
+/// What becomes of the word that nobody has the port (ICMP).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusals {
+    /// It is the guest's.
+    Told,
+    /// It ends the flow: another guest may have the port by now, which the next flow finds.
+    End,
+}
+
+/// The same of a socket that is connected, and does not block.
+pub(super) fn relayed_by(
+    socket: std::net::UdpSocket,
+    refusals: Refusals,
+) -> io::Result<(OwnedFd, BoxFuture<'static, ()>)> {
     let socket = UdpSocket::from_std(socket)?;
     let (ours, theirs) = fd_passing::channel()?;
-    let ours = End::new(ours)?;
-    let moves = async move { relay(&ours, &socket).await };
-    Ok((theirs, moves.boxed()))
+    let relay = Relay {
+        guest: End::new(ours)?,
+        host: socket,
+        refusals,
+    };
+    Ok((theirs, async move { relay.run().await }.boxed()))
 }
 
-async fn relay(guest: &End, host: &UdpSocket) {
-    loop {
-        let is_over = tokio::select! {
-            ready = guest.0.readable() => ready.is_err() || sends(guest, host),
-            ready = host.ready(Interest::READABLE | Interest::ERROR) => ready.is_err() || receives(guest, host),
-        };
-        if is_over {
-            return;
-        }
-        tokio::task::yield_now().await;
-    }
+/// Hands datagrams on, both ways.
+struct Relay {
+    guest: End,
+    host: UdpSocket,
+    refusals: Refusals,
 }
 
-/// Hands on what the guest sends; whether that is over. What finds no room is lost, as in any queue of the network.
-fn sends(guest: &End, host: &UdpSocket) -> bool {
-    for _ in 0..TURN {
-        let send = || {
-            guest.receive(|said| match said {
-                Said::Datagram(datagram) => rustix::net::send(host, datagram, SendFlags::DONTWAIT).map(drop),
-                Said::Error(error) => Err(error),
-            })
-        };
-        match guest.0.try_io(Interest::READABLE, send) {
-            Ok(Some(Ok(()) | Err(Errno::AGAIN))) => {}
-            Ok(Some(Err(error))) => tell(guest, error),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
-            // It is gone, or says what no guest of ours says.
-            Ok(None) | Err(_) => return true,
+impl Relay {
+    async fn run(&self) {
+        loop {
+            let is_over = tokio::select! {
+                ready = self.guest.0.readable() => ready.is_err() || self.sends(),
+                ready = self.host.ready(Interest::READABLE | Interest::ERROR) => ready.is_err() || self.receives(),
+            };
+            if is_over {
+                return;
+            }
+            tokio::task::yield_now().await;
         }
     }
-    false
-}
 
-/// Hands on what comes from outside; whether the guest is gone.
-fn receives(guest: &End, host: &UdpSocket) -> bool {
-    let error = || host.take_error()?.ok_or(ErrorKind::WouldBlock.into());
-    if let Ok(error) = host.try_io(Interest::ERROR, error) {
-        tell(guest, Errno::from_io_error(&error).unwrap_or(Errno::IO));
-    }
-    for _ in 0..TURN {
-        let received = host.try_io(Interest::READABLE, || {
-            with_message(|message| {
-                let length = rustix::net::recv(host, &mut message[1..], RecvFlags::DONTWAIT)?.0;
-                message[0] = DATAGRAM;
-                Ok(rustix::net::send(
-                    &guest.0,
-                    &message[..=length],
-                    SendFlags::NOSIGNAL | SendFlags::DONTWAIT,
-                ))
-            })
-        });
-        match received {
-            Ok(Ok(_) | Err(Errno::AGAIN)) => {}
-            Ok(Err(_)) => return true,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
-            // One that came just now.
-            Err(error) => tell(guest, Errno::from_io_error(&error).unwrap_or(Errno::IO)),
+    /// Hands on what the guest sends; whether the flow is over. What finds no room is lost, as in any queue of the network.
+    fn sends(&self) -> bool {
+        for _ in 0..TURN {
+            let send = || {
+                self.guest.receive(|said| match said {
+                    Said::Datagram(datagram) => rustix::net::send(&self.host, datagram, SendFlags::DONTWAIT).map(drop),
+                    Said::Error(error) => Err(error),
+                })
+            };
+            match self.guest.0.try_io(Interest::READABLE, send) {
+                Ok(Some(Ok(()) | Err(Errno::AGAIN))) => {}
+                Ok(Some(Err(error))) if self.ends(error) => return true,
+                Ok(Some(Err(_))) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+                // It is gone, or says what no guest of ours says.
+                Ok(None) | Err(_) => return true,
+            }
         }
+        false
     }
-    false
-}
 
-fn tell(guest: &End, error: Errno) {
-    // Who does not read does not hear of it.
-    let _ = guest.send(ERROR, &error.raw_os_error().to_ne_bytes());
+    /// Hands on what comes from outside; whether the flow is over.
+    fn receives(&self) -> bool {
+        let error = || self.host.take_error()?.ok_or(ErrorKind::WouldBlock.into());
+        if let Ok(error) = self.host.try_io(Interest::ERROR, error)
+            && self.ends(Errno::from_io_error(&error).unwrap_or(Errno::IO))
+        {
+            return true;
+        }
+        for _ in 0..TURN {
+            let received = self.host.try_io(Interest::READABLE, || {
+                with_message(|message| {
+                    let length = rustix::net::recv(&self.host, &mut message[1..], RecvFlags::DONTWAIT)?.0;
+                    message[0] = DATAGRAM;
+                    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+                    Ok(rustix::net::send(&self.guest.0, &message[..=length], flags))
+                })
+            });
+            match received {
+                Ok(Ok(_) | Err(Errno::AGAIN)) => {}
+                Ok(Err(_)) => return true,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+                // One that came just now.
+                Err(error) if self.ends(Errno::from_io_error(&error).unwrap_or(Errno::IO)) => return true,
+                Err(_) => {}
+            }
+        }
+        false
+    }
+
+    /// Tells the guest what the network says, where that does not end the flow.
+    fn ends(&self, error: Errno) -> bool {
+        let is_over = error == Errno::CONNREFUSED && self.refusals == Refusals::End;
+        if !is_over {
+            // Who does not read does not hear of it.
+            let _ = self.guest.send(ERROR, &error.raw_os_error().to_ne_bytes());
+        }
+        is_over
+    }
 }

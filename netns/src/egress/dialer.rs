@@ -1,9 +1,10 @@
 //! Makes a connection for a guest: what the address stands for, whether a rule allows it, and the socket.
 
-use super::datagrams;
+use super::datagrams::{self, Refusals};
 use super::message::Failed;
 use super::pins::{self, Pin};
-use super::policy::{Policy, Verdict};
+use super::policy::{Verdict, is_inside};
+use super::proxy::{Proxy, Stuck};
 use super::refusal::{Reason, Refusal};
 use super::rule::HOST_NAMES;
 use super::shared::{Rules, Shared, lock, of_protocol};
@@ -13,10 +14,13 @@ use crate::rule::Protocol;
 use futures::future::BoxFuture;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How long the first datagram of a link waits for its guest: whoever sends datagrams expects no wait.
+const DATAGRAM_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A connection that was made.
 pub(super) struct Made {
@@ -39,10 +43,7 @@ impl Shared {
         self.has_room(&to.to_string(), protocol)?;
         let alias = lock(&self.names).aliases.name_of(ip).map(str::to_owned);
         if let Some(alias) = alias {
-            return match protocol {
-                Protocol::Tcp => self.to_link(&rules, alias, ip, port).await,
-                Protocol::Udp => Err(self.refused(format!("{alias}:{port}"), protocol, Reason::NotLinked)),
-            };
+            return self.to_link(&rules, alias, SocketAddr::new(ip, port), protocol).await;
         }
         let policy = &rules.policy;
         if ip.is_loopback() {
@@ -62,9 +63,9 @@ impl Shared {
             };
         }
         if pins::is_synthetic(ip) {
-            return self.to_name(policy, SocketAddr::new(ip, port), protocol).await;
+            return self.to_name(&rules, SocketAddr::new(ip, port), protocol).await;
         }
-        self.to_address(policy, SocketAddr::new(ip, port), protocol).await
+        self.to_address(&rules, SocketAddr::new(ip, port), protocol).await
     }
 
     /// Whether there may be one connection more.
@@ -83,25 +84,50 @@ impl Shared {
     }
 
     /// To the guest of another run.
-    async fn to_link(&self, rules: &Rules, alias: String, ip: IpAddr, port: u16) -> Result<Made, Failed> {
+    async fn to_link(
+        &self,
+        rules: &Rules,
+        alias: String,
+        address: SocketAddr,
+        protocol: Protocol,
+    ) -> Result<Made, Failed> {
+        let (ip, port) = (address.ip(), address.port());
         let to = format!("{alias}:{port}");
-        let is_meant = |link: &&Link| link.alias == alias && link.port == port;
+        let is_meant = |link: &&Link| (link.alias == alias, link.port, link.protocol) == (true, port, protocol);
         let (Some(link), IpAddr::V4(client)) = (rules.links.iter().find(is_meant), ip) else {
-            return Err(self.refused(to, Protocol::Tcp, Reason::NotLinked));
+            return Err(self.refused(to, protocol, Reason::NotLinked));
         };
-        match self.links.connect(&link.run, link.to, client, rules.timeout).await {
-            Ok((stream, held)) => {
+        let made = |socket, held, moves| Made {
+            socket,
+            address,
+            to: to.clone(),
+            rule: link.to_string(),
+            link: held,
+            moves,
+        };
+        let reached = match protocol {
+            Protocol::Tcp => {
+                let connected = self.links.connect(&link.run, link.to, client, rules.timeout).await;
+                connected.map(|(stream, held)| made(stream.into(), Some(held), None))
+            }
+            Protocol::Udp => {
+                let patience = rules.timeout.min(DATAGRAM_PATIENCE);
+                let socket = self.links.datagrams(&link.run, link.to, client, patience).await;
+                let relayed = |socket| {
+                    let relayed = datagrams::relayed_by(socket, Refusals::End);
+                    relayed.map_err(|error| Refused::of(&error))
+                };
+                socket
+                    .and_then(relayed)
+                    .map(|(end, moves)| made(end, None, Some(moves)))
+            }
+        };
+        match reached {
+            Ok(made) => {
                 // When it fails again, that is news.
                 let is_over = |told: &Refusal| told.to != to;
                 lock(&self.told).retain(is_over);
-                Ok(Made {
-                    socket: stream.into(),
-                    address: SocketAddr::new(ip, port),
-                    rule: link.to_string(),
-                    to,
-                    link: Some(held),
-                    moves: None,
-                })
+                Ok(made)
             }
             Err(why) => {
                 let errno = match &why {
@@ -109,16 +135,16 @@ impl Shared {
                     Refused::NotRunning | Refused::Ended => Errno::CONNREFUSED,
                     Refused::Failed { .. } => Errno::HOSTUNREACH,
                 };
-                self.failed(&to, Protocol::Tcp, &link.to_string(), &format!("{} {why}", link.run));
+                self.failed(&to, protocol, &link.to_string(), &format!("{} {why}", link.run));
                 let run = link.run.clone();
-                Err(self.in_the_way(to, Protocol::Tcp, Reason::Link { run, why }, errno))
+                Err(self.in_the_way(to, protocol, Reason::Link { run, why }, errno))
             }
         }
     }
 
     /// To what an address stands for that was made up for a name.
-    async fn to_name(&self, policy: &Policy, to: SocketAddr, protocol: Protocol) -> Result<Made, Failed> {
-        let port = to.port();
+    async fn to_name(&self, rules: &Rules, to: SocketAddr, protocol: Protocol) -> Result<Made, Failed> {
+        let (policy, port) = (&rules.policy, to.port());
         let name = match to.ip() {
             IpAddr::V4(ip) => lock(&self.names).synthetic.name_of(ip).map(str::to_owned),
             IpAddr::V6(_) => None,
@@ -139,10 +165,19 @@ impl Shared {
             };
             return Err(self.refused(to, protocol, reason));
         }
-        // A rule has come since.
+        if !is_inside(&name)
+            && let Some(proxy) = rules.proxy(&name, port, protocol)
+        {
+            let to = format!("{name}:{port}");
+            return match policy.of_name(&name, port, protocol) {
+                Some(rule) => self.through(&proxy, to, &rule.to_string()).await,
+                None => Err(self.refused(to, protocol, Reason::NoRule)),
+            };
+        }
+        // A rule has come since, or a proxy has gone.
         let mut last = Failed::Unknown;
         for address in self.look_up(&name).await? {
-            match self.to_address(policy, SocketAddr::new(address, port), protocol).await {
+            match self.to_address(rules, SocketAddr::new(address, port), protocol).await {
                 Ok(made) => return Ok(made),
                 Err(failed) => last = failed,
             }
@@ -150,7 +185,8 @@ impl Shared {
         Err(last)
     }
 
-    async fn to_address(&self, policy: &Policy, to: SocketAddr, protocol: Protocol) -> Result<Made, Failed> {
+    async fn to_address(&self, rules: &Rules, to: SocketAddr, protocol: Protocol) -> Result<Made, Failed> {
+        let policy = &rules.policy;
         let is_own = self.own.has(to.ip()).await;
         let mut names = self.names_of(to.ip());
         // Whoever translates an address that carries another one (NAT64, 6to4) sends what is for this machine back to it.
@@ -169,7 +205,16 @@ impl Shared {
             .first()
             .map_or_else(|| to.to_string(), |pin| format!("{}:{}", pin.name, to.port()));
         match policy.judge(to, protocol, &names, is_own) {
-            Verdict::Allowed(rule) => self.to_one(called, protocol, &rule.to_string(), &[to]).await,
+            Verdict::Allowed(rule) => {
+                let host = names
+                    .first()
+                    .map_or_else(|| to.ip().to_string(), |pin| pin.name.clone());
+                let is_public = special::block(to.ip()).is_none() && !is_own;
+                match rules.proxy(&host, to.port(), protocol).filter(|_| is_public) {
+                    Some(proxy) => self.through(&proxy, called, &rule.to_string()).await,
+                    None => self.to_one(called, protocol, &rule.to_string(), &[to]).await,
+                }
+            }
             Verdict::Denied(reason) => Err(self.refused(called, protocol, reason)),
             Verdict::Stale(names) => {
                 let name = names.into_iter().next().unwrap_or_default();
@@ -177,6 +222,50 @@ impl Shared {
                 Err(self.refused(to.to_string(), protocol, Reason::Stale { name, now }))
             }
         }
+    }
+
+    /// Through a proxy, which looks the name up.
+    async fn through(&self, proxy: &Proxy, to: String, rule: &str) -> Result<Made, Failed> {
+        let reach = async {
+            let mut last = Stuck::Io(ErrorKind::NotFound.into());
+            for ip in self.addresses_of(&proxy.host).await? {
+                let address = SocketAddr::new(ip, proxy.port);
+                match open_stream(address).await {
+                    Ok(socket) => {
+                        let mut stream = tokio::net::TcpStream::from_std(socket.into())?;
+                        proxy.lead(&mut stream).await?;
+                        return Ok((OwnedFd::from(stream.into_std()?), address));
+                    }
+                    Err(error) => last = error.into(),
+                }
+            }
+            Err(last)
+        };
+        let reached = tokio::time::timeout(self.rules().timeout, reach).await;
+        let why = match reached {
+            Ok(Ok((socket, address))) => {
+                return Ok(Made {
+                    socket,
+                    address,
+                    to,
+                    rule: rule.to_owned(),
+                    link: None,
+                    moves: None,
+                });
+            }
+            Ok(Err(stuck)) => stuck.to_string(),
+            Err(_) => "does not answer in time".to_owned(),
+        };
+        let proxy = proxy.to_string();
+        self.failed(&to, Protocol::Tcp, rule, &format!("the proxy {proxy} {why}"));
+        // As of a host behind a router that does not know the way.
+        Err(self.in_the_way(to, Protocol::Tcp, Reason::Proxy { proxy, why }, Errno::HOSTUNREACH))
+    }
+
+    /// Of a host that the user has named, and no guest.
+    async fn addresses_of(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+        let unknown = |_| io::Error::other("nobody knows its name");
+        Ok(self.find(host).await.map_err(unknown)?.addresses)
     }
 
     fn names_of(&self, ip: IpAddr) -> Vec<Pin> {

@@ -45,6 +45,7 @@ fn egress(port: u16, connections: usize) -> (Egress, Arc<Mutex<Vec<Event>>>) {
     let rules = Rules {
         policy: Policy::new(vec![format!("localhost:{port}").parse().unwrap()], Vec::new()),
         links: Vec::new(),
+        proxies: None,
         timeout: Duration::from_secs(5),
         connections,
     };

@@ -1,5 +1,6 @@
 //! What a guest's process asks for, what it is answered, and what it tells of its connections.
 
+use super::record::{Record, RecordKind};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 
@@ -16,6 +17,8 @@ pub(super) enum Ask {
     Datagrams(SocketAddr),
     /// The addresses of this name.
     Resolve(String),
+    /// Its records of another kind.
+    Records(String, RecordKind),
 }
 
 /// What has gone over a connection so far.
@@ -45,6 +48,7 @@ pub(super) enum Granted {
     /// The socket comes along.
     Connected,
     Addresses(Vec<IpAddr>),
+    Records(Vec<Record>),
 }
 
 /// Why there is no connection, or no address.

@@ -78,6 +78,11 @@ impl Policy {
         self.rules.iter().any(|rule| covers(rule, name))
     }
 
+    /// The rule by which a guest may connect to a name, wherever that leads: somebody else looks it up.
+    pub(super) fn of_name(&self, name: &str, port: u16, protocol: Protocol) -> Option<&Rule> {
+        self.on(port, protocol).find(|rule| covers(rule, name))
+    }
+
     /// The rule by which a guest may connect to a port of this machine, as `host.wasmrun.internal`.
     pub fn host(&self, port: u16, protocol: Protocol) -> Option<&Rule> {
         let is_one = |rule: &&Rule| matches!(rule.to, Destination::Host | Destination::Localhost);
@@ -208,7 +213,7 @@ fn is_below(name: &str, domain: &str) -> bool {
 
 /// Whether nobody on the Internet can answer for a name: it is one label, which is for this network's own servers, or of a domain
 /// that is inside.
-fn is_inside(name: &str) -> bool {
+pub(super) fn is_inside(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     !is_numeric(name) && (!name.contains('.') || INSIDE.iter().any(|domain| is_below(name, domain)))
 }

@@ -1,5 +1,7 @@
 //! What is said about connections that are not made: a line, and a hint that can be pasted.
 
+use super::record::RecordKind;
+use super::records;
 use super::rule::{Destination, HOST_NAMES, Rule};
 use super::special;
 use crate::link::{Link, Refused};
@@ -69,6 +71,18 @@ pub enum Reason {
         /// What it says.
         why: Refused,
     },
+    /// No rule is about the name whose records were asked for.
+    Records {
+        /// Of this kind.
+        kind: RecordKind,
+    },
+    /// A proxy does not lead there.
+    Proxy {
+        /// Its name or address, with its port.
+        proxy: String,
+        /// What it does instead.
+        why: String,
+    },
     /// It is the guest's own localhost, and nothing is there.
     NothingListensInGuest {
         /// The port.
@@ -113,6 +127,8 @@ impl fmt::Display for Refusal {
             }
             Reason::NotLinked => write!(f, "denied: {to}/{protocol}: no link leads there"),
             Reason::Link { run, why } => write!(f, "refused: {to}{udp}: {run} {why}"),
+            Reason::Records { kind } => write!(f, "denied: {kind} records of {to}: no rule is about that name"),
+            Reason::Proxy { proxy, why } => write!(f, "refused: {to}{udp}: the proxy {proxy} {why}"),
             Reason::NothingListensInGuest { port } => {
                 write!(f, "refused: localhost:{port}{udp}: nothing listens there in the guest")
             }
@@ -140,8 +156,10 @@ impl Refusal {
             Reason::NothingListensInGuest { port } => {
                 Some(format!("this machine's: `--allow localhost:{port}{}`", self.suffix()))
             }
+            // What port it is about, only the records say.
+            Reason::Records { .. } => Some(format!("`--allow {}:PORT` is about it", records::owner(&self.to))),
             Reason::NotLinked => {
-                let link: Link = self.to.parse().ok()?;
+                let link: Link = format!("{}{}", self.to, self.suffix()).parse().ok()?;
                 Some(format!("`--link {link}`, or `links = [\"{link}\"]` under `[network]`"))
             }
             Reason::AtLimit { .. } => Some("raise `--max-outbound`".to_owned()),
@@ -149,7 +167,10 @@ impl Refusal {
                 run,
                 why: Refused::NotRunning,
             } => Some(format!("start it with `--name {run}`; `wasmrun ps` lists the runs")),
-            Reason::Link { .. } => None,
+            Reason::Proxy { why, .. } if why.starts_with("answers 407") => {
+                Some("write `http://USER:PASSWORD@HOST:PORT`".to_owned())
+            }
+            Reason::Link { .. } | Reason::Proxy { .. } => None,
             Reason::Stale { .. } | Reason::Forbidden | Reason::NothingListensOnHost { .. } => None,
         }
     }

@@ -159,6 +159,7 @@ impl Guest {
         let mut socket = None;
         let what = match what {
             Ask::Resolve(name) => self.shared.resolve(&name).await.map(Granted::Addresses),
+            Ask::Records(name, kind) => self.shared.records(&name, kind).await.map(Granted::Records),
             Ask::Connect(to) => self.connect(number, to, Protocol::Tcp, &mut socket).await,
             Ask::Datagrams(to) => self.connect(number, to, Protocol::Udp, &mut socket).await,
         };

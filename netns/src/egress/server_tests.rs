@@ -25,6 +25,7 @@ fn rules_of(rules: Vec<Rule>) -> Rules {
     Rules {
         policy: Policy::new(rules, Vec::new()),
         links: Vec::new(),
+        proxies: None,
         timeout: TIMEOUT,
         connections: 1024,
     }

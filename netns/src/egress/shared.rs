@@ -5,11 +5,15 @@ use super::lookup::{self, Found};
 use super::message::Failed;
 use super::own::Own;
 use super::pins::{self, Aliases, Pins, Synthetic};
-use super::policy::Policy;
+use super::policy::{Policy, is_inside};
+use super::proxy::{Proxies, Proxy};
+use super::record::{Record, RecordKind};
+use super::records;
 use super::refusal::{Reason, Refusal};
 use super::rule::HOST_NAMES;
 use crate::link::{self, Link};
 use crate::rule::Protocol;
+use domain::resolv::stub::conf::ResolvConf;
 use rustix::io::Errno;
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -66,10 +70,25 @@ pub struct Rules {
     pub policy: Policy,
     /// Guests of other runs that they know by name.
     pub links: Vec<Link>,
+    /// What leads to places that are not of this machine or its network.
+    pub proxies: Option<Proxies>,
     /// A connection is given up after this.
     pub timeout: Duration,
     /// Most connections at once.
     pub connections: usize,
+}
+
+impl Rules {
+    /// Whether a proxy leads to a name. What nobody else can know is of this network.
+    fn is_led(&self, name: &str) -> bool {
+        !is_inside(name) && self.proxies.as_ref().is_some_and(|proxies| proxies.has(name))
+    }
+
+    /// What leads to a port of a host, which is a name or a public address.
+    pub(super) fn proxy(&self, host: &str, port: u16, protocol: Protocol) -> Option<Proxy> {
+        let proxies = self.proxies.as_ref().filter(|_| protocol == Protocol::Tcp)?;
+        proxies.of(host, port)
+    }
 }
 
 pub(super) struct Shared {
@@ -162,17 +181,32 @@ impl Shared {
         if !rules.policy.names(&name) {
             return Ok(vec![lock(&self.names).synthetic.address_of(&name).into()]);
         }
+        // Whoever has a proxy may be unable to look a name up.
+        if rules.is_led(&name) {
+            return Ok(vec![lock(&self.names).synthetic.address_of(&name).into()]);
+        }
         self.look_up(&name).await
     }
 
-    pub(super) async fn look_up(&self, name: &str) -> Result<Vec<IpAddr>, Failed> {
+    /// The records of a name that a rule is about. Where a service is, is asked of the name that has it: `_imap._tcp.example.com` goes
+    /// with a rule of `example.com` (RFC 2782).
+    pub(super) async fn records(&self, name: &str, kind: RecordKind) -> Result<Vec<Record>, Failed> {
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        if !records::is_name(&name) {
+            return Err(Failed::Unknown);
+        }
+        if !self.rules().policy.names(records::owner(&name)) {
+            return Err(self.refused(name, Protocol::Udp, Reason::Records { kind }));
+        }
         let _permit = self.lookups.acquire().await.map_err(|_| Failed::TryAgain)?;
-        let asked = name.to_owned();
-        let found = tokio::task::spawn_blocking(move || lookup::look_up(&asked)).await;
+        records::look_up(ResolvConf::default(), &name, kind).await
+    }
+
+    pub(super) async fn look_up(&self, name: &str) -> Result<Vec<IpAddr>, Failed> {
         let Found {
             mut addresses,
             is_local,
-        } = found.map_err(|_| Failed::TryAgain)??;
+        } = self.find(name).await?;
         // What a stranger answers must not mean this machine in the guest.
         addresses
             .retain(|address| !pins::is_synthetic(*address) && (is_local || !address.to_canonical().is_loopback()));
@@ -181,6 +215,14 @@ impl Shared {
         }
         lock(&self.names).pins.pin(name, &addresses, is_local, Instant::now());
         Ok(addresses)
+    }
+
+    /// What a name stands for, whoever may know.
+    pub(super) async fn find(&self, name: &str) -> Result<Found, Failed> {
+        let _permit = self.lookups.acquire().await.map_err(|_| Failed::TryAgain)?;
+        let asked = name.to_owned();
+        let found = tokio::task::spawn_blocking(move || lookup::look_up(&asked)).await;
+        found.map_err(|_| Failed::TryAgain)?
     }
 
     pub(super) fn failed(&self, to: &str, protocol: Protocol, rule: &str, error: &str) {

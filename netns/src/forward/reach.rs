@@ -3,6 +3,7 @@
 use super::forward::Forward;
 use super::target::Target;
 use super::tcp::{FIRST_PAUSE, LAST_PAUSE, connect_as, is_nobody};
+use super::udp;
 use super::upstream::Upstream;
 use crate::rule::Protocol;
 use rustix::io::Errno;
@@ -45,7 +46,7 @@ impl Drop for Reached {
 
 /// What an attempt came to.
 enum Attempt {
-    Made(OwnedFd, Reached),
+    Made(OwnedFd, Option<Reached>),
     /// Another guest has come meanwhile.
     Again,
     /// Nobody listens: try after a pause.
@@ -56,8 +57,8 @@ enum Attempt {
 
 impl Reach<'_> {
     /// Connects, as soon as the guest listens. `TIMEDOUT` where nobody has listened in time, `NETDOWN` where nobody is to come, or
-    /// what the kernel says.
-    pub(crate) async fn connect(&self) -> Result<(OwnedFd, Reached), Errno> {
+    /// what the kernel says. A socket for datagrams has no place: it may outlive its guest.
+    pub(crate) async fn connect(&self, protocol: Protocol) -> Result<(OwnedFd, Option<Reached>), Errno> {
         let until = Instant::now() + self.patience;
         let mut pause = FIRST_PAUSE;
         loop {
@@ -67,7 +68,10 @@ impl Reach<'_> {
             let attempt = match self.forward.upstream() {
                 Upstream::Nobody => return Err(Errno::NETDOWN),
                 Upstream::Awaited => Attempt::Unheard,
-                Upstream::Guest(target) => self.attempt(target).await?,
+                Upstream::Guest(target) => match protocol {
+                    Protocol::Tcp => self.attempt(target).await?,
+                    Protocol::Udp => self.attempt_datagrams(&target),
+                },
             };
             let again = match attempt {
                 Attempt::Made(socket, place) => return Ok((socket, place)),
@@ -86,6 +90,19 @@ impl Reach<'_> {
         }
     }
 
+    fn attempt_datagrams(&self, target: &Target) -> Attempt {
+        let port = self.forward.guest_port();
+        let mut attempt = Attempt::Unheard;
+        for ip in target.datagram_candidates(port) {
+            match udp::connected(target, ip, port, (self.client, 0).into()) {
+                Ok(socket) => return Attempt::Made(socket, None),
+                // The next one may be the right family.
+                Err(_) => attempt = Attempt::Refused,
+            }
+        }
+        attempt
+    }
+
     async fn attempt(&self, target: Arc<Target>) -> Result<Attempt, Errno> {
         // It counts before it is made: where this guest is still the newest, the count was there before a successor was.
         let place = Reached::at(target);
@@ -99,7 +116,7 @@ impl Reach<'_> {
         for ip in candidates.into_iter().flatten() {
             attempt = Attempt::Refused;
             match open(place.target(), (ip, port).into(), self.client).await {
-                Ok(socket) => return Ok(Attempt::Made(socket, place)),
+                Ok(socket) => return Ok(Attempt::Made(socket, Some(place))),
                 Err(errno) if is_nobody(errno) => {}
                 Err(errno) => return Err(errno),
             }

@@ -393,7 +393,7 @@ impl Datagrams {
 /// A guest that is bound to a wildcard answers from the address that the kernel chooses for its client, which for an
 /// address of its own host is that very address. So that is where the datagrams are sent to, or the answers would not
 /// belong to this socket. All of 127.0.0.0/8 has one route, whose address is 127.0.0.1.
-fn connected(target: &Target, ip: IpAddr, port: u16, client: SocketAddr) -> rustix::io::Result<OwnedFd> {
+pub(super) fn connected(target: &Target, ip: IpAddr, port: u16, client: SocketAddr) -> rustix::io::Result<OwnedFd> {
     let factory = target.factory();
     let family = Family::of(ip);
     let socket = factory.socket(family, Protocol::Udp)?;

@@ -2,12 +2,13 @@
 
 use super::message::{Closed, Open, Refused};
 use crate::calls::{Caller, Heard, Reply};
+use crate::rule::Protocol;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, ipproto, sockopt};
 use std::collections::HashMap;
 use std::fmt;
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{Ipv4Addr, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,26 +77,66 @@ impl Client {
         client: Ipv4Addr,
         patience: Duration,
     ) -> Result<(TcpStream, Held), Refused> {
+        let protocol = Protocol::Tcp;
+        let open = Open {
+            port,
+            client,
+            patience,
+            protocol,
+        };
+        let (socket, number, peer) = self.open(run, open).await?;
+        let held = Held {
+            number,
+            closed: peer.notes(),
+        };
+        Ok((checked(socket, protocol)?.into(), held))
+    }
+
+    /// A socket of a run's network that is connected to a port for datagrams of its guest, and does not block. It holds no place: the
+    /// guest may be replaced, and what is sent then finds nobody. Otherwise as [`Client::connect`].
+    ///
+    /// # Errors
+    ///
+    /// There is no such run, or its guest has not bound the port in time.
+    pub async fn datagrams(
+        &self,
+        run: &str,
+        port: u16,
+        client: Ipv4Addr,
+        patience: Duration,
+    ) -> Result<UdpSocket, Refused> {
+        let protocol = Protocol::Udp;
+        let open = Open {
+            port,
+            client,
+            patience,
+            protocol,
+        };
+        let (socket, ..) = self.open(run, open).await?;
+        Ok(checked(socket, protocol)?.into())
+    }
+
+    /// What a run hands out, with its number there.
+    async fn open(&self, run: &str, open: Open) -> Result<(OwnedFd, u64, Arc<Peer>), Refused> {
         let mut last = Refused::NotRunning;
         // A run may have ended, and another one begun, since it was last asked.
         for _ in 0..2 {
             let peer = self.peer(run).await?;
-            let open = Open { port, client, patience };
             // It waits itself, and says what for; a run that is stopped (SIGSTOP) or full says nothing.
-            let answered = tokio::time::timeout(patience.saturating_add(GRACE), peer.call(open, || None)).await;
+            let patience = open.patience.saturating_add(GRACE);
+            let answered = tokio::time::timeout(patience, peer.call(open, || None)).await;
             let Ok(Reply { number, what, socket }) = answered.map_err(|_| TIMED_OUT)? else {
                 last = Refused::Ended;
                 continue;
             };
             what?;
-            let held = Held {
-                number,
-                closed: peer.notes(),
-            };
             return match socket {
-                Some(socket) => Ok((connection(socket)?, held)),
+                Some(socket) => Ok((socket, number, peer)),
                 // It came, and there was no room for it.
-                None => Err(failed(Errno::MFILE)),
+                None => {
+                    let _ = peer.notes().send(Closed(number));
+                    Err(failed(Errno::MFILE))
+                }
             };
         }
         Err(last)
@@ -123,17 +164,21 @@ impl Client {
     }
 }
 
-/// What a run has handed out, which goes to a guest: a connection of TCP, for which nobody waits in the kernel.
-fn connection(socket: OwnedFd) -> Result<TcpStream, Refused> {
+/// What a run has handed out: a connected socket of this protocol, for which nobody waits in the kernel.
+fn checked(socket: OwnedFd, protocol: Protocol) -> Result<OwnedFd, Refused> {
+    let wanted = match protocol {
+        Protocol::Tcp => ipproto::TCP,
+        Protocol::Udp => ipproto::UDP,
+    };
     let is_one = || -> rustix::io::Result<bool> {
         let family = sockopt::socket_domain(&socket)?;
-        let is_tcp = sockopt::socket_protocol(&socket)? == Some(ipproto::TCP);
+        let is_wanted = sockopt::socket_protocol(&socket)? == Some(wanted);
         rustix::net::getpeername(&socket)?;
         rustix::fs::fcntl_setfl(&socket, rustix::fs::fcntl_getfl(&socket)? | OFlags::NONBLOCK)?;
-        Ok(is_tcp && matches!(family, AddressFamily::INET | AddressFamily::INET6))
+        Ok(is_wanted && matches!(family, AddressFamily::INET | AddressFamily::INET6))
     };
     match is_one() {
-        Ok(true) => Ok(socket.into()),
+        Ok(true) => Ok(socket),
         Ok(false) => Err(failed(Errno::PROTOTYPE)),
         Err(errno) => Err(failed(errno)),
     }

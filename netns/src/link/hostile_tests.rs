@@ -22,9 +22,19 @@ fn raw(run: &super::Run) -> OwnedFd {
     socket
 }
 
+fn open(port: u16, client: std::net::Ipv4Addr, patience: Duration) -> Open {
+    let protocol = crate::rule::Protocol::Tcp;
+    Open {
+        port,
+        client,
+        patience,
+        protocol,
+    }
+}
+
 fn call(channel: &OwnedFd, number: u64, port: u16, patience: Duration) -> rustix::io::Result<()> {
     let client = [240, 0, 1, 1].into();
-    let what = Open { port, client, patience };
+    let what = open(port, client, patience);
     fd_passing::send(
         channel,
         &serde_json::to_vec(&Said::Call {
@@ -89,7 +99,7 @@ fn a_consumer_is_known_by_an_address_of_links_alone() {
         [0, 0, 0, 0],
     ] {
         let (client, patience) = (client.into(), PATIENCE);
-        let what = Open { port, client, patience };
+        let what = open(port, client, patience);
         let said = Said::Call {
             number: 1,
             what,
@@ -255,6 +265,7 @@ fn a_guest_that_is_not_linked_to_a_run_does_not_keep_it_busy() {
     let rules = Rules {
         policy: Policy::default(),
         links: vec!["orders:80".parse().unwrap()],
+        proxies: None,
         timeout: PATIENCE,
         connections: 1024,
     };
@@ -289,6 +300,7 @@ fn of_target(does: Does) -> (Egress, Guest) {
     let rules = Rules {
         policy: Policy::default(),
         links: vec!["orders:80".parse().unwrap()],
+        proxies: None,
         timeout: PATIENCE,
         connections: 1024,
     };

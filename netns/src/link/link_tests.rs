@@ -43,7 +43,7 @@ fn run(port: u16, is_relayed: bool) -> Run {
     let forward = forwarder.add(Listeners::none(port));
     let route = {
         let (forward, forwarder) = (forward.clone(), forwarder.clone());
-        move |asked| {
+        move |asked, _| {
             let route = (asked == port).then(|| Route {
                 forward: forward.clone(),
                 relay: is_relayed.then(|| forwarder.clone()),
@@ -81,6 +81,7 @@ fn consumer(run: &Run, link: &str) -> (Egress, Guest, Arc<Mutex<Vec<Event>>>) {
     let rules = Rules {
         policy: Policy::default(),
         links: vec![link.parse().unwrap()],
+        proxies: None,
         timeout: PATIENCE,
         connections: 1024,
     };

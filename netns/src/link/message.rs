@@ -1,5 +1,7 @@
 //! What a consumer's supervisor asks for, and what it is answered.
 
+use crate::rule::Protocol;
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -9,13 +11,20 @@ use std::time::Duration;
 pub(super) const PORTS: usize = 4;
 
 /// A connection, which has the call's number from then on.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Open {
     /// The guest's.
     pub(super) port: u16,
     /// By which the guest knows the consumer.
     pub(super) client: Ipv4Addr,
     pub(super) patience: Duration,
+    /// Of datagrams it is a socket that is connected to the guest's. A run of an earlier version knows TCP alone, and says nothing of it.
+    #[serde(default = "tcp")]
+    pub(super) protocol: Protocol,
+}
+
+fn tcp() -> Protocol {
+    Protocol::Tcp
 }
 
 /// The connection with this number is closed.
@@ -44,6 +53,16 @@ pub enum Refused {
         /// The number.
         errno: i32,
     },
+}
+
+impl Refused {
+    /// What this end cannot do.
+    pub(crate) fn of(error: &std::io::Error) -> Refused {
+        let errno = Errno::from_io_error(error).unwrap_or(Errno::IO);
+        Refused::Failed {
+            errno: errno.raw_os_error(),
+        }
+    }
 }
 
 /// As it follows the name of the run.

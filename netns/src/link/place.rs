@@ -1,5 +1,6 @@
 //! A link as it is typed: `[ALIAS[:PORT]=]RUN:PORT`.
 
+use crate::rule::Protocol;
 use std::fmt;
 use std::str::FromStr;
 
@@ -17,6 +18,8 @@ pub struct Link {
     pub run: String,
     /// The port on which that run's guest listens.
     pub to: u16,
+    /// What goes there.
+    pub protocol: Protocol,
 }
 
 /// Why a text is no link.
@@ -36,8 +39,8 @@ pub enum LinkError {
         "a guest cannot know a run as `{0}`; write ALIAS=RUN:PORT with a name of letters, digits, `-` and single dots"
     )]
     Alias(String),
-    /// `/udp`
-    #[error("links are for TCP; leave `/{0}` out")]
+    /// `/sctp`
+    #[error("`{0}` is not a protocol; write `/udp`, or nothing for TCP")]
     Protocol(String),
 }
 
@@ -46,12 +49,11 @@ impl FromStr for Link {
 
     fn from_str(text: &str) -> Result<Link, LinkError> {
         let (text, protocol) = match text.split_once('/') {
-            Some((text, protocol)) => (text, Some(protocol)),
-            None => (text, None),
+            None => (text, Protocol::Tcp),
+            Some((text, protocol)) if protocol.eq_ignore_ascii_case("tcp") => (text, Protocol::Tcp),
+            Some((text, protocol)) if protocol.eq_ignore_ascii_case("udp") => (text, Protocol::Udp),
+            Some((_, other)) => return Err(LinkError::Protocol(other.to_owned())),
         };
-        if let Some(protocol) = protocol.filter(|protocol| !protocol.eq_ignore_ascii_case("tcp")) {
-            return Err(LinkError::Protocol(protocol.to_owned()));
-        }
         let (known, target) = match text.split_once('=') {
             Some((known, target)) => (Some(known), target),
             None => (None, text),
@@ -77,6 +79,7 @@ impl FromStr for Link {
             port,
             run: run.to_owned(),
             to,
+            protocol,
         })
     }
 }
@@ -84,9 +87,13 @@ impl FromStr for Link {
 impl fmt::Display for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.alias == self.run, self.port == self.to) {
-            (true, true) => write!(f, "{}:{}", self.run, self.to),
-            (false, true) => write!(f, "{}={}:{}", self.alias, self.run, self.to),
-            (_, false) => write!(f, "{}:{}={}:{}", self.alias, self.port, self.run, self.to),
+            (true, true) => write!(f, "{}:{}", self.run, self.to)?,
+            (false, true) => write!(f, "{}={}:{}", self.alias, self.run, self.to)?,
+            (_, false) => write!(f, "{}:{}={}:{}", self.alias, self.port, self.run, self.to)?,
+        }
+        match self.protocol {
+            Protocol::Tcp => Ok(()),
+            Protocol::Udp => f.write_str("/udp"),
         }
     }
 }
@@ -113,13 +120,22 @@ mod tests {
 
     #[test]
     fn a_link_is_read_and_written() {
-        for (text, alias, port, run, to) in [
-            ("orders:8080", "orders", 8080, "orders", 8080),
-            ("Cache=valkey:6379", "cache", 6379, "valkey", 6379),
-            ("web:80=front:3000", "web", 80, "front", 3000),
-            ("shop.orders:80/tcp", "shop.orders", 80, "shop.orders", 80),
-            ("orders=orders:8080", "orders", 8080, "orders", 8080),
-            ("api:80=api:8080", "api", 80, "api", 8080),
+        for (text, alias, port, run, to, protocol) in [
+            ("orders:8080", "orders", 8080, "orders", 8080, Protocol::Tcp),
+            ("Cache=valkey:6379", "cache", 6379, "valkey", 6379, Protocol::Tcp),
+            ("web:80=front:3000", "web", 80, "front", 3000, Protocol::Tcp),
+            (
+                "shop.orders:80/tcp",
+                "shop.orders",
+                80,
+                "shop.orders",
+                80,
+                Protocol::Tcp,
+            ),
+            ("orders=orders:8080", "orders", 8080, "orders", 8080, Protocol::Tcp),
+            ("api:80=api:8080", "api", 80, "api", 8080, Protocol::Tcp),
+            ("statsd:8125/udp", "statsd", 8125, "statsd", 8125, Protocol::Udp),
+            ("dns:53=names:5300/UDP", "dns", 53, "names", 5300, Protocol::Udp),
         ] {
             let link: Link = text.parse().expect(text);
             assert_eq!(
@@ -128,7 +144,8 @@ mod tests {
                     alias: alias.to_owned(),
                     port,
                     run: run.to_owned(),
-                    to
+                    to,
+                    protocol
                 },
                 "{text}"
             );
@@ -159,7 +176,8 @@ mod tests {
             ("a..b=orders:80", "cannot know a run as `a..b`"),
             ("10.0.0.1=orders:80", "cannot know a run as `10.0.0.1`"),
             ("a..b:80", "cannot know a run as `a..b`"),
-            ("orders:80/udp", "leave `/udp` out"),
+            ("orders:80/sctp", "`sctp` is not a protocol"),
+            ("orders:80/", "`` is not a protocol"),
         ] {
             let error = text.parse::<Link>().expect_err(text).to_string();
             assert!(error.contains(wanted), "{text}: {error}");

@@ -29,7 +29,7 @@ pub struct Route {
 }
 
 /// Asks for the way to a port of the guest; none when the run is about to end.
-pub type OnRoute = Arc<dyn Fn(u16) -> BoxFuture<'static, Option<Route>> + Send + Sync>;
+pub type OnRoute = Arc<dyn Fn(u16, Protocol) -> BoxFuture<'static, Option<Route>> + Send + Sync>;
 
 /// Takes in the supervisors of consumers. Dropping it lets none in any more, and none of their connections counts.
 pub struct Server {
@@ -136,29 +136,31 @@ async fn connect(on_route: &OnRoute, open: &Open) -> Result<(OwnedFd, Option<Rea
             errno: Errno::INVAL.raw_os_error(),
         });
     }
-    let Route { forward, relay } = on_route(open.port).await.ok_or(Refused::Ended)?;
+    let Route { forward, relay } = on_route(open.port, open.protocol).await.ok_or(Refused::Ended)?;
     let reach = Reach {
         forward: &forward,
         client: open.client,
         patience: open.patience.min(LONGEST),
     };
-    let (socket, place) = reach.connect().await.map_err(|errno| match errno {
+    let refused = |errno| match errno {
         Errno::TIMEDOUT => Refused::NotListening {
             waited: open.patience,
-            listens: forward.listens(Protocol::Tcp, PORTS),
+            listens: forward.listens(open.protocol, PORTS),
             port: open.port,
         },
         Errno::NETDOWN => Refused::Ended,
         errno => Refused::Failed {
             errno: errno.raw_os_error(),
         },
-    })?;
-    let Some(relay) = relay else {
-        return Ok((socket, Some(place)));
     };
-    let failed = |errno: Errno| Refused::Failed {
-        errno: errno.raw_os_error(),
-    };
-    let consumers = relay.admit(&forward, socket, place).map_err(failed)?;
-    Ok((consumers, None))
+    let (socket, place) = reach.connect(open.protocol).await.map_err(refused)?;
+    match (relay, place) {
+        (Some(relay), Some(place)) => {
+            let failed = |errno: Errno| Refused::Failed {
+                errno: errno.raw_os_error(),
+            };
+            Ok((relay.admit(&forward, socket, place).map_err(failed)?, None))
+        }
+        (_, place) => Ok((socket, place)),
+    }
 }

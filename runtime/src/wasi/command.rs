@@ -3,6 +3,7 @@
 use super::derivation;
 use super::files;
 use super::lifecycle;
+use super::records;
 use crate::host::{Host, Stores};
 use crate::wasi::sockets;
 use wasmtime::Result;
@@ -20,6 +21,7 @@ pub(crate) fn linker(component: &Component) -> Result<InstancePre<Host>> {
     wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
     derivation::add_to_linker(&mut linker)?;
     lifecycle::add_to_linker(&mut linker)?;
+    records::add_to_linker(&mut linker)?;
     linker.instantiate_pre(component)
 }
 

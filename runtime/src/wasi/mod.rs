@@ -7,4 +7,5 @@ pub(crate) mod http;
 mod lifecycle;
 pub(crate) mod preview1;
 mod readiness;
+mod records;
 pub(crate) mod sockets;

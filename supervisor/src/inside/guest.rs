@@ -6,6 +6,7 @@
 )]
 
 use crate::protocol::{self, Adopts, Inside, Launch, Launched, Message, Order, Source, Task};
+use crate::records;
 use anyhow::{Context, Result};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -13,7 +14,8 @@ use netns::egress::{Client, Failed};
 use netns::jail::{self, JailError, Sockets};
 use report::{FAILED, TRAPPED};
 use runtime::{
-    Account, Adoption, Attempt, Counts, Datagrams, Egress, Events, Guest, NameError, OnCounts, Outcome, Outgoing, Stop,
+    Account, Adoption, Attempt, Counts, Datagrams, Egress, Events, Guest, NameError, OnCounts, Outcome, Outgoing,
+    RecordKind, Stop,
 };
 use rustix::net::RecvFlags;
 use rustix::process::{Signal, set_parent_process_death_signal};
@@ -159,6 +161,9 @@ fn run_guest(
                 runtime::Event::Denied(Attempt::UdpName(name, port)) => {
                     runtime::Event::Denied(Attempt::UdpName(protocol::shorten(name), port))
                 }
+                runtime::Event::Denied(Attempt::Records(kind, name)) => {
+                    runtime::Event::Denied(Attempt::Records(kind, protocol::shorten(name)))
+                }
                 runtime::Event::Denied(Attempt::Tls(authority)) => {
                     runtime::Event::Denied(Attempt::Tls(protocol::shorten(authority)))
                 }
@@ -229,6 +234,14 @@ fn refused(failed: Failed) -> io::Error {
     }
 }
 
+/// Why nothing is known of a name.
+fn no_name(failed: Failed) -> NameError {
+    match failed {
+        Failed::Unknown | Failed::Denied => NameError::Unknown,
+        Failed::TryAgain | Failed::Errno(_) => NameError::Temporary,
+    }
+}
+
 impl Egress for WayOut {
     fn connect(&self, to: SocketAddr) -> BoxFuture<'static, io::Result<Outgoing>> {
         let client = self.0.clone();
@@ -253,13 +266,17 @@ impl Egress for WayOut {
 
     fn resolve(&self, name: String) -> BoxFuture<'static, std::result::Result<Vec<IpAddr>, NameError>> {
         let client = self.0.clone();
-        let resolve = async move {
-            client.resolve(&name).await.map_err(|failed| match failed {
-                Failed::Unknown | Failed::Denied => NameError::Unknown,
-                Failed::TryAgain | Failed::Errno(_) => NameError::Temporary,
-            })
-        };
-        resolve.boxed()
+        async move { client.resolve(&name).await.map_err(no_name) }.boxed()
+    }
+
+    fn records(
+        &self,
+        name: String,
+        kind: RecordKind,
+    ) -> BoxFuture<'static, std::result::Result<Vec<Vec<String>>, NameError>> {
+        let kind = records::kind(kind);
+        let client = self.0.clone();
+        async move { client.records(&name, kind).await.map_err(no_name) }.boxed()
     }
 }
 

@@ -102,9 +102,8 @@ export const builtins = {
   http2: { ...absent('http2', ['createServer', 'createSecureServer', 'connect']), constants: {}, Http2ServerRequest: class {}, Http2ServerResponse: class {} },
   tls: { ...absent('tls', ['connect', 'createServer', 'createSecureContext']), TLSSocket: class TLSSocket { get _handle() { return { _parentWrap: this }; } }, rootCertificates: [] },
   dns: {
-    ...absent('dns', ['resolve', 'resolveSrv', 'resolveTxt', 'resolveMx', 'resolveNs', 'resolveCname', 'reverse']), lookup: dns.lookup, resolve4: dns.resolve4, resolve6: dns.resolve6,
-    promises: { ...absent('dns', ['resolve', 'resolveSrv', 'resolveTxt', 'reverse']), ...dns.promises }, setDefaultResultOrder() {}, getDefaultResultOrder: () => 'verbatim',
-    ADDRCONFIG: 32, V4MAPPED: 8, ALL: 16,
+    ...absent('dns', ['lookupService', 'resolveAny', 'resolveNaptr', 'resolvePtr', 'resolveSoa', 'reverse']), ...dns.all,
+    promises: { ...absent('dns', ['lookupService', 'resolveAny', 'resolveNaptr', 'resolvePtr', 'resolveSoa', 'reverse']), ...dns.promises },
   },
   dgram,
   child_process: absent('child_process', ['spawn', 'exec', 'execFile', 'fork', 'spawnSync', 'execSync', 'execFileSync']),

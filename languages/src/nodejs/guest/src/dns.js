@@ -1,5 +1,7 @@
-// node:dns, as far as the host's look-up goes (wasi:sockets/ip-name-lookup 0.3): addresses.
+// node:dns, as far as the host's look-ups go: addresses (wasi:sockets/ip-name-lookup 0.3), records of six kinds (wasmrun:host/records).
+// Servers are this machine's; what is set of them changes nothing.
 import names from 'wasi:sockets/ip-name-lookup@0.3.0';
+import records from 'wasmrun:host/records@0.1.0';
 import { isIP, text6 } from './addresses.js';
 import { enter, ref, unref } from './loop.js';
 
@@ -50,16 +52,85 @@ export function lookup(host, options, done) {
   tell(addresses(String(host), familyOf(options), 'getaddrinfo'), done, give);
 }
 
-const texts = (all) => all.map((one) => one.address);
-const resolver = (family, syscall) => (host, options, done) => tell(addresses(host, family, syscall), done ?? options, (all) => [texts(all)]);
-export const resolve4 = resolver(4, 'queryA');
-export const resolve6 = resolver(6, 'queryAaaa');
+// The kinds of records: what it is called in the host's interface and in an error, and what the program is given for its fields.
+const number = (text) => Number(text);
+const KINDS = {
+  SRV: ['srv', 'querySrv', ([priority, weight, port, name]) => ({ name, port: number(port), priority: number(priority), weight: number(weight) })],
+  TXT: ['txt', 'queryTxt', (texts) => texts],
+  MX: ['mx', 'queryMx', ([priority, exchange]) => ({ exchange, priority: number(priority) })],
+  NS: ['ns', 'queryNs', ([name]) => name],
+  CNAME: ['cname', 'queryCname', ([name]) => name],
+  CAA: ['caa', 'queryCaa', ([critical, tag, value]) => ({ critical: number(critical), [tag]: value })],
+};
+
+async function recordsOf(host, kind) {
+  const [tag, syscall, shape] = KINDS[kind];
+  ref();
+  try {
+    const { tag: came, val } = await records.lookUp(host, tag).read();
+    if (came === 'ok' && val.length > 0) return val.map(shape);
+    const code = came === 'ok' ? 'ENODATA' : val === 'temporary' ? 'ETIMEOUT' : 'ENOTFOUND';
+    throw Object.assign(new Error(`${syscall} ${code} ${host}`), { errno: undefined, code, syscall, hostname: host });
+  } finally {
+    unref();
+  }
+}
+
+async function addressesOf(host, family, options) {
+  const all = await addresses(host, family, family === 4 ? 'queryA' : 'queryAaaa');
+  // How long they hold is not known: as long as a connection to them is allowed, at the least.
+  return all.map(({ address }) => (options?.ttl ? { address, ttl: 60 } : address));
+}
+
+const invalid = (code, text) => Object.assign(new TypeError(text), { code });
+
+// What each function does with a name that was checked.
+const ask = { A: (host, options) => addressesOf(host, 4, options), AAAA: (host, options) => addressesOf(host, 6, options) };
+for (const kind of Object.keys(KINDS)) ask[kind] = (host) => recordsOf(host, kind);
+
+function asked(kind, host) {
+  if (typeof host !== 'string') throw invalid('ERR_INVALID_ARG_TYPE', `The "name" argument must be of type string. Received ${host === null ? 'null' : `type ${typeof host}`}`);
+  if (!Object.hasOwn(ask, kind)) throw invalid('ERR_INVALID_ARG_VALUE', `The argument 'rrtype' is invalid. Received '${kind}'`);
+  return ask[kind];
+}
+
+const NAMES = { A: 'resolve4', AAAA: 'resolve6', SRV: 'resolveSrv', TXT: 'resolveTxt', MX: 'resolveMx', NS: 'resolveNs', CNAME: 'resolveCname', CAA: 'resolveCaa' };
+const callbacks = {
+  resolve(host, kind, done) {
+    if (typeof kind === 'function') [kind, done] = ['A', kind];
+    callbackOf(kind)(host, done);
+  },
+};
+const promised = { resolve: async (host, kind = 'A') => asked(kind, host)(host) };
+const callbackOf = (kind) => (host, options, done) => {
+  if (typeof options === 'function') [options, done] = [{}, options];
+  const answer = asked(kind, host);
+  if (typeof done !== 'function') throw invalid('ERR_INVALID_ARG_TYPE', 'The "callback" argument must be of type function. Received undefined');
+  tell(answer(host, options), done, (all) => [all]);
+};
+for (const [kind, name] of Object.entries(NAMES)) {
+  callbacks[name] = callbackOf(kind);
+  promised[name] = async (host, options) => asked(kind, host)(host, options);
+}
+
+const servers = { setServers() {}, getServers: () => [] };
+const resolver = (functions) => {
+  class Resolver {
+    cancel() {}
+    setLocalAddress() {}
+  }
+  Object.assign(Resolver.prototype, functions, servers);
+  return Resolver;
+};
+const CODES_OF_DNS = ['NODATA', 'FORMERR', 'SERVFAIL', 'NOTFOUND', 'NOTIMP', 'REFUSED', 'BADQUERY', 'BADNAME', 'BADFAMILY', 'BADRESP', 'CONNREFUSED', 'TIMEOUT', 'EOF', 'NOMEM', 'CANCELLED'];
+const constants = Object.fromEntries(CODES_OF_DNS.map((name) => [name, `E${name}`]));
+const order = { setDefaultResultOrder() {}, getDefaultResultOrder: () => 'verbatim' };
 
 export const promises = {
   async lookup(host, options) {
     const all = await addresses(String(host), familyOf(options), 'getaddrinfo');
     return options?.all ? all : all[0];
   },
-  resolve4: async (host) => texts(await addresses(host, 4, 'queryA')),
-  resolve6: async (host) => texts(await addresses(host, 6, 'queryAaaa')),
+  ...promised, Resolver: resolver(promised), ...servers, ...order, ...constants,
 };
+export const all = { lookup, ...callbacks, Resolver: resolver(callbacks), ...servers, ...order, ...constants, ADDRCONFIG: 32, ALL: 16, V4MAPPED: 8, promises };

@@ -7,6 +7,9 @@
 //!  carrier  frames over ssh's stdio, a unix socket, a WebSocket          tokio, tokio-tungstenite
 //! ```
 //!
+//! Beside it [`kohaku`] serves clients of another protocol, with frames of its own over a WebSocket, to the same
+//! [`mux::Handler`].
+//!
 //! Each layer knows only those below it. Nothing here has a task of its own: what has to run is a future that the caller
 //! spawns where it can end it.
 //!
@@ -16,6 +19,7 @@
 #![warn(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 pub mod carrier;
+pub mod kohaku;
 pub mod mux;
 pub mod pipe;
 pub mod session;

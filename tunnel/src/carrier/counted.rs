@@ -1,22 +1,39 @@
-//! A byte stream that counts what comes, so that half a frame on a slow link is a sign of life.
+//! A byte stream that counts what passes, so that half a frame on a slow link is a sign of life.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-pub(super) struct Counted<T> {
+pub(crate) struct Counted<T> {
     inner: T,
     received: u64,
+    sent: u64,
 }
 
 impl<T> Counted<T> {
-    pub(super) fn new(inner: T) -> Counted<T> {
-        Counted { inner, received: 0 }
+    pub(crate) fn new(inner: T) -> Counted<T> {
+        Counted {
+            inner,
+            received: 0,
+            sent: 0,
+        }
     }
 
-    pub(super) fn received(&self) -> u64 {
+    pub(crate) fn received(&self) -> u64 {
         self.received
+    }
+
+    /// Bytes that the stream has taken.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    fn taken(&mut self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(taken)) = polled {
+            self.sent += taken as u64;
+        }
+        polled
     }
 }
 
@@ -31,7 +48,8 @@ impl<T: AsyncRead + Unpin> AsyncRead for Counted<T> {
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for Counted<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, bytes)
+        let polled = Pin::new(&mut self.inner).poll_write(cx, bytes);
+        self.taken(polled)
     }
 
     fn poll_write_vectored(
@@ -39,7 +57,8 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Counted<T> {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(cx, parts)
+        let polled = Pin::new(&mut self.inner).poll_write_vectored(cx, parts);
+        self.taken(polled)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -12,4 +12,5 @@ pub mod tcp;
 pub mod websocket;
 
 pub use contract::{BoxCarrier, Carrier, Error};
+pub(crate) use counted::Counted;
 pub use framed::Framed;

@@ -27,6 +27,7 @@ pub use datagram::MAX_DATAGRAM;
 pub use error::OpenError;
 pub use head::{CLIENT, GENERATION, Head, WAIT};
 pub use refusal::Refusal;
+pub(crate) use relay::TcpEnd;
 pub use relay::{Channel, HALF_CLOSED, Relayed};
 pub use server::{Connected, Handler, serve};
 pub use udp::{Datagrams, IDLE, Passed, Socket};

@@ -55,10 +55,10 @@ impl Channel {
         } = self;
         // Small answers leave at once; the sender of them has decided what is one piece.
         let _ = tcp.set_nodelay(true);
-        let mut end = TcpEnd { tcp, has_ended: false };
+        let mut end = TcpEnd::new(tcp);
         let passed = Passed::default();
         let result = {
-            let (read, write) = end.tcp.split();
+            let (read, write) = end.split();
             let both = async {
                 tokio::try_join!(
                     outwards(read, &mut send, &passed),
@@ -71,10 +71,10 @@ impl Channel {
                 () = passed.silence(half_closed) => Err(io::ErrorKind::TimedOut.into()),
             }
         };
-        end.has_ended = result.is_ok();
-        if result.is_err() {
+        match &result {
+            Ok(()) => end.ended(),
             // Said here: a SendStream that is dropped says CANCEL, which some take for an end (hyper's upgrades).
-            send.send_reset(Reason::CONNECT_ERROR);
+            Err(_) => send.send_reset(Reason::CONNECT_ERROR),
         }
         Relayed {
             sent: passed.sent.load(Ordering::Relaxed),
@@ -85,9 +85,24 @@ impl Channel {
 }
 
 /// A TCP connection that is reset when it is dropped before it has ended (socket(7), `SO_LINGER`).
-struct TcpEnd {
+pub(crate) struct TcpEnd {
     tcp: TcpStream,
     has_ended: bool,
+}
+
+impl TcpEnd {
+    pub(crate) fn new(tcp: TcpStream) -> TcpEnd {
+        TcpEnd { tcp, has_ended: false }
+    }
+
+    pub(crate) fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+        self.tcp.split()
+    }
+
+    /// Both directions have ended: it is closed, not reset.
+    pub(crate) fn ended(&mut self) {
+        self.has_ended = true;
+    }
 }
 
 impl Drop for TcpEnd {

@@ -94,6 +94,11 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> WebSocket<T> {
     }
 }
 
+/// The answer to a client's `Sec-WebSocket-Key` (RFC 6455, 4.2.2), for whoever answers the upgrade itself.
+pub fn accept_key(key: &HeaderValue) -> Option<HeaderValue> {
+    HeaderValue::from_str(&tungstenite::handshake::derive_accept_key(key.as_bytes())).ok()
+}
+
 /// The sub-protocol that is chosen of those that a client offers, in one field or several.
 pub fn choose(headers: &HeaderMap) -> Option<&'static str> {
     let offers = headers

@@ -17,6 +17,7 @@ use bytes::{Buf, BufMut};
 use std::io;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::time::{sleep, timeout};
@@ -44,6 +45,7 @@ pub(super) async fn serve<H: Handler>(handler: &H, head: Head, inbox: &Inbox, ou
             return;
         }
     };
+    let (generation, began) = (connected.generation, Instant::now());
     let _held = connected.held;
     let _ = connected.tcp.set_nodelay(true);
     let mut end = TcpEnd::new(connected.tcp);
@@ -51,6 +53,7 @@ pub(super) async fn serve<H: Handler>(handler: &H, head: Head, inbox: &Inbox, ou
     let result = tokio::select! {
         biased;
         () = inbox.ended(Ending::Reset) => Err(io::ErrorKind::ConnectionReset.into()),
+        () = handler.revoked(&head) => Err(io::ErrorKind::PermissionDenied.into()),
         result = relay(&mut end, head.port, inbox, outbox, limits, &passed) => result,
     };
     if result.is_ok() {
@@ -60,6 +63,8 @@ pub(super) async fn serve<H: Handler>(handler: &H, head: Head, inbox: &Inbox, ou
     let relayed = Relayed {
         sent: passed.sent.load(Ordering::Relaxed),
         received: passed.received.load(Ordering::Relaxed),
+        generation,
+        lasted: began.elapsed(),
         error: result.err(),
     };
     handler.ended(&head, &relayed);

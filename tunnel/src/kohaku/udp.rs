@@ -34,7 +34,7 @@ pub(super) async fn serve<H: Handler>(
 ) {
     let port = head.port;
     let serving = async {
-        let socket = match handler.associate(head).await {
+        let socket = match handler.associate(head.clone()).await {
             Ok(socket) => socket,
             Err(refusal) => return outbox.error(&line(&refusal)).await,
         };
@@ -48,6 +48,9 @@ pub(super) async fn serve<H: Handler>(
     tokio::select! {
         biased;
         () = inbox.ended(Ending::Reset) => {}
+        () = handler.revoked(&head) => {
+            let _ = outbox.error("it is no longer allowed").await;
+        }
         // Where the session is gone, so is the stream.
         _ = serving => {}
     }

@@ -6,7 +6,7 @@ use super::head::{GENERATION, Head};
 use super::refusal::{MOST, Refusal};
 use super::relay::Channel;
 use super::udp::Datagrams;
-use super::window::{CHUNK, CONNECTION, INITIAL, MOST_STREAMS, SEND_BUFFER, Streams};
+use super::window::{CHUNK, CONNECTION, FRAMES, INITIAL, MOST_STREAMS, SEND_BUFFER, Streams};
 use bytes::Bytes;
 use h2::client::{Connection, SendRequest};
 use h2::{Reason, RecvStream, SendStream};
@@ -51,6 +51,7 @@ pub async fn connect<T: AsyncRead + AsyncWrite + Unpin>(io: T) -> Result<(Client
         // it has forgotten them, and would end a connection of days at 1,024 of them.
         .max_concurrent_reset_streams(MOST_STREAMS as usize)
         .max_local_error_reset_streams(None)
+        .data_frame_budget(FRAMES)
         .max_send_buffer_size(SEND_BUFFER);
     let (requests, connection) = builder.handshake(io).await?;
     let streams = Arc::new(Streams::default());

@@ -6,7 +6,7 @@ use h2::{Reason, RecvStream, SendStream};
 use std::future::poll_fn;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
@@ -30,6 +30,10 @@ pub struct Relayed {
     pub sent: u64,
     /// Bytes from the stream into the TCP connection.
     pub received: u64,
+    /// The guest's generation, where the other end of the connection has said it.
+    pub generation: Option<u64>,
+    /// How long the stream was open.
+    pub lasted: Duration,
     /// Why both ends were reset; none where both directions ended.
     pub error: Option<io::Error>,
 }
@@ -47,6 +51,19 @@ impl Channel {
 
     /// Copies both ways until both have ended or one has failed. Dropping the future resets both ends.
     pub async fn relay(self, tcp: TcpStream, half_closed: Duration) -> Relayed {
+        let (passed, generation, began) = (Passed::default(), self.generation, Instant::now());
+        let result = self.pass(tcp, half_closed, std::future::pending(), &passed).await;
+        passed.relayed(generation, began, result.err())
+    }
+
+    /// The same, until `revoked`, which is a failure as any other.
+    pub(super) async fn pass(
+        self,
+        tcp: TcpStream,
+        half_closed: Duration,
+        revoked: impl Future<Output = ()>,
+        passed: &Passed,
+    ) -> io::Result<()> {
         let Channel {
             mut send,
             mut receive,
@@ -56,19 +73,15 @@ impl Channel {
         // Small answers leave at once; the sender of them has decided what is one piece.
         let _ = tcp.set_nodelay(true);
         let mut end = TcpEnd::new(tcp);
-        let passed = Passed::default();
         let result = {
             let (read, write) = end.split();
             let both = async {
-                tokio::try_join!(
-                    outwards(read, &mut send, &passed),
-                    inwards(&mut receive, write, &passed)
-                )
-                .map(|_| ())
+                tokio::try_join!(outwards(read, &mut send, passed), inwards(&mut receive, write, passed)).map(|_| ())
             };
             tokio::select! {
                 result = both => result,
                 () = passed.silence(half_closed) => Err(io::ErrorKind::TimedOut.into()),
+                () = revoked => Err(io::ErrorKind::PermissionDenied.into()),
             }
         };
         match &result {
@@ -76,11 +89,7 @@ impl Channel {
             // Said here: a SendStream that is dropped says CANCEL, which some take for an end (hyper's upgrades).
             Err(_) => send.send_reset(Reason::CONNECT_ERROR),
         }
-        Relayed {
-            sent: passed.sent.load(Ordering::Relaxed),
-            received: passed.received.load(Ordering::Relaxed),
-            error: result.err(),
-        }
+        result
     }
 }
 
@@ -113,8 +122,9 @@ impl Drop for TcpEnd {
     }
 }
 
+/// What has passed so far.
 #[derive(Default)]
-struct Passed {
+pub(super) struct Passed {
     sent: AtomicU64,
     received: AtomicU64,
     /// One direction has ended.
@@ -122,6 +132,16 @@ struct Passed {
 }
 
 impl Passed {
+    pub(super) fn relayed(&self, generation: Option<u64>, began: Instant, error: Option<io::Error>) -> Relayed {
+        Relayed {
+            sent: self.sent.load(Ordering::Relaxed),
+            received: self.received.load(Ordering::Relaxed),
+            generation,
+            lasted: began.elapsed(),
+            error,
+        }
+    }
+
     /// Waits until one direction has ended and the other has been silent for so long.
     async fn silence(&self, least: Duration) {
         self.ended.notified().await;

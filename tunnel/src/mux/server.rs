@@ -3,17 +3,19 @@
 use super::body::{Body, Incoming, send_body};
 use super::head::{CAPSULES, CONNECT_UDP, GENERATION, Head};
 use super::refusal::Refusal;
-use super::relay::{Channel, HALF_CLOSED, Relayed};
+use super::relay::{Channel, HALF_CLOSED, Passed, Relayed};
 use super::udp::{Datagrams, IDLE, Socket};
-use super::window::{CHUNK, CONNECTION, INITIAL, MOST_STREAMS, SEND_BUFFER, Streams};
+use super::window::{CHUNK, CONNECTION, FRAMES, INITIAL, MOST_STREAMS, SEND_BUFFER, Streams};
 use bytes::Bytes;
 use h2::RecvStream;
 use h2::server::{Connection, SendResponse};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use std::future::poll_fn;
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -35,7 +37,13 @@ pub trait Handler: Send + Sync + 'static {
     /// Answers an ordinary request.
     fn request(&self, request: Request<Incoming>) -> impl Future<Output = Response<Body>> + Send;
 
-    /// A stream has ended: for counts and the audit.
+    /// Ends when a stream that is open may be so no longer, which resets it at both ends.
+    fn revoked(&self, head: &Head) -> impl Future<Output = ()> + Send {
+        let _ = head;
+        std::future::pending()
+    }
+
+    /// A TCP stream has ended, in whatever way: for counts and the audit.
     fn ended(&self, head: &Head, relayed: &Relayed) {
         let _ = (head, relayed);
     }
@@ -73,6 +81,7 @@ where
         // it has forgotten them, and would end a connection of days at 1,024 of them.
         .max_concurrent_reset_streams(MOST_STREAMS as usize)
         .max_local_error_reset_streams(None)
+        .data_frame_budget(FRAMES)
         .max_send_buffer_size(SEND_BUFFER)
         .enable_connect_protocol();
     let mut connection: Connection<T, Bytes> = builder.handshake(io).await?;
@@ -159,15 +168,42 @@ async fn tunnel<H: Handler>(
         let _ = connected.tcp.set_zero_linger();
         return;
     };
+    let generation = connected.generation;
     let channel = Channel {
         send,
         receive,
-        generation: connected.generation,
+        generation,
         counted,
     };
     let _held = connected.held;
-    let relayed = channel.relay(connected.tcp, HALF_CLOSED).await;
-    handler.ended(&head, &relayed);
+    let mut open = Open {
+        handler,
+        head: &head,
+        passed: Passed::default(),
+        generation,
+        began: Instant::now(),
+        error: Some(io::ErrorKind::ConnectionAborted.into()),
+    };
+    let revoked = handler.revoked(&head);
+    let passed = channel.pass(connected.tcp, HALF_CLOSED, revoked, &open.passed).await;
+    open.error = passed.err();
+}
+
+/// A stream that is open. Its end is said also where the whole connection ends, which drops what relays it.
+struct Open<'a, H: Handler> {
+    handler: &'a H,
+    head: &'a Head,
+    passed: Passed,
+    generation: Option<u64>,
+    began: Instant,
+    error: Option<io::Error>,
+}
+
+impl<H: Handler> Drop for Open<'_, H> {
+    fn drop(&mut self) {
+        let relayed = self.passed.relayed(self.generation, self.began, self.error.take());
+        self.handler.ended(self.head, &relayed);
+    }
 }
 
 async fn datagrams<H: Handler>(
@@ -178,7 +214,7 @@ async fn datagrams<H: Handler>(
     counted: super::window::Counted,
 ) {
     let socket = tokio::select! {
-        socket = handler.associate(head) => socket,
+        socket = handler.associate(head.clone()) => socket,
         _ = poll_fn(|cx| respond.poll_reset(cx)) => return,
     };
     let socket = match socket {
@@ -188,7 +224,11 @@ async fn datagrams<H: Handler>(
     let mut answer = Response::new(());
     answer.headers_mut().insert(CAPSULES, HeaderValue::from_static("?1"));
     if let Ok(send) = respond.send_response(answer, false) {
-        Datagrams::new(send, receive, counted).relay(&*socket, IDLE).await;
+        let datagrams = Datagrams::new(send, receive, counted);
+        tokio::select! {
+            _ = datagrams.relay(&*socket, IDLE) => {}
+            () = handler.revoked(&head) => {}
+        }
     }
 }
 

@@ -21,6 +21,10 @@ pub(super) const INITIAL: u32 = MOST as u32;
 pub const MOST_STREAMS: u32 = 1024;
 /// Bytes of a DATA frame, and what is read from a socket at once.
 pub(super) const CHUNK: u32 = 64 * 1024;
+/// What DATA frames that nobody has read may cost beyond their bytes. Credit counts bytes alone, and a frame of one byte takes
+/// some 256 in memory (h2's own figure). By itself h2 takes half of the connection's window, which here is 1 GiB. Above this the
+/// connection ends: a stream that stalls amid messages of 16 bytes fills its own window first.
+pub(super) const FRAMES: usize = TOTAL;
 /// What h2 may hold for a stream that waits for credit.
 pub(super) const SEND_BUFFER: usize = 256 * 1024;
 

@@ -1,0 +1,33 @@
+//! The network face of `wasmrun hub`: who may come in, by which way, and what they may do. Knows no namespaces, no WebAssembly and
+//! no control sockets; runs are behind the trait [`runs::Runs`].
+//!
+//! ```text
+//!  bind, listen     TCP, TLS, unix sockets, bounded                      tls, pin, peer
+//!  router           Host, switches, then one of                          guard
+//!    native         token -> tunnel (WebSocket), /v1, KohakuRiver's      credential, token, throttle, upgrade
+//!    site           cookie -> the page; cookie of an app -> the app      browser, hooks
+//!  tunnels          sessions; the hub's own socket, narrowed by ssh      narrowing
+//!  access           the one way to the runs: judges, and tells the audit scope, grants, ruling, audit
+//!  rules            policy and tokens, read again when they change       policy, file, watch
+//! ```
+//!
+//! * Whoever answers for somebody has an [`access::Access`] and nothing else; [`ruling::Ruling::may`] decides.
+//! * A change of the rules applies to what is open: each session and stream waits for the ruling that ends it.
+//! * An error in a rule closes. Nothing here has a task that outlives [`gateway::Gateway::serve`].
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs, unreachable_pub, clippy::unwrap_used)]
+
+pub mod audit;
+pub mod file;
+pub mod grants;
+pub mod layer;
+pub mod policy;
+pub mod principal;
+pub mod rules;
+pub mod ruling;
+pub mod scope;
+pub mod secret;
+pub mod throttle;
+pub mod token;
+mod watch;

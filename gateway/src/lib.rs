@@ -19,9 +19,11 @@
 #![warn(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 pub mod audit;
+pub mod client;
 pub mod file;
 pub mod grants;
 pub mod layer;
+pub mod pin;
 pub mod policy;
 pub mod principal;
 pub mod rules;
@@ -29,5 +31,7 @@ pub mod ruling;
 pub mod scope;
 pub mod secret;
 pub mod throttle;
+pub mod tls;
 pub mod token;
+mod verifier;
 mod watch;

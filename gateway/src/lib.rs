@@ -18,20 +18,41 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+pub mod access;
+mod answer;
+mod api;
 pub mod audit;
+pub mod bind;
+pub mod browser;
 pub mod client;
+pub mod cookies;
+pub mod credential;
+mod crew;
 pub mod file;
+pub mod gateway;
 pub mod grants;
+pub mod guard;
+pub mod hooks;
 pub mod layer;
+pub mod listen;
+pub mod narrowing;
+mod native;
+mod peer;
 pub mod pin;
 pub mod policy;
 pub mod principal;
+mod revocable;
+mod router;
 pub mod rules;
 pub mod ruling;
+pub mod runs;
 pub mod scope;
 pub mod secret;
+pub mod site;
 pub mod throttle;
 pub mod tls;
 pub mod token;
+mod tunnels;
+mod upgrade;
 mod verifier;
 mod watch;

@@ -162,15 +162,25 @@ impl Access {
 
     /// Ends once a stream of this kind may not be open any more, with the reason. It says so in the audit.
     pub fn revoked(&self, operation: Operation, head: &Head) -> impl Future<Output = Denied> + Send + use<> {
-        let (access, run, port) = (self.clone(), head.run.clone(), head.port);
+        self.withdrawn(operation, head.run.clone(), Some(head.port))
+    }
+
+    /// The same of something that is not a stream yet, or of all ports of a run.
+    pub(crate) fn withdrawn(
+        &self,
+        operation: Operation,
+        run: String,
+        port: Option<u16>,
+    ) -> impl Future<Output = Denied> + Send + use<> {
+        let access = self.clone();
         async move {
-            let denied = access.lost(operation, Some(&run), Some(port)).await;
+            let denied = access.lost(operation, Some(&run), port).await;
             // Where the whole session ends, that is one line.
             if access.ruling().enters(&access.principal).is_ok() {
                 let entry = Entry {
                     operation: Some(operation.as_str()),
                     run: Some(run),
-                    port: Some(port),
+                    port,
                     ..Entry::of(Event::Stop, &access.principal)
                 };
                 access.hall.audit.say(entry.outcome(&denied));

@@ -178,7 +178,7 @@ impl Browsers {
     }
 
     /// Uses such a code up, on the app's origin. None: it is none of that app's.
-    pub fn enter(&self, code: &str, app: &str) -> Option<Secret> {
+    pub fn enter(&self, code: &str, app: &str) -> Option<(Secret, Session)> {
         let now = Instant::now();
         let mut inner = self.lock();
         let Purpose::Enter(of, session) = inner.codes.take(&Digest::of(code), now)? else {
@@ -187,10 +187,10 @@ impl Browsers {
         if of != app {
             return None;
         }
-        let ends = inner.sessions.0.get(&session).map(|(ends, _)| *ends)?;
+        let (ends, session) = inner.sessions.0.get(&session).cloned()?;
         let secret = Secret::new("");
-        inner.apps.insert(APPS, secret.digest(), ends, (of, session));
-        Some(secret)
+        inner.apps.insert(APPS, secret.digest(), ends, (of, session.digest));
+        Some((secret, session))
     }
 
     /// The session that a request to an app belongs to, by the app's own cookie.
@@ -270,7 +270,7 @@ mod tests {
         let code_of_page = browsers.invite(Grants::ALL);
         assert!(browsers.enter(code_of_page.expose(), "web-3000").is_none());
         let code = browsers.entry(&session, "web-3000");
-        let secret = browsers.enter(code.expose(), "web-3000").unwrap();
+        let (secret, _) = browsers.enter(code.expose(), "web-3000").unwrap();
         let request = with(&format!("wasmrun-app={}", secret.expose()));
         assert!(browsers.session_of_app(&request, "web-3000", false).is_some());
         assert!(browsers.session_of_app(&request, "db-5432", false).is_none());

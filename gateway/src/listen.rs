@@ -143,7 +143,7 @@ where
     T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let service = service_fn(|request: Request<Incoming>| {
-        let (router, peer) = (router.clone(), peer.clone());
+        let (router, peer) = (router.clone(), peer.clone().behind(request.headers()));
         async move { Ok::<_, Infallible>(router.answer(request, &peer).await) }
     });
     let mut http = hyper::server::conn::http1::Builder::new();

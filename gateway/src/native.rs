@@ -194,6 +194,7 @@ impl Native {
         };
         let (response, upgraded) = upgrade::websocket(request, None)?;
         let (access, held) = (access.clone(), peer.held());
+        let withdrawn = access.withdrawn(Operation::Connect, run.clone(), port);
         self.crew.spawn(async move {
             let _held = held;
             let Ok(upgraded) = upgraded.await else {
@@ -203,11 +204,14 @@ impl Native {
             say(Entry::of(Event::Session, access.principal()).outcome("began"));
             let began = Instant::now();
             let outcome = tokio::select! {
-                () = kohaku.serve(TokioIo::new(upgraded), leg, access.clone()) => "ended".to_owned(),
+                // Whoever is not let in any more is not let do anything either: the wider reason is the one to tell.
+                biased;
                 denied = access.expelled() => {
                     say(Entry::of(Event::Stop, access.principal()).outcome(&denied));
                     format!("ended: {denied}")
                 }
+                denied = withdrawn => format!("ended: {denied}"),
+                () = kohaku.serve(TokioIo::new(upgraded), leg, access.clone()) => "ended".to_owned(),
             };
             let entry = Entry {
                 seconds: Some(began.elapsed().as_secs_f64()),

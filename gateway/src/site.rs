@@ -142,11 +142,15 @@ impl Sites {
         }
         if request.uri().path() == ENTER {
             let code = code(&request).filter(|_| request.method() == Method::GET);
-            let secret = code.and_then(|code| self.browsers.enter(&code, &label));
-            let Some(secret) = secret else {
+            let Some((secret, session)) = code.and_then(|code| self.browsers.enter(&code, &label)) else {
                 let error = "this link was used already, or is too old: open the app from the page again";
                 return self.refused(peer, Door::App, StatusCode::UNAUTHORIZED, error);
             };
+            let entry = Entry {
+                run: Some(label),
+                ..Entry::of(Event::Grant, &principal(&session, Door::App, peer))
+            };
+            self.hall.audit().say(entry.outcome("entered"));
             return answer::see_other("/", cookies::app(&secret, peer.is_secure));
         }
         let Some(session) = self.browsers.session_of_app(request.headers(), &label, peer.is_secure) else {

@@ -110,6 +110,7 @@ async fn an_app_is_entered_from_the_page_and_never_sees_our_cookies() {
             "and used up by another"
         );
         let entered = place.entered(&cookie).await;
+        assert!(place.audit.has(&["\"grant\"", "browser", "web-3000"]));
         let cookies = format!("a=1; {entered}; b=2");
         assert_eq!(
             place.at(APP, "GET /", &[("Cookie", &cookies)], "").await.text(),

@@ -366,18 +366,50 @@ async fn a_unix_socket_is_for_proxies_and_lets_nobody_in_by_itself() {
     patiently(async {
         let place = Place::new().await;
         let token = place.token("t", &[Scope::View]);
-        let ask = async |fields: &[(&str, &str)]| {
+        let ask = async |line: &str, fields: &[(&str, &str)]| {
             let mut stream = UnixStream::connect(&place.unix).await.expect("connected");
-            let request = request("hub.test", "GET /v1/runs", fields, "");
+            let request = request("hub.test", line, fields, "");
             stream.write_all(request.as_bytes()).await.expect("written");
-            Answer::read(stream).await.status
+            Answer::read(stream).await
         };
-        assert_eq!(ask(&[]).await, 401);
-        assert_eq!(ask(&[("X-Forwarded-For", "127.0.0.1")]).await, 401);
-        assert_eq!(
-            ask(&[("Authorization", &format!("Bearer {}", token.expose()))]).await,
-            200
+        let runs = "GET /v1/runs";
+        let right = format!("Bearer {}", token.expose());
+        assert_eq!(ask(runs, &[]).await.status, 401);
+        assert_eq!(ask(runs, &[("X-Forwarded-For", "127.0.0.1")]).await.status, 401);
+        assert_eq!(ask(runs, &[("Authorization", &right)]).await.status, 200);
+        // Each client behind it is throttled for itself, by the proxy's own word.
+        for try_ in 0..11 {
+            let wrong = [
+                ("Authorization", "Bearer wr_x"),
+                ("X-Forwarded-For", "9.9.9.9, 1.2.3.4"),
+            ];
+            let status = ask(runs, &wrong).await.status;
+            assert_eq!(status, if try_ < 10 { 401 } else { 429 });
+        }
+        let other = [
+            ("Authorization", right.as_str()),
+            ("X-Forwarded-For", "1.2.3.4, 9.9.9.9"),
+        ];
+        assert_eq!(ask(runs, &other).await.status, 200);
+        assert!(place.audit.has(&["refusal", "1.2.3.4:0"]));
+        // Cookies are of https where the proxy speaks it.
+        let line = format!("GET {}", place.gateway.invite(gateway::grants::Grants::ALL).expose());
+        let cookie = ask(&line, &[("X-Forwarded-Proto", "https")]).await.field("set-cookie");
+        let cookie = cookie.expect("a cookie");
+        assert!(
+            cookie.starts_with("__Host-wasmrun=") && cookie.contains("; Secure;"),
+            "{cookie}"
         );
+        // Over TCP nobody is believed.
+        let answer = place
+            .at(
+                "hub.test",
+                &format!("GET {}", place.gateway.invite(gateway::grants::Grants::ALL).expose()),
+                &[("X-Forwarded-Proto", "https")],
+                "",
+            )
+            .await;
+        assert!(answer.cookie().starts_with("wasmrun="));
     })
     .await;
 }

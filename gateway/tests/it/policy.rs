@@ -139,6 +139,36 @@ async fn a_switch_resets_what_is_open_within_a_second() {
 }
 
 #[tokio::test]
+async fn a_switch_ends_the_sockets_of_kohakuriver() {
+    patiently(async {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        for text in ["kohaku = false", "tunnel = false", "ports = [80]", "runs = [\"db\"]"] {
+            let place = Place::new().await;
+            let token = place.token("kr", &[Scope::Connect]);
+            let bearer = format!("Bearer {}", token.expose());
+            let fields = [&UPGRADE[..], &[("Authorization", bearer.as_str())]].concat();
+            let request = super::support::request("127.0.0.1", "GET /ws/forward/web/3000", &fields, "");
+            let mut stream = tokio::net::TcpStream::connect(place.address).await.expect("connected");
+            let request = request.replace("Connection: close\r\n", "");
+            stream.write_all(request.as_bytes()).await.expect("written");
+            let mut some = [0; 1024];
+            assert!(stream.read(&mut some).await.expect("an answer") > 0);
+            let began = Instant::now();
+            place.decree(text);
+            let mut rest = Vec::new();
+            let _ = stream.read_to_end(&mut rest).await;
+            assert!(
+                began.elapsed() < Duration::from_secs(1),
+                "{text}: {:?}",
+                began.elapsed()
+            );
+            until(|| place.audit.has(&["\"stop\"", "token kr"])).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_a_browser_has_open_ends_with_its_switch() {
     patiently(async {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};

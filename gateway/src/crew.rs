@@ -1,4 +1,4 @@
-//! Tasks that outlive the connection that they came from: what has been upgraded.
+//! Tasks that outlive the listener that they came from: sessions, and what has been upgraded.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

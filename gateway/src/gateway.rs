@@ -104,7 +104,7 @@ impl Gateway {
         let places = Places::default();
         let accepts = listeners
             .iter()
-            .map(|bound| listen::accept(bound, &self.router, &self.tunnels, &places));
+            .map(|bound| listen::accept(bound, &self.router, &self.tunnels, &self.crew, &places));
         let certificates = listeners
             .iter()
             .filter_map(|bound| bound.tls.as_deref())

@@ -121,6 +121,18 @@ pub fn is_same_origin(uri: &Uri, headers: &HeaderMap, is_secure: bool) -> bool {
     first.is_some_and(|origin| origin.as_bytes().eq_ignore_ascii_case(own.as_bytes())) && second.is_none()
 }
 
+/// Whether a request to an app comes from another origin, by more than a link that somebody has followed. Apps below a domain of
+/// the user's are one site, so that `SameSite` does not keep the cookie of one from requests that another one's page makes.
+pub fn is_from_another_app(uri: &Uri, headers: &HeaderMap, method: &Method, is_secure: bool) -> bool {
+    let is = |name: &str, value: &str| headers.get(name).is_some_and(|found| found == value);
+    if headers.contains_key(SEC_FETCH_SITE) {
+        let is_own = is(SEC_FETCH_SITE, "same-origin") || is(SEC_FETCH_SITE, "none");
+        let is_link = is_safe(method) && is("sec-fetch-mode", "navigate");
+        return !is_own && !is_link;
+    }
+    headers.contains_key(header::ORIGIN) && !is_same_origin(uri, headers, is_secure)
+}
+
 /// Whether a method changes nothing (RFC 9110, 9.2.1).
 pub fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
@@ -238,6 +250,30 @@ mod tests {
         ] {
             assert!(!same(fields, false), "{fields:?}");
         }
+    }
+
+    #[test]
+    fn an_app_takes_its_own_requests_and_links() {
+        let foreign = |method: Method, fields: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static("web-80.run.example.com"));
+            for (name, value) in fields {
+                headers.append(*name, HeaderValue::from_static(value));
+            }
+            is_from_another_app(&Uri::from_static("/"), &headers, &method, true)
+        };
+        let site = |site| ("sec-fetch-site", site);
+        let mode = |mode| ("sec-fetch-mode", mode);
+        assert!(!foreign(Method::GET, &[]));
+        assert!(!foreign(Method::POST, &[site("same-origin"), mode("cors")]));
+        assert!(!foreign(Method::POST, &[("origin", "https://web-80.run.example.com")]));
+        assert!(!foreign(Method::GET, &[site("cross-site"), mode("navigate")]));
+        assert!(!foreign(Method::GET, &[site("none"), mode("navigate")]));
+        assert!(foreign(Method::POST, &[site("same-site"), mode("navigate")]));
+        assert!(foreign(Method::GET, &[site("same-site"), mode("websocket")]));
+        assert!(foreign(Method::GET, &[site("same-site"), mode("no-cors")]));
+        assert!(foreign(Method::GET, &[("origin", "https://db-80.run.example.com")]));
+        assert!(foreign(Method::GET, &[("origin", "null")]));
     }
 
     proptest! {

@@ -70,6 +70,7 @@ pub struct AppVisit {
 /// The apps behind the page, each at its own origin.
 pub trait Apps: Send + Sync + 'static {
     /// Answers a request of a browser that has entered this app. The hub's cookies are taken out; its upgrade is untouched.
+    /// The answer's body ends with the right to be here; what an upgrade leads to has to end with [`Access::revoked`].
     fn answer(
         &self,
         request: Request<hyper::body::Incoming>,

@@ -1,6 +1,7 @@
 //! Takes connections in: bounded in number, and in the time that each may take to say who it is.
 
 use super::bind::{Bound, Socket};
+use super::crew::Crew;
 use super::narrowing;
 use super::peer::Peer;
 use super::principal::{Door, Principal, Who};
@@ -83,7 +84,7 @@ impl Places {
 }
 
 /// Accepts from one listener, for as long as it is polled.
-pub(crate) async fn accept(bound: &Bound, router: &Arc<Router>, tunnels: &Tunnels, places: &Places) {
+pub(crate) async fn accept(bound: &Bound, router: &Arc<Router>, tunnels: &Tunnels, crew: &Crew, places: &Places) {
     let mut clients = JoinSet::new();
     loop {
         while clients.try_join_next().is_some() {}
@@ -130,7 +131,8 @@ pub(crate) async fn accept(bound: &Bound, router: &Arc<Router>, tunnels: &Tunnel
                 };
                 // Who says nothing is closed before it has said who it is.
                 if let Some(place) = tunnels.place() {
-                    clients.spawn(pipe(stream, tunnels.clone(), place));
+                    // A session is told when the hub ends, which is after the last was accepted.
+                    crew.spawn(pipe(stream, tunnels.clone(), place));
                 }
             }
         }

@@ -140,6 +140,11 @@ impl Sites {
         if let Err(off) = self.hall.rules().now().door(Door::App) {
             return self.refused(peer, Door::App, StatusCode::FORBIDDEN, &off.to_string());
         }
+        let (uri, headers) = (request.uri(), request.headers());
+        if guard::is_from_another_app(uri, headers, request.method(), peer.is_secure) {
+            let error = "this request comes from another site";
+            return self.refused(peer, Door::App, StatusCode::FORBIDDEN, error);
+        }
         if request.uri().path() == ENTER {
             let code = code(&request).filter(|_| request.method() == Method::GET);
             let Some((secret, session)) = code.and_then(|code| self.browsers.enter(&code, &label)) else {

@@ -128,6 +128,15 @@ async fn an_app_is_entered_from_the_page_and_never_sees_our_cookies() {
             401
         );
         assert_eq!(place.at(PAGE, "GET /", &[("Cookie", &entered)], "").await.status, 401);
+        let fields = [("Cookie", entered.as_str()), ("Origin", "http://db-5432.localhost")];
+        let fields = [&UPGRADE[..], &fields].concat();
+        assert_eq!(
+            place.at(APP, "GET /", &fields, "").await.status,
+            403,
+            "from another app's origin"
+        );
+        let fields = [("Cookie", entered.as_str()), ("Sec-Fetch-Site", "same-site")];
+        assert_eq!(place.at(APP, "POST /", &fields, "x").await.status, 403);
         // Paths of native clients are the app's own at its origin.
         let answer = place.at(APP, "GET /v1/runs", &[("Cookie", &entered)], "").await;
         assert_eq!(answer.text(), "app web-3000 none");

@@ -160,6 +160,20 @@ async fn the_policy_is_above_the_user() {
 }
 
 #[tokio::test]
+async fn the_end_of_the_hub_is_said_here_too() {
+    patiently(async {
+        let mut place = Place::new().await;
+        let mut session = session(&place, Vec::new()).await;
+        let mut stream = session.connection("web", 3000).await.expect("a stream");
+        echoes(&mut stream).await;
+        place.stop.take().expect("not stopped").send(()).expect("it is there");
+        is_reset(&mut stream).await;
+        assert!(matches!(session.end().await, Ok(End::Bye(bye)) if bye.code == tunnel::pipe::Bye::GOING));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_socket_that_is_served_is_not_taken_away() {
     patiently(async {
         let place = Place::new().await;

@@ -299,9 +299,7 @@ async fn sessions_have_a_bound_that_the_policy_lowers() {
         let place = Place::new().await;
         place.decree("max-sessions = 2");
         let token = place.token("laptop", &[Scope::Connect]);
-        until(|| place.tokens.list().is_ok_and(|tokens| tokens.len() == 1)).await;
-        // Once the policy is there, which a port that it forbids would show as well.
-        tokio::time::sleep(Duration::from_millis(400)).await;
+        until(|| place.rules.now().policy.most_sessions() == 2).await;
         let (mut one, mut two) = (place.session(&token).await, place.session(&token).await);
         let (mut a, mut b) = (
             one.connection("web", 1).await.expect("a stream"),

@@ -99,7 +99,8 @@ pub enum Leg {
 
 /// KohakuRiver's protocol, after the upgrade.
 pub trait Kohaku: Send + Sync + 'static {
-    /// Serves one WebSocket until it ends. The future is dropped when its client may be here no longer.
+    /// Serves one WebSocket until it ends. The future is dropped when its client may be here no longer, or not at this run and
+    /// port. [`Judged`](super::handler::Judged) is the handler of its streams.
     fn serve(&self, socket: TokioIo<Upgraded>, leg: Leg, access: Access) -> impl Future<Output = ()> + Send;
 }
 

@@ -32,6 +32,7 @@ pub mod file;
 pub mod gateway;
 pub mod grants;
 pub mod guard;
+pub mod handler;
 pub mod hooks;
 pub mod layer;
 pub mod listen;

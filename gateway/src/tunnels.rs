@@ -1,17 +1,14 @@
 //! Sessions of native clients: a carrier, the pipe over it, HTTP/2 over that, and each stream judged.
 
-use super::access::{Access, Hall};
-use super::api;
+use super::access::Hall;
 use super::audit::{Entry, Event};
+use super::handler::Judged;
 use super::policy::SESSIONS;
 use super::principal::{Identity, Principal};
-use super::scope::Operation;
-use http::{Request, Response};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tunnel::carrier::BoxCarrier;
-use tunnel::mux::{Body, Connected, Handler, Head, Incoming, Refusal, Relayed, Socket};
 use tunnel::pipe::{Bye, Settings};
 use tunnel::session::{Accepted, Limits, Sessions};
 
@@ -83,7 +80,7 @@ impl Tunnels {
         }
         say(Entry::of(Event::Session, &principal).outcome(format!("began: {agent}")));
         let (began, ender) = (Instant::now(), stream.ender());
-        let serve = tunnel::mux::serve(stream, Arc::new(Client(access.clone())), std::future::pending());
+        let serve = tunnel::mux::serve(stream, Arc::new(Judged(access.clone())), std::future::pending());
         // The keeper sends what is left when the streams have ended.
         let mut both = std::pin::pin!(async { tokio::join!(serve, keeper.run()) });
         let outcome = tokio::select! {
@@ -100,30 +97,5 @@ impl Tunnels {
             ..Entry::of(Event::Session, &principal)
         };
         say(entry.outcome(format!("ended: {outcome}")));
-    }
-}
-
-/// What a client of the tunnel may ask for.
-struct Client(Access);
-
-impl Handler for Client {
-    async fn connect(&self, head: Head) -> Result<Connected, Refusal> {
-        self.0.connect(head).await
-    }
-
-    async fn associate(&self, head: Head) -> Result<Box<dyn Socket>, Refusal> {
-        self.0.associate(head).await
-    }
-
-    async fn request(&self, request: Request<Incoming>) -> Response<Body> {
-        api::answer(&self.0, request).await
-    }
-
-    async fn revoked(&self, head: &Head) {
-        self.0.revoked(Operation::Connect, head).await;
-    }
-
-    fn ended(&self, head: &Head, relayed: &Relayed) {
-        self.0.ended(head, relayed);
     }
 }

@@ -7,7 +7,7 @@ pub use hide::hide;
 pub use other_tools::parse;
 
 use crate::commands::{
-    cache, check, completions, down, forward, hub, init, logs, man, netns, ps, stop, trust, unforward, up,
+    cache, check, completions, context, down, forward, hub, init, logs, man, netns, ps, stop, trust, unforward, up,
 };
 use crate::settings::typed::Os;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -98,6 +98,8 @@ pub enum Command {
     Unforward(unforward::Arguments),
     /// Let your other machines reach your runs
     Hub(hub::Arguments),
+    /// Name your other machines
+    Context(context::Arguments),
     /// Run a host program in a guest's network
     Netns(netns::Arguments),
     /// Write a .wasmrun.toml with every key commented out
@@ -122,7 +124,7 @@ pub enum Command {
 
 #[derive(Debug, Args)]
 pub struct Named {
-    /// A name or id, as `wasmrun ps` shows it, or ssh://HOST/NAME
+    /// A name or id, as `wasmrun ps` shows it, CONTEXT/NAME, or ssh://HOST/NAME
     pub name: String,
 }
 

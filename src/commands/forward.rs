@@ -1,12 +1,13 @@
 //! `wasmrun forward`: another port into a guest that runs.
 
 use crate::control::{Added, Client, NewForward, State};
-use crate::remote::{self, Hub, Target};
+use crate::remote::{self, Contexts, Hub, Place, Target};
 use crate::signals::Signals;
 use anyhow::{Context, anyhow};
 use clap::{Args, ValueEnum};
 use http::Method;
 use report::{Failure, Result};
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = FORWARD_HELP)]
 pub struct Arguments {
-    /// A name or id, as `wasmrun ps` shows it, or ssh://HOST/NAME
+    /// A name or id, as `wasmrun ps` shows it, CONTEXT/NAME, or ssh://HOST/NAME
     pub name: String,
     /// Ports: PROC, HOST:PROC, or a rule as for `wasmrun os --forward`
     #[arg(value_name = "RULE")]
@@ -67,8 +68,9 @@ pub enum Protocol {
 
 /// `wasmrun forward`
 pub async fn run(forward: &Arguments) -> Result<u8> {
-    if let Some(target) = Target::read(&forward.name)? {
-        return elsewhere(forward, &target).await;
+    let target = Target::read(&forward.name)?;
+    if let Some(place) = target.place {
+        return elsewhere(forward, place, &target.run).await;
     }
     let mut signals = Signals::new()?;
     let client = loop {
@@ -104,8 +106,8 @@ pub async fn run(forward: &Arguments) -> Result<u8> {
     }
 }
 
-/// To a run of another machine.
-async fn elsewhere(forward: &Arguments, target: &Target) -> Result<u8> {
+/// To a run of another machine; without a run, what the context says.
+async fn elsewhere(forward: &Arguments, mut place: Place, run: &str) -> Result<u8> {
     if forward.detach {
         return Err(
             Failure::usage(anyhow!("`--detach` needs a run of this machine")).hint("leave this command running")
@@ -115,22 +117,59 @@ async fn elsewhere(forward: &Arguments, target: &Target) -> Result<u8> {
     if forward.list {
         return list(&Client::find(&forward.name).await?).await;
     }
-    let rules = rules(forward)?;
+    let rules = match run {
+        "" => of_context(forward)?,
+        run => rules(forward)?.into_iter().map(|rule| (run.to_owned(), rule)).collect(),
+    };
+    if let Some(command) = &forward.remote_command {
+        place.run_there(command)?;
+    }
+    let runs: BTreeSet<&str> = rules.iter().map(|(run, _)| run.as_str()).collect();
     let forwards = async {
-        let hub = Arc::new(Hub::reach(&target.place, forward.remote_command.as_deref()).await?);
-        loop {
-            match Client::through(hub.clone(), &target.run).get::<State>("state").await {
-                Ok(_) => break,
-                Err(_) if forward.wait => tokio::time::sleep(AGAIN).await,
-                Err(failure) => return Err(failure),
+        let hub = Arc::new(Hub::reach(&place).await?);
+        for run in runs {
+            loop {
+                match Client::through(hub.clone(), run).get::<State>("state").await {
+                    Ok(_) => break,
+                    Err(_) if forward.wait => tokio::time::sleep(AGAIN).await,
+                    Err(failure) => return Err(failure),
+                }
             }
         }
-        remote::forward(hub, target, &rules).await
+        remote::forward(hub, &place, &rules).await
     };
     tokio::select! {
         ended = forwards => ended.map(|()| 0),
         number = signals.next() => Ok(128 + number),
     }
+}
+
+/// The forwards of a context, as `RUN:RULE`.
+fn of_context(forward: &Arguments) -> Result<Vec<(String, String)>> {
+    let name = forward.name.trim_end_matches('/');
+    let wrong = |why: String| Failure::usage(anyhow!(why));
+    if !forward.rules.is_empty() || !forward.ports.is_empty() || forward.local_port.is_some() {
+        return Err(wrong(format!("`{}` names no run", forward.name)).hint("add one: `wasmrun ps` lists them"));
+    }
+    let contexts = Contexts::read()?;
+    let forwards = match contexts.get(name) {
+        Ok(context) if !context.forwards.is_empty() => &context.forwards,
+        _ => {
+            let failure = wrong(format!("`{}` names no run, and no context with forwards", forward.name));
+            return Err(failure.hint("name a run and a port: `wasmrun forward CONTEXT/RUN PORT`"));
+        }
+    };
+    let split = |text: &String| {
+        let (run, rule) = text.split_once(':').ok_or_else(|| {
+            wrong(format!("context `{name}`: the forward `{text}` names no port")).hint("write RUN:PORT")
+        })?;
+        let rule = match rule.split('/').next().is_some_and(|ports| ports.contains(':')) {
+            true => rule.to_owned(),
+            false => format!("{}:{rule}", rule.split('/').next().unwrap_or_default()),
+        };
+        Ok((run.to_owned(), rule))
+    };
+    forwards.iter().map(split).collect()
 }
 
 async fn list(client: &Client) -> Result<u8> {

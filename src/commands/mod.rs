@@ -3,6 +3,7 @@
 pub mod cache;
 pub mod check;
 pub mod completions;
+pub mod context;
 pub mod doctor;
 pub mod down;
 pub mod forward;

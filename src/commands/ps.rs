@@ -1,7 +1,7 @@
 //! `wasmrun ps`: every run of this user.
 
 use crate::control::{self, Client, State};
-use crate::remote::{self, Hub};
+use crate::remote::{Contexts, Hub, Place, Target};
 use clap::Args;
 use report::Result;
 use std::fmt::Write as _;
@@ -14,9 +14,12 @@ const AGAIN: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Another machine, as ssh://HOST [default: this one]
+    /// Another machine: a context, or ssh://HOST [default: the context in use, or this machine]
     #[arg(value_name = "TARGET")]
     pub target: Option<String>,
+    /// List the runs of this machine and of every context
+    #[arg(short, long, conflicts_with = "target")]
+    pub all: bool,
     /// Print one JSON array
     #[arg(long)]
     pub json: bool,
@@ -27,15 +30,27 @@ pub struct Arguments {
 
 /// `wasmrun ps`
 pub async fn run(ps: &Arguments) -> Result<u8> {
-    let hub = match &ps.target {
-        Some(target) => Some(Arc::new(remote::hub(target).await?)),
-        None => None,
-    };
+    let mut machines = Vec::new();
+    if ps.all {
+        machines.push(Machine::here());
+        let contexts = Contexts::read()?;
+        for (name, _) in contexts.all() {
+            match Machine::there(&contexts.place(name)?, &format!("{name}/")).await {
+                Ok(machine) => machines.push(machine),
+                Err(failure) => tracing::warn!("{failure}"),
+            }
+        }
+    } else {
+        machines.push(match Target::read_hub(ps.target.as_deref())? {
+            Some(place) => Machine::there(&place, "").await?,
+            None => Machine::here(),
+        });
+    }
     loop {
-        let states = match &hub {
-            Some(hub) => states_of(hub).await?,
-            None => states().await?,
-        };
+        let mut states = Vec::new();
+        for machine in &machines {
+            states.extend(machine.states().await?);
+        }
         let mut out = std::io::stdout().lock();
         if ps.json {
             writeln!(out, "{}", serde_json::to_string_pretty(&states)?)?;
@@ -52,6 +67,41 @@ pub async fn run(ps: &Arguments) -> Result<u8> {
             return Ok(0);
         }
         tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// Whose runs are listed.
+struct Machine {
+    /// None: this one.
+    hub: Option<Arc<Hub>>,
+    /// What its runs are called here besides their names.
+    prefix: String,
+}
+
+impl Machine {
+    fn here() -> Machine {
+        Machine {
+            hub: None,
+            prefix: String::new(),
+        }
+    }
+
+    async fn there(place: &Place, prefix: &str) -> Result<Machine> {
+        Ok(Machine {
+            hub: Some(Arc::new(Hub::reach(place).await?)),
+            prefix: prefix.to_owned(),
+        })
+    }
+
+    async fn states(&self) -> Result<Vec<State>> {
+        let mut states = match &self.hub {
+            Some(hub) => states_of(hub).await?,
+            None => states().await?,
+        };
+        for state in &mut states {
+            state.name.insert_str(0, &self.prefix);
+        }
+        Ok(states)
     }
 }
 

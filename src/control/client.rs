@@ -26,6 +26,10 @@ use tokio_util::task::AbortOnDropHandle;
 /// A supervisor answers in milliseconds; one that is stopped (SIGSTOP) never.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How often the end of a run is looked for, here and over a link.
+const AGAIN: Duration = Duration::from_millis(10);
+const AGAIN_FAR: Duration = Duration::from_millis(200);
+
 /// A run that can be talked to.
 pub struct Client {
     way: Way,
@@ -44,15 +48,16 @@ pub type Answered = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync
 impl Client {
     /// The run with this name or id, or with this target, on another machine ([`Target`]).
     pub async fn find(name: &str) -> Result<Client> {
-        match Target::read(name)? {
-            Some(target) if target.run.is_empty() => {
+        let target = Target::read(name)?;
+        match target.place {
+            Some(_) if target.run.is_empty() => {
                 Err(Failure::usage(anyhow!("`{name}` names no run")).hint("add one: `wasmrun ps` there lists them"))
             }
-            Some(target) => {
-                let hub = Arc::new(Hub::reach(&target.place, None).await?);
+            Some(place) => {
+                let hub = Arc::new(Hub::reach(&place).await?);
                 Ok(Client::through(hub, &target.run))
             }
-            None => Client::here(name).await,
+            None => Client::here(&target.run).await,
         }
     }
 
@@ -105,18 +110,18 @@ impl Client {
     /// Returns when the run is over.
     pub async fn ended(&self) {
         loop {
-            let is_there = match &self.way {
+            let (is_there, pause) = match &self.way {
                 // A run takes its socket along.
                 Way::Socket(path) => match connect(path) {
-                    Ok(_) => true,
-                    Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
+                    Ok(_) => (true, AGAIN),
+                    Err(error) => (error.kind() == std::io::ErrorKind::WouldBlock, AGAIN),
                 },
-                Way::Hub(..) => self.get::<serde::de::IgnoredAny>("state").await.is_ok(),
+                Way::Hub(..) => (self.get::<serde::de::IgnoredAny>("state").await.is_ok(), AGAIN_FAR),
             };
             if !is_there {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            tokio::time::sleep(pause).await;
         }
     }
 

@@ -2,6 +2,8 @@
 
 use super::place;
 use anyhow::{Context, anyhow};
+use gateway::grants::Grants;
+use gateway::narrowing;
 use report::Result;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -17,14 +19,19 @@ const AGAIN: Duration = Duration::from_millis(10);
 /// A hub that was started here ends after this long without a client.
 const IDLE: &str = "10m";
 
-/// Passes bytes until one end is closed. It does not look at them.
+/// Passes bytes until one end is closed. It does not look at them. `narrowed` is what the client may, where that is less than all.
 ///
 /// # Errors
 ///
 /// There is no hub, and none could be started.
-pub async fn pass() -> Result<u8> {
+pub async fn pass(narrowed: Option<&Grants>) -> Result<u8> {
     let hub = connect(&place::socket()?).await?;
     let (mut from_hub, mut to_hub) = hub.into_split();
+    if let Some(grants) = narrowed {
+        // Before any byte of the client's, which cannot take it back.
+        let line = narrowing::line(grants);
+        to_hub.write_all(&line).await.context("the hub is gone")?;
+    }
     let (mut input, mut output) = (tokio::io::stdin(), tokio::io::stdout());
     let out = async {
         tokio::io::copy(&mut input, &mut to_hub).await?;
@@ -65,7 +72,8 @@ async fn connect(path: &Path) -> Result<UnixStream> {
 fn start() -> Result<()> {
     let own = std::env::current_exe().context("cannot find wasmrun's own binary")?;
     let mut hub = std::process::Command::new(own);
-    hub.args(["--quiet", "hub", "--exit-idle", IDLE]).current_dir("/");
+    hub.args(["--quiet", "hub", "--started", "--exit-idle", IDLE])
+        .current_dir("/");
     hub.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     // Nobody waits for it; what ends the session of ssh does not end its group.
     hub.process_group(0);

@@ -1,7 +1,7 @@
 //! A hub, and the link to it, which is made again whenever it breaks.
 
+use super::place::{Place, Way};
 use super::ssh::{self, Ssh};
-use super::target::Place;
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use http::{Request, Response};
@@ -14,7 +14,7 @@ use tokio::net::UnixStream;
 use tokio::sync::{oneshot, watch};
 use tokio_util::task::TaskTracker;
 use tunnel::carrier::{BoxCarrier, Framed};
-use tunnel::mux::{self, Channel, Head, Incoming, OpenError};
+use tunnel::mux::{self, Channel, Datagrams, Head, Incoming, OpenError};
 use tunnel::pipe::{Bye, Settings};
 use tunnel::session::{self, Attempt, ConnectError, Ender, Event};
 
@@ -52,16 +52,15 @@ pub async fn farewell() {
 }
 
 impl Hub {
-    /// Reaches a hub; `command` is what runs there instead of [`ssh::COMMAND`].
+    /// Reaches a hub.
     ///
     /// # Errors
     ///
     /// It cannot be reached. What was reached once is reached again, whenever that takes.
-    pub async fn reach(place: &Place, command: Option<&str>) -> Result<Hub> {
+    pub async fn reach(place: &Place) -> Result<Hub> {
         let (says, link) = watch::channel(Link::Awaited);
         let (wanted, is_wanted) = oneshot::channel();
-        let command = command.unwrap_or(ssh::COMMAND).to_owned();
-        LINKS.spawn(keep(place.clone(), command, says, is_wanted));
+        LINKS.spawn(keep(place.clone(), says, is_wanted));
         let mut hub = Hub {
             place: place.clone(),
             link,
@@ -87,16 +86,24 @@ impl Hub {
 
     /// A stream to a port of a run. While there is no link it waits, as long as the head says.
     pub async fn open(&self, head: &Head) -> std::result::Result<Channel, OpenError> {
+        self.in_time(head).await?.open(head).await
+    }
+
+    /// The same for datagrams.
+    pub async fn associate(&self, head: &Head) -> std::result::Result<Datagrams, OpenError> {
+        self.in_time(head).await?.associate(head).await
+    }
+
+    async fn in_time(&self, head: &Head) -> std::result::Result<mux::Client, OpenError> {
         let patience = head.wait.unwrap_or(Limits::CONNECT_TIMEOUT);
         let gone = || {
-            tunnel::mux::Refusal::new(
+            mux::Refusal::new(
                 http::StatusCode::GATEWAY_TIMEOUT,
                 format!("there is no link to {}", self.place),
             )
         };
         let client = tokio::time::timeout(patience, self.client()).await;
-        let client = client.map_err(|_| gone())?.map_err(|_| gone())?;
-        client.open(head).await
+        Ok(client.map_err(|_| gone())?.map_err(|_| gone())?)
     }
 
     /// The names of its runs.
@@ -120,10 +127,10 @@ impl Hub {
 }
 
 /// Keeps a link for as long as it is wanted.
-async fn keep(place: Place, command: String, says: watch::Sender<Link>, mut wanted: oneshot::Receiver<()>) {
+async fn keep(place: Place, says: watch::Sender<Link>, mut wanted: oneshot::Receiver<()>) {
     loop {
         let (stream, link, mut events) = session::connect(
-            |attempt| carrier(&place, &command, attempt),
+            |attempt| carrier(&place, attempt),
             Settings {
                 agent: concat!("wasmrun ", env!("CARGO_PKG_VERSION")).to_owned(),
                 ..Settings::default()
@@ -204,7 +211,8 @@ fn heard(place: &Place, event: &Event, client: &mux::Client, says: &watch::Sende
         Event::Unreachable { error } => {
             let mut why = chain(&**error);
             // A shell that says something before the hub does, mostly.
-            if let (Some(tunnel::carrier::Error::Malformed(_)), Place::Ssh { host, .. }) = (error.downcast_ref(), place)
+            if let (Some(tunnel::carrier::Error::Malformed(_)), Way::Ssh { host, .. }) =
+                (error.downcast_ref(), &place.way)
             {
                 why += &format!("; something else than a hub answers (`ssh {host} true` has to print nothing)");
             }
@@ -226,14 +234,38 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     texts.join(": ")
 }
 
-async fn carrier(place: &Place, command: &str, attempt: Attempt) -> std::result::Result<BoxCarrier, ConnectError> {
-    match place {
-        Place::Ssh { host, port } => {
+async fn carrier(place: &Place, attempt: Attempt) -> std::result::Result<BoxCarrier, ConnectError> {
+    match &place.way {
+        Way::Ssh { host, port, command } => {
+            let command = command.as_deref().unwrap_or(ssh::COMMAND);
             let ssh = Ssh::start(host, *port, command, attempt.is_first);
             let ssh = ssh.map_err(|error| ConnectError::Later(format!("cannot start ssh: {error}").into()))?;
             Ok(Box::new(Framed::new(ssh)))
         }
-        Place::Unix(path) => {
+        Way::Web(web) => {
+            let token = match &web.token {
+                Some(token) => Some(
+                    token
+                        .read()
+                        .await
+                        .map_err(|failure| ConnectError::Never(failure.error.into()))?,
+                ),
+                None => None,
+            };
+            let reached = match web.hub(token) {
+                Ok(hub) => hub.reach().await,
+                Err(why) => return Err(ConnectError::Never(why.into())),
+            };
+            reached.map_err(|error| {
+                let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+                let text = format!("{error}{hint}");
+                match error.is_final() {
+                    true => ConnectError::Never(text.into()),
+                    false => ConnectError::Later(text.into()),
+                }
+            })
+        }
+        Way::Unix(path) => {
             let hub = UnixStream::connect(path).await;
             let hub = hub.map_err(|error| ConnectError::Later(Box::new(error)))?;
             Ok(Box::new(Framed::new(hub)))

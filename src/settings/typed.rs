@@ -75,7 +75,8 @@ pub struct Os {
     /// Let the guest connect to the guest of another run, by name: [ALIAS[:PORT]=]RUN:PORT
     ///
     /// `orders:8080` is port 8080 of the run `orders`, which the guest knows as orders:8080; `db:5432=store:6000` is port
-    /// 6000 of the run `store`, as db:5432. A connection waits while that run starts or reloads. Repeatable.
+    /// 6000 of the run `store`, as db:5432. A connection waits while that run starts or reloads. With `/udp`: datagrams.
+    /// Repeatable.
     #[arg(long = "link", value_name = "LINK", env = "WASMRUN_LINK", value_delimiter = ',')]
     pub links: Vec<String>,
     /// Lead connections to other networks through a proxy: http://[USER:PASSWORD@]HOST:PORT, `env` or `none`

@@ -16,7 +16,7 @@ fn help(arguments: &[&str]) -> String {
     output(command).stdout
 }
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "os",
     "up",
     "down",
@@ -28,6 +28,7 @@ const COMMANDS: [&str; 20] = [
     "forward",
     "unforward",
     "hub",
+    "context",
     "netns",
     "init",
     "check",

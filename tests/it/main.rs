@@ -18,6 +18,7 @@ mod examples;
 mod guests;
 mod help;
 mod http;
+mod hub;
 mod isolation;
 mod lifecycle;
 mod limits;

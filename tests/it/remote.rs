@@ -22,10 +22,10 @@ eval \"exec $*\"
 ";
 
 /// A machine that ssh calls `lab`.
-struct Lab(tempfile::TempDir);
+pub struct Lab(tempfile::TempDir);
 
 impl Lab {
-    fn new() -> Lab {
+    pub fn new() -> Lab {
         let lab = Lab(support::folder());
         let ssh = lab.path("bin/ssh");
         std::fs::create_dir(lab.path("bin")).unwrap();
@@ -38,44 +38,46 @@ impl Lab {
         lab
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
         self.0.path().join(name)
     }
 
-    fn command(&self, folder: &str, arguments: &[&str]) -> Command {
+    pub fn command(&self, folder: &str, arguments: &[&str]) -> Command {
         let mut command = wasmrun(arguments);
         let path = std::env::var("PATH").unwrap();
         command.env("PATH", format!("{}:{path}", self.path("bin").display()));
         command
             .env("LAB", self.0.path())
+            .env("XDG_CONFIG_HOME", self.path(&format!("{folder}/config")))
+            .env("XDG_STATE_HOME", self.path(&format!("{folder}/state")))
             .env("XDG_RUNTIME_DIR", self.path(folder));
         command
     }
 
     /// On that machine.
-    fn start(&self, arguments: &[&str]) -> Run {
+    pub fn start(&self, arguments: &[&str]) -> Run {
         Run::of(self.command("run", arguments))
     }
 
-    fn here(&self, arguments: &[&str]) -> Run {
+    pub fn here(&self, arguments: &[&str]) -> Run {
         Run::of(self.command("here", arguments))
     }
 
-    fn says(&self, arguments: &[&str]) -> Output {
+    pub fn says(&self, arguments: &[&str]) -> Output {
         output(self.command("here", arguments))
     }
 
     /// Cuts the link that was made last.
-    fn cut(&self) {
+    pub fn cut(&self) {
         let pids = std::fs::read_to_string(self.path("pids")).unwrap();
         let last: i32 = pids.lines().last().unwrap().parse().unwrap();
         kill(Pid::from_raw(last), Signal::SIGKILL).unwrap();
     }
 
     /// The hub that was started by itself.
-    fn hub(&self) -> Option<Pid> {
+    pub fn hub(&self) -> Option<Pid> {
         let pid = std::fs::read_to_string(self.path("run/wasmrun/hub.lock")).ok()?;
-        Some(Pid::from_raw(pid.trim().parse().ok()?))
+        Some(Pid::from_raw(pid.split_whitespace().next()?.parse().ok()?))
     }
 }
 
@@ -88,12 +90,12 @@ impl Drop for Lab {
 }
 
 /// The address of a ready line that leads to this target and port.
-fn ready(forward: &mut Run, target: &str) -> SocketAddr {
+pub fn ready(forward: &mut Run, target: &str) -> SocketAddr {
     let line = forward.wait_for(&format!(" -> {target}/tcp"));
     line["ready: ".len()..].split(' ').next().unwrap().parse().unwrap()
 }
 
-fn hello() -> String {
+pub fn hello() -> String {
     root().join("examples/hello").to_str().unwrap().to_owned()
 }
 
@@ -137,9 +139,9 @@ fn what_is_not_there_is_said() {
         2,
         "error: `ssh://lab` names no run\nhint: add one: `wasmrun ps` there lists them",
     );
-    lab.says(&["inspect", "wss://lab/web"]).says(
+    lab.says(&["inspect", "https://lab/web"]).says(
         2,
-        "error: invalid target `wss://lab/web`: no hub is reached by `wss`\nhint: write ssh://HOST/RUN, ssh://USER@HOST:PORT/RUN or unix:/PATH/RUN",
+        "error: invalid target `https://lab/web`: no hub is reached by `https`\nhint: write ssh://HOST/RUN, wss://HOST:PORT/RUN or unix:/PATH/RUN",
     );
     let said = lab.says(&[
         "forward",
@@ -240,9 +242,9 @@ fn a_hub_that_is_killed_resets_what_is_open_and_the_next_one_serves() {
 #[test]
 fn there_is_one_hub() {
     let lab = Lab::new();
-    let mut hub = lab.start(&["hub"]);
-    hub.wait_for("hub: ");
-    let second = output(lab.command("run", &["hub"]));
+    let mut hub = lab.start(&["hub", "--bind", "127.0.0.1:0"]);
+    hub.wait_for("listening: ws://127.0.0.1:");
+    let second = output(lab.command("run", &["hub", "--bind", "127.0.0.1:0"]));
     second.says(
         2,
         "error: this user's hub is running already\nhint: it is for all of your runs",
@@ -256,4 +258,31 @@ fn there_is_one_hub() {
     hub.signal(Signal::SIGTERM);
     assert_eq!(hub.ended().code(), Some(143));
     assert!(!lab.path("run/wasmrun/hub.pipe").exists());
+}
+
+/// Datagrams of several clients, over one link that is cut meanwhile; what is on its way then may be lost.
+#[test]
+fn datagrams_reach_a_guest_of_another_machine() {
+    let lab = Lab::new();
+    let project = support::project::Project::new(support::project::Kind::Tcp);
+    project.put(&crate::datagram::build(3));
+    let _names = lab.start(&["os", project.path(), "--name", "names"]);
+    eventually("the run is there", || lab.path("run/wasmrun/names.sock").exists());
+    let mut forward = lab.here(&["forward", "ssh://lab/names", "0:5300/udp", "--wait"]);
+    let line = forward.wait_for(" -> ssh://lab/names:5300/udp");
+    let address: SocketAddr = line["ready: ".len()..].split(' ').next().unwrap().parse().unwrap();
+    let clients = [0; 3].map(|_| crate::datagram::client(address));
+    for (at, client) in clients.iter().enumerate() {
+        for length in [4, 100, 60_000] {
+            let question: Vec<u8> = (0..length).map(|byte| (byte + at) as u8).collect();
+            assert_eq!(crate::datagram::ask(client, &question), 3);
+        }
+    }
+    lab.cut();
+    forward.wait_for("is back");
+    for client in &clients {
+        assert_eq!(crate::datagram::ask(client, b"again"), 3);
+    }
+    forward.signal(Signal::SIGTERM);
+    assert_eq!(forward.ended().code(), Some(143));
 }

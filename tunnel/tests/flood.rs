@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::BodyExt;
+use socket2::SockRef;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +16,11 @@ struct Stalled(SocketAddr);
 
 impl Handler for Stalled {
     async fn connect(&self, _: Head) -> Result<Connected, Refusal> {
+        let tcp = TcpStream::connect(self.0).await.expect("connected");
+        // The least that the kernel takes (socket(7)): what is sent is to wait here and not there.
+        SockRef::from(&tcp).set_send_buffer_size(1).expect("set");
         Ok(Connected {
-            tcp: TcpStream::connect(self.0).await.expect("connected"),
+            tcp,
             generation: None,
             held: Box::new(()),
         })
@@ -28,13 +32,14 @@ impl Handler for Stalled {
     }
 }
 
-/// Sends so many DATA frames of so many bytes, none of which is read; how the connection ended, where it did.
+/// Sends so many DATA frames of so many bytes, none of which is read; how the server ended the connection, where it did.
 async fn sent(frames: usize, bytes: usize) -> Option<h2::Error> {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+    SockRef::from(&listener).set_recv_buffer_size(1).expect("set");
     let handler = Arc::new(Stalled(listener.local_addr().expect("an address")));
     let (near, far) = tokio::io::duplex(1 << 20);
-    let mut tasks = JoinSet::new();
-    tasks.spawn(async move { drop(tunnel::mux::serve(far, handler, std::future::pending()).await) });
+    let mut server = JoinSet::new();
+    server.spawn(tunnel::mux::serve(far, handler, std::future::pending()));
     let (requests, connection) = h2::client::handshake(near).await.expect("a handshake");
     let mut connections = JoinSet::new();
     connections.spawn(connection);
@@ -59,8 +64,8 @@ async fn sent(frames: usize, bytes: usize) -> Option<h2::Error> {
             break;
         }
     }
-    // Whatever is under way has arrived, or the connection is over.
-    let ended = tokio::time::timeout(Duration::from_secs(3), connections.join_next()).await;
+    // Whatever is under way has arrived, or the connection is over. Its end may overtake the frame that says why.
+    let ended = tokio::time::timeout(Duration::from_secs(2), server.join_next()).await;
     drop((response, listener));
     ended.ok().flatten().and_then(|ended| ended.expect("no panic").err())
 }

@@ -32,7 +32,7 @@ pub(super) fn refused(visit: &Visit, refusal: &Refusal) -> Response<Body> {
         _ => "That did not work",
     };
     let message = Message {
-        frame: Some(frame(visit, String::new(), String::new())),
+        frame: frame(visit, String::new(), String::new()),
         title: title.to_owned(),
         text: refusal.error.clone(),
         hint: refusal.hint.clone(),

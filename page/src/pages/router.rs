@@ -16,7 +16,6 @@ use super::run::{self, Act};
 use super::shared::Shared;
 use super::sight;
 use super::start;
-use super::views::Message;
 use gateway::hooks::Visit;
 use gateway::scope::is_name;
 use http::{Method, Request, Response, StatusCode, request};
@@ -63,13 +62,8 @@ pub(crate) async fn answer(shared: &Arc<Shared>, request: Request<Body>, visit: 
         (false, ["apps", number, "stop"]) => stop(shared, visit, number, &Form::read(body).await),
         (false, ["logout"]) => {
             visit.logout();
-            let message = Message {
-                frame: None,
-                title: "Logged out".to_owned(),
-                text: "This browser has no session any more, and its apps have ended.".to_owned(),
-                hint: Some("`wasmrun hub url` prints a link that logs in again".to_owned()),
-            };
-            answer::html(StatusCode::OK, &message)
+            // Without a body: that of an answer to somebody who may not be here is broken off.
+            answer::see_other("/")
         }
         _ => unknown(visit),
     }

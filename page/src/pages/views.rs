@@ -75,7 +75,9 @@ impl StartForm {
             .filter(|run| run.may_connect)
             .map(|run| run.name.clone())
             .collect();
-        let chosen = run.or(names.first().map(String::as_str))?.to_owned();
+        let first = runs.iter().find(|run| run.may_connect && !run.listening.is_empty());
+        let first = first.map(|run| run.name.as_str()).or(names.first().map(String::as_str));
+        let chosen = run.or(first)?.to_owned();
         let of_run = runs.iter().find(|seen| seen.name == chosen && seen.may_connect)?;
         let listening: Vec<u16> = of_run
             .ports
@@ -110,7 +112,7 @@ pub(super) struct Confirm {
 #[derive(Template)]
 #[template(path = "message.html")]
 pub(super) struct Message {
-    pub(super) frame: Option<Frame>,
+    pub(super) frame: Frame,
     pub(super) title: String,
     pub(super) text: String,
     pub(super) hint: Option<String>,

@@ -131,9 +131,4 @@ impl Pool {
             }
         }
     }
-
-    #[cfg(test)]
-    pub(super) fn kept(&self) -> usize {
-        self.with(|inner| inner.kept.len())
-    }
 }

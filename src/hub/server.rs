@@ -11,10 +11,11 @@ use gateway::bind::{self, Bind, BindError, Bound};
 use gateway::gateway::Gateway;
 use gateway::guard::{Hosts, PAGE};
 use gateway::hooks::Hooks;
-use gateway::policy::Layer;
+use gateway::policy::{Layer, Switch};
 use gateway::rules::{Rules, RulesError};
 use gateway::ruling::Ruling;
 use gateway::tls::{Tls, TlsError};
+use page::portal::{self, Portal};
 use report::{Failure, Result};
 use rustix::system::uname;
 use std::net::{IpAddr, SocketAddr};
@@ -84,7 +85,7 @@ pub async fn run(options: Options) -> Result<u8> {
     let ruling = rules.now();
     ruling
         .policy
-        .switch(gateway::policy::Switch::Hub)
+        .switch(Switch::Hub)
         .map_err(|off| Failure::usage(anyhow!("the hub is {off}")))?;
     let tls = certificate(&options)?;
     let binds = binds(&options, tls.as_ref());
@@ -100,10 +101,12 @@ pub async fn run(options: Options) -> Result<u8> {
     let listeners = listen(binds, &ruling, &options)?;
     let to = audit::writer(options.audit.as_deref())?;
     let is_audited = options.audit.is_some() || !options.is_started;
-    let hooks = match options.layer.kohaku {
-        Some(false) => Hooks::default(),
-        _ => Hooks::default().kohaku(River),
-    };
+    let portal = Portal::new(portal::Options {
+        domain: options.domains.first().cloned(),
+        ..portal::Options::default()
+    });
+    let hooks = Hooks::default().kohaku(River).pages(portal.clone()).apps(portal);
+    let has_page = rules.now().policy.switch(Switch::Browser).is_ok();
     let gateway = Gateway::new(
         rules,
         Arc::new(Own::default()),
@@ -122,7 +125,7 @@ pub async fn run(options: Options) -> Result<u8> {
     );
     say(&listeners, tls.as_deref());
     let path = place::links()?;
-    let origin = origin(&listeners, &options);
+    let origin = origin(&listeners, &options).filter(|_| has_page);
     let invites = async {
         match origin {
             Some(origin) => {

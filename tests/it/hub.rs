@@ -343,3 +343,129 @@ fn kohaku_rivers_clients_are_served() {
     stream.write_all(request.as_bytes()).unwrap();
     said(stream, "switched off by the command line");
 }
+
+/// What a server says to a request of a browser's: status, fields and body.
+struct Said {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Said {
+    fn field(&self, name: &str) -> &str {
+        let prefix = format!("{name}: ");
+        let mut lines = self.head.lines();
+        let line = lines.find(|line| line.to_ascii_lowercase().starts_with(&prefix));
+        &line.unwrap_or_else(|| panic!("no {name}: {}", self.head))[prefix.len()..]
+    }
+
+    /// The cookie that it sets.
+    fn cookie(&self) -> &str {
+        self.field("set-cookie").split(';').next().unwrap()
+    }
+}
+
+/// A browser that knows where a name of this machine leads.
+fn browse(hub: SocketAddr, method: &str, url: &str, cookie: &str, form: &str) -> Said {
+    let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut stream = TcpStream::connect(hub).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let request = format!(
+        "{method} /{path} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\nSec-Fetch-Site: same-origin\r\nAccept: text/html\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{form}",
+        form.len()
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let (head, body) = text
+        .split_once("\r\n\r\n")
+        .unwrap_or_else(|| panic!("no answer: {text}"));
+    Said {
+        status: head[9..12].parse().unwrap(),
+        head: head.to_owned(),
+        body: body.to_owned(),
+    }
+}
+
+/// Without a script: the link, the page, a port, Start, and the guest's own page.
+#[test]
+fn a_browser_starts_an_app_from_the_page() {
+    let lab = Lab::new();
+    let _web = lab.web("web");
+    let mut hub = Hub::start(&lab, &[]);
+    let line = hub.run.wait_for("open this link once: ");
+    let link = line["open this link once: ".len()..].to_owned();
+    let page = format!("http://wasmrun.localhost:{}", hub.address.port());
+    assert!(link.starts_with(&format!("{page}/login?code=")), "{link}");
+    let address = hub.address;
+    let get = |url: &str, cookie: &str| browse(address, "GET", url, cookie, "");
+    assert_eq!(get(&format!("{page}/"), "").status, 401);
+    let entered = get(&link, "");
+    assert_eq!(
+        (entered.status, entered.field("location")),
+        (303, "/"),
+        "{}",
+        entered.head
+    );
+    assert_eq!(get(&link, "").status, 401, "a link is for one browser");
+    let cookie = entered.cookie().to_owned();
+    let list = get(&format!("{page}/"), &cookie);
+    assert!(
+        list.status == 200 && list.body.contains("web"),
+        "{} {}",
+        list.head,
+        list.body
+    );
+    assert!(list.field("content-security-policy").contains("default-src 'none'"));
+    let run = get(&format!("{page}/runs/web"), &cookie);
+    let (_, token) = run.body.split_once("name=\"token\" value=\"").expect("a form");
+    let token = token.split('"').next().unwrap();
+    let form = format!("token={token}&run=web&port=3000");
+    let post = |cookie: &str, form: &str| browse(address, "POST", &format!("{page}/start"), cookie, form);
+    assert_eq!(
+        post(&cookie, "run=web&port=3000").status,
+        403,
+        "without the form's token"
+    );
+    assert_eq!(post("", &form).status, 401);
+    let started = post(&cookie, &form);
+    let app = format!("http://web-3000.localhost:{}", address.port());
+    let enter = started.field("location");
+    assert!(
+        started.status == 303 && enter.starts_with(&format!("{app}/.wasmrun/enter?code=")),
+        "{enter}"
+    );
+    let entered = get(enter, "");
+    assert_eq!(entered.status, 303, "{}", entered.head);
+    let hello = get(&format!("{app}/"), entered.cookie());
+    assert!(
+        hello.status == 200 && hello.body.contains("hello from wasmrun"),
+        "{} {}",
+        hello.head,
+        hello.body
+    );
+    assert_eq!(get(&format!("{app}/"), "").status, 401);
+    assert_eq!(
+        get(&format!("{app}/"), &cookie).status,
+        401,
+        "the page's cookie is none of an app's"
+    );
+    assert_eq!(
+        get(&format!("http://evil.example.com:{}/", address.port()), &cookie).status,
+        421
+    );
+    // Another browser, by another link.
+    let another = lab.there(&["hub", "url"]);
+    assert_eq!(get(another.stdout.trim(), "").status, 303, "{}", another.stderr);
+    // Switched off.
+    let file = lab.path("run/config/wasmrun/hub.toml");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(&file, "browser = false\n").unwrap();
+    eventually("the page is off", || get(&format!("{page}/"), &cookie).status == 403);
+    assert!(
+        get(&format!("{app}/"), entered.cookie())
+            .body
+            .contains("switched off by")
+    );
+}

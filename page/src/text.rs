@@ -37,6 +37,31 @@ pub(crate) fn listed(ports: &[u16]) -> String {
     }
 }
 
+/// A part of a sentence, and whether it is something typed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) text: String,
+    pub(crate) is_code: bool,
+}
+
+/// A message as a page has it: from a capital to a full stop, with what is between backticks apart.
+pub(crate) fn sentence(message: &str) -> Vec<Part> {
+    let mut message = plain(message.trim());
+    let end = message.chars().last();
+    if let Some(first) = message.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    if end.is_some_and(|end| !matches!(end, '.' | '?' | '!' | ':')) {
+        message.push('.');
+    }
+    let parts = message.split('`').enumerate();
+    let parts = parts.map(|(place, text)| Part {
+        text: text.to_owned(),
+        is_code: place % 2 == 1,
+    });
+    parts.filter(|part| !part.text.is_empty()).collect()
+}
+
 /// A line as a guest has printed it, without what only a terminal understands: control sequences (ECMA-48, 5.4 and 5.6) and
 /// characters.
 pub(crate) fn plain(line: &str) -> String {
@@ -151,6 +176,25 @@ mod tests {
         assert_eq!(listed(&[]), "");
         assert_eq!(listed(&[80]), "80");
         assert_eq!(listed(&[80, 443, 8080]), "80, 443 and 8080");
+    }
+
+    #[test]
+    fn a_message_becomes_a_sentence() {
+        let part = |text: &str, is_code| Part {
+            text: text.into(),
+            is_code,
+        };
+        assert_eq!(sentence("this app was stopped"), [part("This app was stopped.", false)]);
+        assert_eq!(
+            sentence("`web` has ended: `wasmrun ps` lists others"),
+            [
+                part("web", true),
+                part(" has ended: ", false),
+                part("wasmrun ps", true),
+                part(" lists others.", false)
+            ]
+        );
+        assert_eq!(sentence(""), []);
     }
 
     proptest! {

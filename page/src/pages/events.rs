@@ -1,11 +1,13 @@
 //! What changes while somebody looks. Runs are asked once a second for as long as the browser stays.
 
 use super::answer;
+use super::render;
 use super::shared::Shared;
 use super::sight::{self, Looker};
 use futures::stream;
 use gateway::access::Access;
 use gateway::hooks::Visit;
+use gateway::scope::Operation;
 use http::Response;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -40,6 +42,10 @@ struct Watch {
 
 /// Events of all runs, or of one.
 pub(super) fn answer(shared: &Arc<Shared>, visit: &Visit, run: Option<String>) -> Response<Body> {
+    if let Err(denied) = visit.access.may(Operation::List, None, None) {
+        // A browser does not ask again for what is no stream of events.
+        return render::refused(visit, &denied.refusal());
+    }
     let mut ticks = interval(LOOK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let watch = Watch {

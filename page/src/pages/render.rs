@@ -4,6 +4,7 @@ use super::answer;
 use super::logs;
 use super::sight::{self, Looker, Seen};
 use super::views::{Frame, List, Log, Message, OfRun, StartForm};
+use crate::text;
 use gateway::hooks::Visit;
 use http::{Response, StatusCode};
 use tunnel::mux::{Body, Refusal};
@@ -34,8 +35,8 @@ pub(super) fn refused(visit: &Visit, refusal: &Refusal) -> Response<Body> {
     let message = Message {
         frame: frame(visit, String::new(), String::new()),
         title: title.to_owned(),
-        text: refusal.error.clone(),
-        hint: refusal.hint.clone(),
+        text: text::sentence(&refusal.error),
+        hint: text::sentence(refusal.hint.as_deref().unwrap_or_default()),
     };
     answer::html(refusal.status, &message)
 }
@@ -60,7 +61,7 @@ pub(super) async fn run_page(
 ) -> Response<Body> {
     let form = form.or_else(|| StartForm::offered(&runs, Some(name)));
     let Some(run) = runs.into_iter().find(|run| run.name == name) else {
-        let refusal = Refusal::new(StatusCode::NOT_FOUND, format!("{name} is not running"));
+        let refusal = Refusal::new(StatusCode::NOT_FOUND, format!("`{name}` is not running"));
         return refused(visit, &refusal.hint("it may have ended since this link was made"));
     };
     let log = match run.may_read {

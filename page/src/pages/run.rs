@@ -115,6 +115,6 @@ async fn complaint(run: &str, act: Act, response: Response<Body>) -> Refusal {
             error: said.error,
             hint: said.hint,
         },
-        None => Refusal::new(status, format!("{run} does not {}", act.word())),
+        None => Refusal::new(status, format!("`{run}` does not {}", act.word())),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::logs::Line;
 use super::sight::Seen;
+use crate::text::Part;
 use askama::Template;
 use std::collections::VecDeque;
 
@@ -114,6 +115,6 @@ pub(super) struct Confirm {
 pub(super) struct Message {
     pub(super) frame: Frame,
     pub(super) title: String,
-    pub(super) text: String,
-    pub(super) hint: Option<String>,
+    pub(super) text: Vec<Part>,
+    pub(super) hint: Vec<Part>,
 }

@@ -1,6 +1,7 @@
 //! What an app's origin says when its guest has no answer: a page for people, JSON for programs.
 
 use crate::pages::answer;
+use crate::text::{self, Part};
 use askama::Template;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
@@ -35,8 +36,8 @@ impl Asker {
 struct Page<'a> {
     style: &'static str,
     title: &'a str,
-    error: &'a str,
-    hint: Option<&'a str>,
+    error: Vec<Part>,
+    hint: Vec<Part>,
     page: &'a str,
 }
 
@@ -54,8 +55,8 @@ pub(crate) fn refusal(refusal: &Refusal, asker: Asker, page: &str) -> Response<B
             let view = Page {
                 style: STYLE,
                 title: title(refusal.status),
-                error: &refusal.error,
-                hint,
+                error: text::sentence(&refusal.error),
+                hint: text::sentence(hint.unwrap_or_default()),
                 page,
             };
             answer::html(refusal.status, &view)

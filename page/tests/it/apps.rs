@@ -232,7 +232,7 @@ async fn what_nobody_uses_ends() {
         tokio::time::sleep(Duration::from_millis(400)).await;
         let answer = browser.get(APP, "/x").await;
         assert_eq!(answer.status, 410);
-        assert!(answer.text.contains("nobody used it"), "{}", answer.text);
+        assert!(answer.text.contains("nobody used it for 0 minutes."), "{}", answer.text);
         until(|| world.fake.open.load(Ordering::SeqCst) == 0).await;
         browser.start("web", 3000).await;
         assert_eq!(browser.get(APP, "/x").await.status, 200);

@@ -141,7 +141,7 @@ async fn a_websocket_echoes_and_stop_cuts_it() {
         until(|| world.fake.open.load(Ordering::SeqCst) == 0).await;
         let answer = browser.get(APP, "/").await;
         assert_eq!(answer.status, 410);
-        assert!(answer.text.contains("this app was stopped"), "{}", answer.text);
+        assert!(answer.text.contains("This app was stopped."), "{}", answer.text);
         assert!(
             answer.text.contains("href=\"http://wasmrun.localhost/\""),
             "{}",

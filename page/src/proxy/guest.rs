@@ -91,7 +91,7 @@ impl Guest {
         let revoked = access.revoked(Operation::Connect, &head);
         self.crew.spawn(async move {
             let mut connection = pin!(connection.with_upgrades());
-            // Goes before the connection, so that whoever reads an answer knows why it stops.
+            // Goes before the connection, so that what is said at its end is right.
             let mut cut = Cut(Some(tally));
             let expired = async {
                 match pool.upgrade() {

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use std::error::Error;
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -54,7 +53,8 @@ impl http_body::Body for Upload {
     }
 }
 
-/// The body of an answer. At its end its connection waits for the next request; dropped before, it ends with it.
+/// The body of an answer. At its end its connection waits for the next request; dropped before, it ends with it. Where the
+/// connection is left in the middle, hyper makes an error of it, whatever the framing.
 pub(super) struct Download {
     body: Incoming,
     conversation: Option<Conversation>,
@@ -106,12 +106,6 @@ impl http_body::Body for Download {
                 false
             }
         };
-        // A connection that we have left looks like one that has ended.
-        let is_cut = self.conversation.as_ref().is_some_and(|of| of.tally.is_cut());
-        if frame.is_none() && is_cut {
-            self.conversation = None;
-            return Poll::Ready(Some(Err(io::Error::from(io::ErrorKind::ConnectionAborted).into())));
-        }
         if is_last {
             self.over();
         }

@@ -3,6 +3,7 @@
 //! ```text
 //!   3000  HTTP with everything      3001  says it keeps a connection, and ends it      3002  breaks an answer off
 //!   3003  takes, and says nothing   3004  closes without a word                        3005  speaks no HTTP
+//!   3006  its answer lasts as long as its connection
 //! ```
 
 use bytes::Bytes;
@@ -28,7 +29,7 @@ use tunnel::mux::Body;
 /// Starts them, each on a port of its own.
 pub async fn serve(tasks: &mut JoinSet<()>) -> BTreeMap<u16, SocketAddr> {
     let mut ports = BTreeMap::new();
-    for port in 3000..=3005 {
+    for port in 3000..=3006 {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
         ports.insert(port, listener.local_addr().expect("an address"));
         tasks.spawn(async move {
@@ -73,6 +74,12 @@ async fn one(port: u16, mut stream: TcpStream) {
         3003 => {
             let mut rest = Vec::new();
             let _ = stream.read_to_end(&mut rest).await;
+        }
+        3006 => {
+            heads(&mut stream).await;
+            let part = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello";
+            let _ = stream.write_all(part.as_bytes()).await;
+            heads(&mut stream).await;
         }
         3004 => {
             heads(&mut stream).await;

@@ -157,12 +157,15 @@ async fn a_stopped_answer_never_looks_whole() {
     patiently(async {
         let world = World::new().await;
         let mut browser = Browser::new(&world).await;
-        browser.start("web", 3000).await;
-        let request = browser.request("GET", APP, "/clock").body(full("")).unwrap();
-        let mut body = browser.send(request).await.into_body();
-        body.frame().await.unwrap().unwrap();
-        browser.post("/apps/1/stop", "").await;
-        assert!(body.collect().await.is_err(), "an error, not an end");
+        // In chunks, and as long as the connection lasts.
+        for (port, path, number) in [(3000, "/clock", 1), (3006, "/", 2)] {
+            let host = browser.start("web", port).await;
+            let request = browser.request("GET", &host, path).body(full("")).unwrap();
+            let mut body = browser.send(request).await.into_body();
+            body.frame().await.unwrap().unwrap();
+            browser.post(&format!("/apps/{number}/stop"), "").await;
+            assert!(body.collect().await.is_err(), "an error, not an end, of {port}");
+        }
     })
     .await;
 }

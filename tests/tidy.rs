@@ -28,7 +28,6 @@ const SOURCES: [&str; 10] = [
     "gateway/src/",
     "page/src/",
     "netns/src/",
-    "page/src/",
     "runtime/src/",
     "report/src/",
     "supervisor/src/",

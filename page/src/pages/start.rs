@@ -81,15 +81,11 @@ fn target(runs: &[Seen], visit: &Visit, sent: &Form) -> Result<Target, Wrong> {
         return Err(Wrong::Port(denied.to_string(), None));
     }
     let is_confirmed = sent.field("anyway") == port.to_string();
-    if !run.listening.contains(&port) && !is_confirmed {
-        let listens = match run.listening.as_slice() {
-            [] => format!("{name} listens on no port yet"),
-            ports => format!("{name} listens on {}, not on {port}", text::listed(ports)),
-        };
-        return Err(Wrong::Port(
-            format!("{listens}. Start again to try it all the same"),
-            Some(port),
-        ));
+    // One that listens nowhere is about to: requests wait for it.
+    if !run.listening.is_empty() && !run.listening.contains(&port) && !is_confirmed {
+        let listened = text::listed(&run.listening);
+        let error = format!("{name} listens on {listened}, not on {port}. Start again to try it all the same");
+        return Err(Wrong::Port(error, Some(port)));
     }
     Ok(Target {
         run: name.to_owned(),

@@ -39,11 +39,13 @@ pub enum Format {
 }
 
 /// Our own crates: what libraries trace is not written for users.
-const CRATES: [&str; 8] = [
+const CRATES: [&str; 10] = [
     "wasmrun",
     "files",
+    "gateway",
     "languages",
     "netns",
+    "page",
     "report",
     "runtime",
     "supervisor",

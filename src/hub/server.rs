@@ -81,7 +81,7 @@ pub async fn run(options: Options) -> Result<u8> {
     sources
         .flags
         .push(("the command line".to_owned(), options.layer.clone()));
-    let rules = Arc::new(Rules::load(sources).map_err(|error| rules_failed(error))?);
+    let rules = Arc::new(Rules::load(sources).map_err(rules_failed)?);
     let ruling = rules.now();
     ruling
         .policy

@@ -59,7 +59,8 @@ impl Contexts {
         let path = folder()?.join(NAME);
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+            // Nobody's, or another user's, whose home this one has been given (sudo(8)).
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => String::new(),
             Err(error) => {
                 return Err(anyhow::Error::new(error)
                     .context(format!("cannot read {}", path.display()))
@@ -216,7 +217,7 @@ impl Context {
         };
         place
             .named(name, token, self.pin.as_deref(), self.remote_command.as_deref())
-            .map_err(|why| wrong(why))?;
+            .map_err(wrong)?;
         Ok(place)
     }
 }

@@ -6,7 +6,7 @@ use rustix::process::geteuid;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
 /// Longest token, in bytes.
@@ -70,10 +70,10 @@ impl Token {
     }
 }
 
-fn read(path: &PathBuf) -> Result<String> {
+fn read(path: &Path) -> Result<String> {
     let path = match path.strip_prefix("~") {
         Ok(rest) => dirs::home_dir().context("no home folder")?.join(rest),
-        Err(_) => path.clone(),
+        Err(_) => path.to_owned(),
     };
     let cannot = || format!("cannot read {}", path.display());
     let file = File::open(&path).with_context(cannot).map_err(Failure::usage)?;

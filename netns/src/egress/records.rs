@@ -87,7 +87,7 @@ fn read(answer: &[u8], kind: RecordKind) -> Option<Vec<Record>> {
         RecordKind::Caa => each!(Caa<&[u8]>, |caa| vec![
             caa.flags().bits().to_string(),
             caa.tag().to_string(),
-            text(caa.value().as_ref()),
+            text(caa.value()),
         ]),
     }
 }

@@ -20,6 +20,9 @@ pub(in crate::forward) struct End {
     pub(in crate::forward) urgent: bool,
     /// The connection is broken (reset, timed out): nothing can be sent, and what can be read is here already.
     pub(in crate::forward) broken: bool,
+    /// A write has heard of the reset. The kernel tells it once: a read says end-of-file from then on, which it is not. A peer whose
+    /// end-of-file had come before is told of as EPIPE, and a read is right.
+    pub(in crate::forward) reset: bool,
 }
 
 impl End {
@@ -31,6 +34,7 @@ impl End {
             ending: false,
             urgent: false,
             broken: false,
+            reset: false,
         }
     }
 
@@ -61,6 +65,9 @@ impl End {
 
     pub(in crate::forward) fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.stream.write(bytes);
+        self.reset |= written
+            .as_ref()
+            .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionReset);
         self.writable = match &written {
             Ok(length) => *length == bytes.len(),
             // A broken socket stays "writable": no later edge would bring its error back.

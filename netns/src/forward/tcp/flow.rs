@@ -67,6 +67,16 @@ enum Source {
     Reset,
 }
 
+impl Source {
+    /// What a read of nothing means.
+    fn of_end(from: &End) -> Source {
+        match from.reset {
+            true => Source::Reset,
+            false => Source::Eof,
+        }
+    }
+}
+
 /// One direction: its source, what is under way, and whether it is over.
 pub(in crate::forward) struct Flow {
     held: Held,
@@ -175,7 +185,10 @@ impl Flow {
                         }
                     }
                     Err(Errno::AGAIN) => to.writable = false,
-                    Err(_) => return false,
+                    Err(error) => {
+                        to.reset |= error == Errno::CONNRESET;
+                        return false;
+                    }
                 },
             }
         }
@@ -197,7 +210,7 @@ impl Flow {
     fn copy(&mut self, from: &mut End, to: &mut End, scratch: &mut [u8], moved: &mut Moved) {
         let length = match from.receive(scratch) {
             Ok(0) => {
-                self.source = Source::Eof;
+                self.source = Source::of_end(from);
                 return;
             }
             Ok(length) => length,
@@ -233,7 +246,7 @@ impl Flow {
 
     fn splice(&mut self, from: &mut End, mut pipe: Pipe, pool: &mut Pool) {
         match pipe.fill(&*from) {
-            Ok(0) => self.source = Source::Eof,
+            Ok(0) => self.source = Source::of_end(from),
             Ok(length) => {
                 if let Way::Splice { short } = &mut self.way {
                     *short = if length < SCRATCH { *short + 1 } else { 0 };
@@ -254,4 +267,53 @@ impl Flow {
 
 fn transient(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::sockopt;
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::time::Duration;
+
+    /// Both ends of a connection; the first is the relay's.
+    fn pair() -> (End, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let ours = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        ours.set_nonblocking(true).unwrap();
+        (End::new(ours.into()), listener.accept().unwrap().0)
+    }
+
+    /// A turn of both directions after the client has sent something, and the guest has done this.
+    fn turns(guest_does: fn(TcpStream)) -> (Progress, Progress, std::io::Result<usize>) {
+        let ((mut client, mut clients_peer), (mut guest, guests_peer)) = (pair(), pair());
+        clients_peer.write_all(b"x").unwrap();
+        guest_does(guests_peer);
+        let (mut scratch, mut pool, mut moved) = (vec![0; SCRATCH], Pool::new(), Moved::default());
+        let (mut to_guest, mut to_client) = (Flow::new(), Flow::new());
+        // On loopback everything has arrived by now.
+        let sent = to_guest.turn(&mut client, &mut guest, &mut scratch, &mut pool, &mut moved);
+        let got = to_client.turn(&mut guest, &mut client, &mut scratch, &mut pool, &mut moved);
+        clients_peer.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        (sent, got, clients_peer.read(&mut [0]))
+    }
+
+    #[test]
+    fn a_reset_that_a_write_has_heard_of_is_no_end() {
+        let (sent, got, client) = turns(|guest| sockopt::set_socket_linger(&guest, Some(Duration::ZERO)).unwrap());
+        assert_eq!((sent, got), (Progress::SinkReset, Progress::SourceReset));
+        assert_eq!(
+            client.unwrap_err().kind(),
+            ErrorKind::WouldBlock,
+            "the client is told of an end"
+        );
+    }
+
+    #[test]
+    fn an_end_that_came_before_is_one() {
+        let (_, got, client) = turns(|guest| guest.shutdown(std::net::Shutdown::Write).unwrap());
+        assert_eq!(got, Progress::Ended);
+        assert_eq!(client.unwrap(), 0);
+    }
 }

@@ -46,7 +46,7 @@ enum Action {
 struct Add {
     /// What it is called here
     name: String,
-    /// ssh://[USER@]HOST[:PORT], wss://HOST:PORT, ws://127.0.0.1:PORT or unix:/PATH
+    /// ssh://HOST (also with USER@ and :PORT), wss://HOST:PORT, ws://127.0.0.1:PORT or unix:/PATH
     url: String,
     /// Pin of the hub's certificate, as `wasmrun hub` prints it
     #[arg(long, value_name = "PIN")]

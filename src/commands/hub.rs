@@ -32,7 +32,7 @@ Examples:
 pub struct Arguments {
     #[command(subcommand)]
     action: Option<Action>,
-    /// Where to listen: ADDRESS:PORT or unix:/PATH. Repeatable [default: 127.0.0.1:7070 and [::1]:7070]
+    /// Where to listen: ADDRESS:PORT or unix:/PATH. Repeatable [default: port 7070 of 127.0.0.1 and ::1]
     #[arg(long = "bind", value_name = "PLACE", value_parser = place, conflicts_with_all = ["stdio", "started"])]
     binds: Vec<Listen>,
     /// Speak TLS with a certificate that is made here once, and known by its pin

@@ -3,6 +3,7 @@
 //! * [`regular`]: reads files whole that may be pipes, devices or endless.
 //! * [`owner`]: refuses files that other users can write.
 //! * [`directory`], [`Held`]: directories that guests are given, found once and held open.
+//! * [`private`]: files that the user's own commands keep.
 //! * [`cache`]: the user's cache folder: its places, locks and bounds.
 
 #![forbid(unsafe_code)]
@@ -13,6 +14,7 @@ pub mod directory;
 mod held;
 pub mod owner;
 mod path;
+pub mod private;
 pub mod regular;
 
 pub use directory::Directory;

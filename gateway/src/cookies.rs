@@ -7,9 +7,10 @@ use std::time::Duration;
 
 /// How long a session lasts, and with it its cookies.
 pub const SESSION: Duration = Duration::from_hours(12);
-/// The cookie of the page, and of an app. Over https it begins with `__Host-`, which no other host can set (RFC 6265bis, 4.1.3).
-pub(crate) const PAGE: &str = "wasmrun";
-pub(crate) const APP: &str = "wasmrun-app";
+/// The cookie of the page. Over https it begins with `__Host-`, which no other host can set (RFC 6265bis, 4.1.3).
+pub const PAGE: &str = "wasmrun";
+/// The same of an app.
+pub const APP: &str = "wasmrun-app";
 const HOST_ONLY: &str = "__Host-";
 
 fn name(of: &str, is_secure: bool) -> String {

@@ -33,6 +33,14 @@ impl Failure {
         }
     }
 
+    /// The same with a hint, where there is one.
+    pub fn hint_of(self, hint: Option<impl Into<String>>) -> Failure {
+        match hint {
+            Some(hint) => self.hint(hint),
+            None => self,
+        }
+    }
+
     /// The same with a hint.
     pub fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hint = Some(hint.into());

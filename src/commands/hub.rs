@@ -202,11 +202,7 @@ fn tokens(action: &Token) -> Result<()> {
     let tokens = hub::tokens()?;
     let failed = |error: gateway::token::TokenError| {
         let hint = error.hint();
-        let failure = Failure::usage(anyhow!(error));
-        match hint {
-            Some(hint) => failure.hint(hint),
-            None => failure,
-        }
+        Failure::usage(anyhow!(error)).hint_of(hint)
     };
     let mut out = std::io::stdout().lock();
     match action {

@@ -2,14 +2,14 @@
 
 use crate::control;
 use anyhow::{Context, anyhow};
+use files::private;
 use gateway::rules::Sources;
 use gateway::token::Tokens;
 use report::Result;
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, kill_process};
-use std::fs::{DirBuilder, File};
+use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -79,11 +79,7 @@ pub(super) async fn claim(kind: Kind) -> Result<Option<File>> {
 pub(super) fn state() -> Result<PathBuf> {
     let folder = dirs::state_dir().ok_or_else(|| anyhow!("no state folder for the hub"))?;
     let folder = folder.join("wasmrun").join("hub");
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&folder)
-        .with_context(|| format!("cannot make {}", folder.display()))?;
+    private::folder(&folder)?;
     Ok(folder)
 }
 

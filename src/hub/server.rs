@@ -99,8 +99,11 @@ pub async fn run(options: Options) -> Result<u8> {
         return Err(Failure::usage(anyhow!("this user's hub is running already")).hint("it is for all of your runs"));
     };
     let listeners = listen(binds, &ruling, &options)?;
-    let to = audit::writer(options.audit.as_deref())?;
-    let is_audited = options.audit.is_some() || !options.is_started;
+    // What is started by ssh has nobody to read its lines.
+    let audit = match options.is_started && options.audit.is_none() {
+        true => Audit::none(),
+        false => Audit::new(audit::writer(options.audit.as_deref())?, options.audits_streams),
+    };
     let portal = Portal::new(portal::Options {
         domain: options.domains.first().cloned(),
         ..portal::Options::default()
@@ -116,10 +119,7 @@ pub async fn run(options: Options) -> Result<u8> {
                 linger: options.linger,
                 ..Settings::default()
             },
-            audit: Arc::new(match is_audited {
-                true => Audit::new(to, options.audits_streams),
-                false => Audit::none(),
-            }),
+            audit: Arc::new(audit),
             hooks,
         },
     );
@@ -267,18 +267,10 @@ fn bind_failed(error: BindError) -> Failure {
         }
         _ => error.hint(),
     };
-    let failure = Failure::usage(anyhow!(error));
-    match hint {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
+    Failure::usage(anyhow!(error)).hint_of(hint)
 }
 
 fn rules_failed(error: RulesError) -> Failure {
     let hint = error.hint();
-    let failure = Failure::usage(anyhow!(error));
-    match hint {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
+    Failure::usage(anyhow!(error)).hint_of(hint)
 }

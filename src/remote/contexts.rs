@@ -3,12 +3,11 @@
 use super::place::Place;
 use super::token::Token;
 use anyhow::{Context as _, anyhow};
+use files::{owner, private};
 use report::{Failure, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{DirBuilder, File};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 const NAME: &str = "contexts.toml";
@@ -69,7 +68,7 @@ impl Contexts {
         };
         if !text.is_empty() {
             // Its commands are run.
-            files::owner::refuse_others(&path).map_err(|failure| Failure { hint: None, ..failure })?;
+            owner::refuse_others(&path).map_err(|failure| Failure { hint: None, ..failure })?;
         }
         let mut contexts = Contexts::parse(&text)
             .map_err(|failure| Failure::usage(failure.error.context(path.display().to_string())))?;
@@ -92,19 +91,11 @@ impl Contexts {
     /// As of [`Contexts::read`], or of the change.
     pub fn change(change: impl FnOnce(&mut Contexts) -> Result<()>) -> Result<()> {
         let folder = folder()?;
-        let cannot = || format!("cannot write to {}", folder.display());
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder)
-            .with_context(cannot)?;
-        let lock = File::open(&folder).with_context(cannot)?;
-        lock.lock().with_context(cannot)?;
+        let _lock = private::lock(&folder)?;
         let mut contexts = Contexts::read()?;
         change(&mut contexts)?;
         let text = toml::to_string(&contexts).context("cannot write the contexts")?;
-        write(NAME, text.as_bytes())?;
-        Ok(())
+        private::write(&folder.join(NAME), text.as_bytes())
     }
 
     /// The name of the one in use; none where that is this machine.
@@ -217,7 +208,7 @@ impl Context {
         };
         place
             .named(name, token, self.pin.as_deref(), self.remote_command.as_deref())
-            .map_err(wrong)?;
+            .map_err(|why| wrong(&why))?;
         Ok(place)
     }
 }
@@ -232,25 +223,8 @@ fn token_of(context: &str) -> PathBuf {
 ///
 /// It cannot be written.
 pub fn keep_token(context: &str, token: &str) -> Result<PathBuf> {
-    write(
-        token_of(context).to_str().unwrap_or_default(),
-        format!("{token}\n").as_bytes(),
-    )
-}
-
-/// Writes a file of the folder whole, for this user's eyes (0600, as tempfile makes them).
-fn write(name: &str, text: &[u8]) -> Result<PathBuf> {
-    let path = folder()?.join(name);
-    let place = path.parent().context("no folder")?;
-    let cannot = || format!("cannot write to {}", place.display());
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(place)
-        .with_context(cannot)?;
-    let mut file = tempfile::NamedTempFile::new_in(place).with_context(cannot)?;
-    file.write_all(text).with_context(cannot)?;
-    file.persist(&path).with_context(cannot)?;
+    let path = folder()?.join(token_of(context));
+    private::write(&path, format!("{token}\n").as_bytes())?;
     Ok(path)
 }
 

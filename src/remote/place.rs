@@ -2,10 +2,11 @@
 
 use super::token::Token;
 use anyhow::anyhow;
-use http::Uri;
+use gateway::client::{Hub, InvalidHub};
+use gateway::pin::{InvalidPin, Pin};
+use gateway::secret::Secret;
 use report::{Failure, Result};
 use std::fmt;
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// A hub, and what it is called.
@@ -36,13 +37,11 @@ pub enum Way {
 /// A hub that listens on TCP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Web {
-    pub is_tls: bool,
-    /// A name or an address.
-    pub host: String,
-    pub port: u16,
+    /// `wss://HOST:PORT`
+    url: String,
     pub token: Option<Token>,
     /// Of the certificate.
-    pub pin: Option<String>,
+    pin: Option<Pin>,
 }
 
 impl fmt::Display for Place {
@@ -62,17 +61,7 @@ impl fmt::Display for Way {
                 host, port: Some(port), ..
             } => write!(f, "ssh://{host}:{port}"),
             Way::Unix(path) => write!(f, "unix:{}", path.display()),
-            Way::Web(web) => web.fmt(f),
-        }
-    }
-}
-
-impl fmt::Display for Web {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.is_tls { "wss" } else { "ws" };
-        match self.host.contains(':') {
-            true => write!(f, "{scheme}://[{}]:{}", self.host, self.port),
-            false => write!(f, "{scheme}://{}:{}", self.host, self.port),
+            Way::Web(web) => f.write_str(&web.url),
         }
     }
 }
@@ -82,12 +71,9 @@ impl Web {
     ///
     /// # Errors
     ///
-    /// The pin is none.
-    pub(super) fn hub(&self, token: Option<String>) -> Result<gateway::client::Hub, String> {
-        let pin = self.pin.as_ref().map(|pin| pin.parse()).transpose();
-        let pin = pin.map_err(|error: gateway::pin::InvalidPin| error.to_string())?;
-        let token = token.map(gateway::secret::Secret::from_text);
-        gateway::client::Hub::new(&self.to_string(), token, pin, false).map_err(|error| error.to_string())
+    /// A pin is for wss.
+    pub(super) fn hub(&self, token: Option<String>) -> Result<Hub, InvalidHub> {
+        Hub::new(&self.url, token.map(Secret::from_text), self.pin, false)
     }
 }
 
@@ -116,7 +102,7 @@ impl Place {
         let (authority, run) = rest.split_once('/').unwrap_or((rest, ""));
         let way = match scheme {
             "ssh" => ssh(authority).map_err(wrong)?,
-            "wss" | "ws" => Way::Web(web(authority, scheme == "wss").map_err(wrong)?),
+            "wss" | "ws" => Way::Web(web(&format!("{scheme}://{authority}")).map_err(wrong)?),
             _ => return Err(wrong(&format!("no hub is reached by `{scheme}`"))),
         };
         // As KohakuRiver writes it.
@@ -134,30 +120,28 @@ impl Place {
         token: Option<Token>,
         pin: Option<&str>,
         remote_command: Option<&str>,
-    ) -> Result<(), &'static str> {
+    ) -> Result<(), String> {
         self.name = Some(name.to_owned());
         match &mut self.way {
             Way::Web(web) => {
                 if remote_command.is_some() {
-                    return Err("`remote-command` is for ssh");
-                }
-                if pin.is_some() && !web.is_tls {
-                    return Err("`pin` is for wss");
+                    return Err("`remote-command` is for ssh".to_owned());
                 }
                 web.token = token.or(web.token.take());
-                web.pin = pin.map(str::to_owned);
-                if web.hub(None).is_err() {
-                    return Err("the pin is none: `sha256:` and 43 characters, as `wasmrun hub` prints it");
-                }
+                web.pin = pin
+                    .map(str::parse)
+                    .transpose()
+                    .map_err(|error: InvalidPin| error.to_string())?;
+                web.hub(None).map_err(|error| error.to_string())?;
             }
             Way::Ssh { command, .. } => {
                 if token.is_some() || pin.is_some() {
-                    return Err("tokens and pins are for wss");
+                    return Err("tokens and pins are for wss".to_owned());
                 }
                 *command = remote_command.map(str::to_owned);
             }
             Way::Unix(_) if token.is_some() || pin.is_some() || remote_command.is_some() => {
-                return Err("a socket takes no token, pin or command");
+                return Err("a socket takes no token, pin or command".to_owned());
             }
             Way::Unix(_) => {}
         }
@@ -200,22 +184,16 @@ fn ssh(authority: &str) -> Result<Way, &'static str> {
     })
 }
 
-fn web(authority: &str, is_tls: bool) -> Result<Web, &'static str> {
-    if authority.contains('@') {
+fn web(url: &str) -> Result<Web, &'static str> {
+    if url.contains('@') {
         return Err("a token does not belong in a URL: add a context, or set WASMRUN_TOKEN");
     }
-    let uri: Uri = format!("http://{authority}/").parse().map_err(|_| "there is no host")?;
-    let host = uri.host().filter(|host| !host.is_empty()).ok_or("there is no host")?;
-    let host = host.trim_matches(['[', ']']).to_owned();
-    let address = host.parse::<IpAddr>().ok();
-    let is_here = host == "localhost" || address.is_some_and(|address| address.is_loopback());
-    if !is_tls && !is_here {
-        return Err("a token and all data would be read on the way: write wss://");
-    }
+    let hub = Hub::new(url, None, None, false).map_err(|error| match error {
+        InvalidHub::Plain(_) => "a token and all data would be read on the way: write wss://",
+        InvalidHub::Url(_) | InvalidHub::Pin => "there is no host",
+    })?;
     Ok(Web {
-        is_tls,
-        port: uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 }),
-        host,
+        url: hub.to_string(),
         token: Token::of_environment(),
         pin: None,
     })

@@ -1,13 +1,11 @@
 //! What was trusted, in the user's state folder.
 
 use super::Demand;
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
+use files::private;
 use report::{Failure, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{DirBuilder, File};
-use std::io::Write;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 const NAME: &str = "trust.json";
@@ -40,21 +38,10 @@ impl Store {
     /// Changes it; of two at once, one waits.
     pub fn change(change: impl FnOnce(&mut Store)) -> Result<()> {
         let folder = place()?;
-        let cannot = || format!("cannot write to {}", folder.display());
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder)
-            .with_context(cannot)?;
-        let lock = File::open(&folder).with_context(cannot)?;
-        lock.lock().with_context(cannot)?;
+        let _lock = private::lock(&folder)?;
         let mut store = Store::read()?;
         change(&mut store);
-        let mut file = tempfile::NamedTempFile::new_in(&folder).with_context(cannot)?;
-        file.write_all(&serde_json::to_vec_pretty(&store)?)
-            .with_context(cannot)?;
-        file.persist(folder.join(NAME)).with_context(cannot)?;
-        Ok(())
+        private::write(&folder.join(NAME), &serde_json::to_vec_pretty(&store)?)
     }
 
     pub fn has(&self, folder: &Path, demands: &[Demand]) -> bool {

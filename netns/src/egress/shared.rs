@@ -178,11 +178,8 @@ impl Shared {
             let address = lock(&self.names).aliases.address_of(&name).ok_or(Failed::TryAgain)?;
             return Ok(vec![address.into()]);
         }
-        if !rules.policy.names(&name) {
-            return Ok(vec![lock(&self.names).synthetic.address_of(&name).into()]);
-        }
         // Whoever has a proxy may be unable to look a name up.
-        if rules.is_led(&name) {
+        if !rules.policy.names(&name) || rules.is_led(&name) {
             return Ok(vec![lock(&self.names).synthetic.address_of(&name).into()]);
         }
         self.look_up(&name).await

@@ -1,9 +1,8 @@
 //! Cookies that guests set: none of them is the hub's, and none is for other hosts.
 
+use gateway::cookies::{APP, PAGE};
 use http::{HeaderMap, HeaderValue, header};
 
-/// What the hub's own are called, without the prefix that they have over https.
-const OURS: [&str; 2] = ["wasmrun", "wasmrun-app"];
 const HOST_ONLY: &str = "__host-";
 
 /// Takes the hub's cookies out of an answer, and `Domain` out of the others, each of which stays a field of its own.
@@ -28,7 +27,7 @@ fn is_ours(cookie: &[u8]) -> bool {
     let text = text.trim_start_matches(|c: char| c == '=' || c.is_whitespace());
     let name = text.split('=').next().unwrap_or_default().trim();
     let name = name.strip_prefix(HOST_ONLY).unwrap_or(name);
-    OURS.contains(&name)
+    [PAGE, APP].contains(&name)
 }
 
 fn without_domain(value: HeaderValue) -> HeaderValue {

@@ -36,6 +36,9 @@ use tunnel::mux::{Body, Client, Connected, Head, Refusal, Socket};
 use tunnel::pipe::{End, Settings};
 use tunnel::session::{Attempt, ConnectError};
 
+/// Every answer is there within this.
+const ANSWER: Duration = Duration::from_secs(15);
+
 /// A test that hangs fails.
 pub async fn patiently<T>(test: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(25), test)
@@ -350,7 +353,8 @@ impl Place {
         let mut stream = TcpStream::connect(self.address).await.expect("connected");
         // It may be refused before all of it was sent.
         let _ = stream.write_all(request.as_bytes()).await;
-        Answer::read(stream).await
+        let answered = tokio::time::timeout(ANSWER, Answer::read(stream)).await;
+        answered.unwrap_or_else(|_| panic!("no answer to {}", request.lines().next().unwrap_or_default()))
     }
 
     /// A request with fields, by a good name.
@@ -560,7 +564,10 @@ impl Place {
         let request = request("127.0.0.1", line, fields, "").replace("Connection: close\r\n", "");
         stream.write_all(request.as_bytes()).await.expect("written");
         let mut start = [0; 12];
-        stream.read_exact(&mut start).await.expect("an answer");
+        let answered = tokio::time::timeout(ANSWER, stream.read_exact(&mut start)).await;
+        answered
+            .unwrap_or_else(|_| panic!("no answer to `{line}`"))
+            .expect("an answer");
         String::from_utf8_lossy(&start[9..]).parse().expect("a status")
     }
 }

@@ -23,6 +23,7 @@ mod isolation;
 mod lifecycle;
 mod limits;
 mod links;
+mod machines;
 mod outbound;
 mod output;
 mod precedence;

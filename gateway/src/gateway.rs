@@ -22,6 +22,7 @@ use super::tunnels::Tunnels;
 use futures::future::join_all;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tunnel::pipe::Settings;
 
 /// What was open has so long when the hub ends.
@@ -97,6 +98,20 @@ impl Gateway {
     /// Sessions of native clients, those whose link is down among them.
     pub fn sessions(&self) -> usize {
         self.tunnels.count()
+    }
+
+    /// Serves a byte stream that somebody of this machine has brought: the framed pipe, as over [`Bind::Pipe`](super::bind::Bind).
+    /// `narrowed` is less than their user's rights.
+    pub fn carry(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        uid: u32,
+        narrowed: Option<Grants>,
+    ) {
+        if let Some(place) = self.tunnels.place() {
+            self.crew
+                .spawn(listen::pipe(stream, uid, narrowed, self.tunnels.clone(), place));
+        }
     }
 
     /// Answers until `stop`; then what is open has a second. Dropping the future ends everything at once.

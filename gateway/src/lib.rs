@@ -6,7 +6,7 @@
 //!  router           Host, switches, then one of                          guard
 //!    native         token -> tunnel (WebSocket), /v1, KohakuRiver's      credential, token, throttle, upgrade
 //!    site           cookie -> the page; cookie of an app -> the app      browser, hooks
-//!  tunnels          sessions; the hub's own socket, narrowed by ssh      narrowing
+//!  tunnels          sessions; the hub's own socket
 //!  access           the one way to the runs: judges, and tells the audit scope, grants, ruling, audit
 //!  rules            policy and tokens, read again when they change       policy, file, watch
 //! ```
@@ -36,7 +36,6 @@ pub mod handler;
 pub mod hooks;
 pub mod layer;
 pub mod listen;
-pub mod narrowing;
 mod native;
 mod peer;
 pub mod pin;

@@ -2,7 +2,7 @@
 
 use super::bind::{Bound, Socket};
 use super::crew::Crew;
-use super::narrowing;
+use super::grants::Grants;
 use super::peer::Peer;
 use super::principal::{Door, Principal, Who};
 use super::router::Router;
@@ -16,8 +16,7 @@ use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, BufReader};
-use tokio::net::UnixStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{AbortHandle, JoinSet};
 use tunnel::carrier::{Framed, tcp};
@@ -130,9 +129,9 @@ pub(crate) async fn accept(bound: &Bound, router: &Arc<Router>, tunnels: &Tunnel
                     continue;
                 };
                 // Who says nothing is closed before it has said who it is.
-                if let Some(place) = tunnels.place() {
+                if let (Some(place), Ok(peer)) = (tunnels.place(), stream.peer_cred()) {
                     // A session is told when the hub ends, which is after the last was accepted.
-                    crew.spawn(pipe(stream, tunnels.clone(), place));
+                    crew.spawn(pipe(stream, peer.uid(), None, tunnels.clone(), place));
                 }
             }
         }
@@ -160,19 +159,18 @@ where
 }
 
 /// The framed pipe of a user of this machine: the hub's own, and root, who may come everywhere.
-async fn pipe(stream: UnixStream, tunnels: Tunnels, place: OwnedSemaphorePermit) {
+pub(crate) async fn pipe(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    uid: u32,
+    narrowed: Option<Grants>,
+    tunnels: Tunnels,
+    place: OwnedSemaphorePermit,
+) {
     let own = rustix::process::geteuid().as_raw();
-    let uid = match stream.peer_cred() {
-        Ok(peer) if peer.uid() == own || peer.uid() == 0 => peer.uid(),
-        _ => return,
-    };
-    let (read, write) = stream.into_split();
-    let mut read = BufReader::new(read);
-    let Ok(narrowing) = narrowing::read(&mut read).await else {
+    if uid != own && uid != 0 {
         return;
-    };
-    let narrowing = narrowing.map(Arc::new);
+    }
+    let narrowing = narrowed.map(Arc::new);
     let principal = Principal::new(Who::User { uid, narrowing }, Door::Pipe, None);
-    let carrier = Framed::new(tokio::io::join(read, write));
-    tunnels.serve(Box::new(carrier), principal, place).await;
+    tunnels.serve(Box::new(Framed::new(stream)), principal, place).await;
 }

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!   wasmrun forward ssh://host/web 3000      this machine
-//!     ssh host wasmrun hub --stdio  ------>  bytes  ------>  hub.pipe  -+
+//!     ssh host wasmrun hub --stdio  ------>  hands its channel over  -+
 //!   wasmrun forward wss://host/web 3000  ----------------->  TCP, TLS  -+->  gateway: who, and what they may
 //!                                                                             streams  ->  the run's link socket
 //!                                                                             requests ->  its control socket
@@ -13,6 +13,7 @@
 //! connection, and counts. The hub outlives the command that has started it, so a client whose link was cut finds its streams again.
 
 mod audit;
+mod channel;
 mod kohaku;
 mod links;
 mod place;

@@ -24,6 +24,11 @@ pub(super) fn socket() -> Result<PathBuf> {
     Ok(control::folder()?.join("hub.pipe"))
 }
 
+/// The socket that takes channels of ssh.
+pub(super) fn channels() -> Result<PathBuf> {
+    Ok(control::folder()?.join("hub.channels"))
+}
+
 /// The socket that gives links for browsers out.
 pub(super) fn links() -> Result<PathBuf> {
     Ok(control::folder()?.join("hub.links"))

@@ -3,7 +3,7 @@
 use super::kohaku::River;
 use super::place::{self, Kind};
 use super::runs::Own;
-use super::{audit, links};
+use super::{audit, channel, links};
 use crate::signals::Signals;
 use anyhow::anyhow;
 use gateway::audit::Audit;
@@ -124,6 +124,7 @@ pub async fn run(options: Options) -> Result<u8> {
         },
     );
     say(&listeners, tls.as_deref());
+    let channels = channel::listen()?;
     let path = place::links()?;
     let origin = origin(&listeners, &options).filter(|_| has_page);
     let invites = async {
@@ -146,9 +147,10 @@ pub async fn run(options: Options) -> Result<u8> {
     };
     tokio::select! {
         () = gateway.serve(&listeners, ends) => {}
+        () = channel::take(channels, &gateway) => {}
         told = invites => told?,
     }
-    let _ = std::fs::remove_file(path);
+    let _ = (std::fs::remove_file(path), std::fs::remove_file(place::channels()?));
     Ok(code)
 }
 

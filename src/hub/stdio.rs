@@ -1,15 +1,14 @@
-//! `wasmrun hub --stdio`: passes bytes between a client, whose ssh has started it, and the hub. The hub is started where there is none.
+//! `wasmrun hub --stdio`: brings a client, whose ssh has started it, to the hub. The hub is started where there is none.
 
-use super::place;
+use super::{channel, place};
 use anyhow::{Context, anyhow};
 use gateway::grants::Grants;
-use gateway::narrowing;
 use report::Result;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
+use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 use tokio::time::Instant;
 
@@ -19,33 +18,18 @@ const AGAIN: Duration = Duration::from_millis(10);
 /// A hub that was started here ends after this long without a client.
 const IDLE: &str = "10m";
 
-/// Passes bytes until one end is closed. It does not look at them. `narrowed` is what the client may, where that is less than all.
+/// Hands the client's channel to the hub, and waits for its end. `narrowed` is what the client may, where that is less than all.
 ///
 /// # Errors
 ///
 /// There is no hub, and none could be started.
 pub async fn pass(narrowed: Option<&Grants>) -> Result<u8> {
-    let hub = connect(&place::socket()?).await?;
-    let (mut from_hub, mut to_hub) = hub.into_split();
-    if let Some(grants) = narrowed {
-        // Before any byte of the client's, which cannot take it back.
-        let line = narrowing::line(grants);
-        to_hub.write_all(&line).await.context("the hub is gone")?;
-    }
-    let (mut input, mut output) = (tokio::io::stdin(), tokio::io::stdout());
-    let out = async {
-        tokio::io::copy(&mut input, &mut to_hub).await?;
-        to_hub.shutdown().await
-    };
-    let back = async {
-        tokio::io::copy(&mut from_hub, &mut output).await?;
-        output.shutdown().await
-    };
-    // Who stops to send is gone: ssh closes both at once.
-    tokio::select! {
-        _ = out => {}
-        _ = back => {}
-    }
+    let mut hub = connect(&place::channels()?).await?;
+    channel::hand_over(&mut hub, narrowed)
+        .await
+        .context("the hub is gone")?;
+    // It sends nothing.
+    let _ = hub.read(&mut [0]).await;
     Ok(0)
 }
 

@@ -2,7 +2,6 @@
 
 use super::support::{Place, Session, echoes, is_reset, patiently, until};
 use gateway::grants::{Grants, Names, Ports};
-use gateway::narrowing;
 use gateway::scope::{Scope, Scopes};
 use http::Method;
 use std::path::PathBuf;
@@ -15,21 +14,23 @@ use tunnel::mux::OpenError;
 use tunnel::pipe::End;
 use tunnel::session::ConnectError;
 
-/// What `hub --stdio` does: a line first, where it has one, and then bytes.
-async fn carrier(pipe: PathBuf, first: Vec<u8>) -> Result<BoxCarrier, ConnectError> {
-    let mut stream = UnixStream::connect(pipe)
-        .await
-        .map_err(|error| ConnectError::Later(error.into()))?;
-    stream
-        .write_all(&first)
-        .await
-        .map_err(|error| ConnectError::Later(error.into()))?;
-    Ok(Box::new(Framed::new(stream)))
+async fn carrier(pipe: PathBuf) -> Result<BoxCarrier, ConnectError> {
+    let stream = UnixStream::connect(pipe).await;
+    Ok(Box::new(Framed::new(
+        stream.map_err(|error| ConnectError::Later(error.into()))?,
+    )))
 }
 
-async fn session(place: &Place, first: Vec<u8>) -> Session {
+/// What a channel of ssh that was handed over does.
+async fn handed(place: &Place, narrowed: Option<Grants>) -> Result<BoxCarrier, ConnectError> {
+    let (near, far) = UnixStream::pair().expect("a pair");
+    place.gateway.carry(far, rustix::process::geteuid().as_raw(), narrowed);
+    Ok(Box::new(Framed::new(near)))
+}
+
+async fn session(place: &Place) -> Session {
     let pipe = place.pipe.clone();
-    Session::over(move |_| carrier(pipe.clone(), first.clone())).await
+    Session::over(move |_| carrier(pipe.clone())).await
 }
 
 fn narrow() -> Grants {
@@ -51,7 +52,7 @@ fn status(error: OpenError) -> u16 {
 async fn the_user_may_everything_as_before() {
     patiently(async {
         let place = Place::new().await;
-        let mut session = session(&place, Vec::new()).await;
+        let mut session = session(&place).await;
         echoes(&mut session.connection("web", 3000).await.expect("a stream")).await;
         echoes(&mut session.connection("db", 80).await.expect("a stream")).await;
         assert_eq!(session.get("/v1/runs").await.2, b"[\"web\",\"db\"]");
@@ -63,10 +64,17 @@ async fn the_user_may_everything_as_before() {
 }
 
 #[tokio::test]
-async fn a_narrowed_client_has_what_its_line_says() {
+async fn a_narrowed_client_has_what_is_said_of_it() {
     patiently(async {
-        let place = Place::new().await;
-        let mut session = session(&place, narrowing::line(&narrow())).await;
+        let place = Arc::new(Place::new().await);
+        let mut session = Session::over({
+            let place = place.clone();
+            move |_| {
+                let place = place.clone();
+                async move { handed(&place, Some(narrow())).await }
+            }
+        })
+        .await;
         echoes(&mut session.connection("web", 3000).await.expect("a stream")).await;
         assert_eq!(status(session.connection("web", 80).await.expect_err("a port")), 403);
         assert_eq!(status(session.connection("db", 3000).await.expect_err("a run")), 403);
@@ -79,25 +87,30 @@ async fn a_narrowed_client_has_what_its_line_says() {
 }
 
 #[tokio::test]
-async fn a_second_line_takes_nothing_back_and_half_a_line_is_nothing() {
+async fn what_is_no_frame_is_not_answered() {
     patiently(async {
         let place = Place::new().await;
-        let all = narrowing::line(&Grants::ALL);
-        // What a client behind the forced command sends comes after its line.
-        for bytes in [
-            [narrowing::line(&narrow()), all.clone()].concat(),
-            b"{\"allow\":[\"view\"]".to_vec(),
-            b"{}\n".to_vec(),
-            b"{\"allow\":[\"everything\"]}\n".to_vec(),
-            b"GET / HTTP/1.1\r\n\r\n".to_vec(),
-        ] {
+        for bytes in [&b"{\"allow\":[\"view\"]}\n"[..], b"null\n", b"GET / HTTP/1.1\r\n\r\n"] {
             let mut stream = UnixStream::connect(&place.pipe).await.expect("connected");
-            stream.write_all(&bytes).await.expect("written");
+            stream.write_all(bytes).await.expect("written");
             stream.shutdown().await.expect("FIN");
             let mut rest = Vec::new();
             let _ = stream.read_to_end(&mut rest).await;
-            assert_eq!(rest, b"", "nothing is answered");
+            assert_eq!(rest, b"");
         }
+        assert_eq!(place.gateway.sessions(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_user_is_not_carried() {
+    patiently(async {
+        let place = Place::new().await;
+        let own = rustix::process::geteuid().as_raw();
+        let (mut near, far) = UnixStream::pair().expect("a pair");
+        place.gateway.carry(far, own + 1, None);
+        assert_eq!(near.read(&mut [0]).await.expect("an end"), 0);
         assert_eq!(place.gateway.sessions(), 0);
     })
     .await;
@@ -106,16 +119,18 @@ async fn a_second_line_takes_nothing_back_and_half_a_line_is_nothing() {
 #[tokio::test]
 async fn a_narrowed_client_resumes_no_session_of_the_user() {
     patiently(async {
-        let place = Place::new().await;
+        let place = Arc::new(Place::new().await);
         let is_cut = Arc::new(AtomicBool::new(false));
         let (pipe, narrowed) = (place.pipe.clone(), is_cut.clone());
         let (cutter, mut cut) = tokio::sync::mpsc::unbounded_channel::<UnixStream>();
-        // The first link goes through here, and the next one comes with a line.
+        // The first link goes through here, and the next one is narrowed.
+        let gate = place.clone();
         let mut session = Session::over(move |_| {
             let (pipe, narrowed, cutter) = (pipe.clone(), narrowed.clone(), cutter.clone());
+            let gate = gate.clone();
             async move {
                 if narrowed.load(Ordering::Relaxed) {
-                    return carrier(pipe, narrowing::line(&narrow())).await;
+                    return handed(&gate, Some(narrow())).await;
                 }
                 let stream = std::os::unix::net::UnixStream::connect(pipe).expect("connected");
                 stream.set_nonblocking(true).expect("set");
@@ -144,7 +159,7 @@ async fn a_narrowed_client_resumes_no_session_of_the_user() {
 async fn the_policy_is_above_the_user() {
     patiently(async {
         let place = Place::new().await;
-        let mut session = session(&place, Vec::new()).await;
+        let mut session = session(&place).await;
         let mut stream = session.connection("web", 3000).await.expect("a stream");
         echoes(&mut stream).await;
         place.decree("tunnel = false\nmanage = false");
@@ -163,7 +178,7 @@ async fn the_policy_is_above_the_user() {
 async fn the_end_of_the_hub_is_said_here_too() {
     patiently(async {
         let mut place = Place::new().await;
-        let mut session = session(&place, Vec::new()).await;
+        let mut session = session(&place).await;
         let mut stream = session.connection("web", 3000).await.expect("a stream");
         echoes(&mut stream).await;
         place.stop.take().expect("not stopped").send(()).expect("it is there");

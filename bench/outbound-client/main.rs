@@ -7,7 +7,7 @@
 //! as it was sent is an error.
 
 use std::io::{self, Error, ErrorKind, Read, Write};
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::fd::AsRawFd;
 use std::time::Instant;
 
@@ -45,12 +45,13 @@ fn wrong(what: &str) -> Error {
     Error::new(ErrorKind::InvalidData, what)
 }
 
-/// What an end of a connection does. Its first byte tells the server: `d` receive, `s` and a number send, any other echo.
+/// What an end of a connection does. Its first byte tells the server: `d` and a number receive, `s` and a number send, any other
+/// echo. Nothing hangs on a half that ends first, which some relays do not carry.
 enum Role {
     New,
     Echo,
-    /// A client knows how much comes, and a server tells it.
-    Receive(Option<u64>),
+    /// A server says what has come.
+    Receive(u64, Side),
     Send(u64, Side),
 }
 
@@ -93,7 +94,7 @@ impl End {
                     let length = self.stream.read(received)?;
                     return self.stream.write_all(&received[..length]).map(|()| length > 0);
                 }
-                Role::Receive(total) => self.receive(total, received),
+                Role::Receive(total, side) => self.receive(total, side, received),
                 Role::Send(total, side) => self.send(total, side, sent),
             };
             match goes_on {
@@ -111,10 +112,10 @@ impl End {
             return Ok(false);
         }
         match first[0] {
-            b'd' => self.role = Role::Receive(None),
-            b's' => {
+            kind @ (b'd' | b's') => {
                 self.stream.read_exact(&mut total)?;
-                self.role = Role::Send(u64::from_le_bytes(total), Side::Server);
+                let role = if kind == b'd' { Role::Receive } else { Role::Send };
+                self.role = role(u64::from_le_bytes(total), Side::Server);
             }
             _ => {
                 self.role = Role::Echo;
@@ -131,7 +132,6 @@ impl End {
             self.moved += self.stream.write(&bytes[at..][..length])? as u64;
             return Ok(true);
         }
-        self.stream.shutdown(Shutdown::Write)?;
         if side == Side::Client {
             let mut told = [0; 8];
             self.stream.set_nonblocking(false)?;
@@ -143,22 +143,22 @@ impl End {
         Ok(false)
     }
 
-    fn receive(&mut self, total: Option<u64>, bytes: &mut [u8]) -> io::Result<bool> {
+    fn receive(&mut self, total: u64, side: Side, bytes: &mut [u8]) -> io::Result<bool> {
         let (at, length) = (self.moved, self.stream.read(bytes)?);
         self.moved += length as u64;
-        if length > 0 {
-            let ends = [at, self.moved - 1].map(|at| (at % PERIOD) as u8);
-            let is_right = ends == [bytes[0], bytes[length - 1]];
-            return if is_right {
-                Ok(true)
-            } else {
-                Err(wrong("other bytes than were sent"))
-            };
+        if length == 0 {
+            return Err(wrong("not all has come"));
         }
-        match total {
-            None => self.stream.write_all(&self.moved.to_le_bytes())?,
-            Some(total) if total == self.moved => {}
-            Some(_) => return Err(wrong("not all that was asked for has come")),
+        let ends = [at, self.moved - 1].map(|at| (at % PERIOD) as u8);
+        if ends != [bytes[0], bytes[length - 1]] {
+            return Err(wrong("other bytes than were sent"));
+        }
+        if self.moved < total {
+            return Ok(true);
+        }
+        if side == Side::Server {
+            self.stream.set_nonblocking(false)?;
+            self.stream.write_all(&self.moved.to_le_bytes())?;
         }
         Ok(false)
     }
@@ -225,14 +225,14 @@ fn stream(to: SocketAddr, bytes: u64, is_out: bool, count: u64) -> io::Result<()
         let role = if is_out {
             Role::Send(each, Side::Client)
         } else {
-            Role::Receive(Some(each))
+            Role::Receive(each, Side::Client)
         };
         all.ends.push(End::new(TcpStream::connect(to)?, role));
     }
     let began = Instant::now();
     for end in &mut all.ends {
-        let asks = [b"s".as_slice(), &each.to_le_bytes()].concat();
-        end.stream.write_all(if is_out { b"d" } else { &asks })?;
+        let asks = [if is_out { b"d" } else { b"s" }, each.to_le_bytes().as_slice()].concat();
+        end.stream.write_all(&asks)?;
         // One alone waits in its own calls.
         end.stream.set_nonblocking(count > 1)?;
     }

@@ -159,7 +159,7 @@ def carriers(rounds):
         bars += [1.0, 1.0]
     rows = {name: bars for _, figures in kinds[:4] for name in figures}
     rows |= {"requests on one connection, median us": [0.8, 0.8, 0.67, 0.67], "connect, byte, close/s": [2.0, 2.0, None, None]}
-    table(f"Carriers, medians of {rounds}", measure(kinds, paths, rounds), pairs, rows)
+    table(f"Carriers, medians of {rounds}", measure(kinds, paths, rounds, tries=5), pairs, rows)
 
 
 class Line(threading.Thread):

@@ -68,14 +68,23 @@ def times(name, arguments, count):
     return [*arguments, count], figures
 
 
-def measure(kinds, paths, rounds):
-    """The figures of each name and path: one path after the other, each round beginning with another."""
+def measure(kinds, paths, rounds, tries=1):
+    """The figures of each name and path: one path after the other, each round beginning with another. What a peer breaks is tried
+    again, and said."""
     names, measured = list(paths), {}
     for arguments, figures in kinds:
         for number in range(rounds):
             for path in names[number % len(names):] + names[:number % len(names)]:
                 command, place = paths[path]
-                said = run([*command, *(str(place.get(argument, argument)) for argument in arguments)])
+                whole = [*command, *(str(place.get(argument, argument)) for argument in arguments)]
+                for left in reversed(range(tries)):
+                    try:
+                        said = run(whole)
+                        break
+                    except SystemExit as failure:
+                        if not left:
+                            raise
+                        print(f"{path}: {failure}", file=sys.stderr)
                 for name, figure in figures.items():
                     column = measured.setdefault(name, {path: [] for path in names})[path]
                     column.append(figure(*map(int, said.split())))

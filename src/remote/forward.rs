@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::task::JoinSet;
-use tunnel::mux::{HALF_CLOSED, Head};
+use tunnel::mux::Head;
 
 /// The pause after accept(2) failed for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -82,18 +82,14 @@ async fn accept(listener: TcpListener, hub: Arc<Hub>, head: Head, says: Says) {
 async fn carry(stream: TcpStream, client: SocketAddr, hub: Arc<Hub>, mut head: Head, says: Says) {
     head.client = Some(client);
     head.wait = Some(Limits::CONNECT_TIMEOUT);
-    match hub.open(&head).await {
-        Ok(channel) => {
-            let relayed = channel.relay(stream, HALF_CLOSED).await;
+    match hub.carry(&head, stream).await {
+        Ok(relayed) => {
             says.works_again();
             if let Some(error) = relayed.error {
                 tracing::debug!("a connection to {}:{} was reset: {error}", head.run, head.port);
             }
         }
-        Err(error) => {
-            // Never a clean end: a client would take it for an answer.
-            let _ = stream.set_zero_linger();
-            says.failed(head.port, &error);
-        }
+        // It was reset, never ended: a client would take an end for an answer.
+        Err(error) => says.failed(head.port, &error),
     }
 }

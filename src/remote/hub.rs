@@ -10,11 +10,11 @@ use netns::Limits;
 use report::{Failure, Result};
 use std::sync::LazyLock;
 use std::time::Duration;
-use tokio::net::UnixStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::{oneshot, watch};
 use tokio_util::task::TaskTracker;
 use tunnel::carrier::{BoxCarrier, Framed};
-use tunnel::mux::{self, Channel, Datagrams, Head, Incoming, OpenError};
+use tunnel::mux::{self, Datagrams, HALF_CLOSED, Head, Incoming, OpenError, Relayed};
 use tunnel::pipe::{Bye, Settings};
 use tunnel::session::{self, Attempt, ConnectError, Ender, Event};
 
@@ -84,12 +84,22 @@ impl Hub {
         }
     }
 
-    /// A stream to a port of a run. While there is no link it waits, as long as the head says.
-    pub async fn open(&self, head: &Head) -> std::result::Result<Channel, OpenError> {
-        self.in_time(head).await?.open(head).await
+    /// Relays a connection to a port of a run. While there is no link it waits, as long as the head says.
+    ///
+    /// # Errors
+    ///
+    /// There is no way to it. The connection was reset.
+    pub async fn carry(&self, head: &Head, stream: TcpStream) -> std::result::Result<Relayed, OpenError> {
+        match self.in_time(head).await {
+            Ok(client) => client.carry(head, stream, HALF_CLOSED).await,
+            Err(error) => {
+                let _ = stream.set_zero_linger();
+                Err(error)
+            }
+        }
     }
 
-    /// The same for datagrams.
+    /// A stream of datagrams to a port of a run, in the same way.
     pub async fn associate(&self, head: &Head) -> std::result::Result<Datagrams, OpenError> {
         self.in_time(head).await?.associate(head).await
     }

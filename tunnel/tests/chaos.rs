@@ -190,12 +190,15 @@ async fn chaos(seed: u64, cuts: u32) -> Duration {
         stream.expect("every byte arrives once");
     }
     let took = started.elapsed().saturating_sub(cutter.outages.sum());
+    // Over the link that holds, one comes back for certain.
+    while echoes.load(Ordering::Relaxed) == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     if let Some(Err(error)) = flow.try_join_next() {
         panic!("the flow of datagrams: {error}");
     }
     drop(flow);
     let echoes = echoes.load(Ordering::Relaxed);
-    assert!(echoes > 0, "no datagram came back");
     let mut is_up = false;
     let mut lost = 0;
     while let Ok(event) = place.events.lock().await.try_recv() {

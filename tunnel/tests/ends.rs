@@ -205,10 +205,12 @@ async fn table(carrier: &str, place: Place) {
             };
             let (first, second) = in_order(direct().await);
             let without = seen(steps, first, second).await;
-            let (first, second) = in_order(place.connection().await);
-            let through = tokio::time::timeout(Duration::from_secs(10), seen(steps, first, second)).await;
-            let through = through.unwrap_or_else(|_| "something that does not end".into());
-            assert_eq!(through, without, "{what}, begun by {from}, over {carrier}");
+            for connection in [place.connection().await, place.carried().await] {
+                let (first, second) = in_order(connection);
+                let through = tokio::time::timeout(Duration::from_secs(10), seen(steps, first, second)).await;
+                let through = through.unwrap_or_else(|_| "something that does not end".into());
+                assert_eq!(through, without, "{what}, begun by {from}, over {carrier}");
+            }
         }
     }
 }

@@ -381,3 +381,33 @@ async fn datagrams_keep_their_boundaries() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_a_connection_says_first_hides_no_refusal() {
+    patiently(async {
+        let place = Place::new(Settings::default(), Cutter::default()).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+        for said in [0, 10, 400_000] {
+            let client = TcpStream::connect(listener.local_addr().expect("an address")).await;
+            let (accepted, _) = listener.accept().await.expect("accepted");
+            let (mut read, mut write) = client.expect("connected").into_split();
+            let saying = async { drop(write.write_all(&vec![1; said]).await) };
+            let head = Head::new("nobody", 80);
+            let carrying = place.client.carry(&head, accepted, Duration::from_secs(60));
+            let (carried, ()) = tokio::join!(carrying, saying);
+            match carried {
+                Err(OpenError::Refused(refusal)) => {
+                    assert_eq!(refusal.status, StatusCode::NOT_FOUND);
+                    assert_eq!(refusal.hint.as_deref(), Some("`wasmrun ps` lists them"));
+                }
+                other => panic!("{other:?}"),
+            }
+            let end = read.read(&mut [0]).await.expect_err("a reset");
+            assert_eq!(end.kind(), ErrorKind::ConnectionReset);
+        }
+        // What was said to nobody holds no credit of the others.
+        let (written, read) = sums(place.carried().await, 1 << 20, 5).await;
+        assert_eq!(written, read);
+    })
+    .await;
+}

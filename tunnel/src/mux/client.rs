@@ -4,7 +4,7 @@ use super::body::{Incoming, send_body};
 use super::error::OpenError;
 use super::head::{GENERATION, Head};
 use super::refusal::{MOST, Refusal};
-use super::relay::Channel;
+use super::relay::{Channel, Passed, Relayed, TcpEnd, both, close, inwards, outwards};
 use super::udp::Datagrams;
 use super::window::{CHUNK, CONNECTION, FRAMES, INITIAL, MOST_STREAMS, SEND_BUFFER, Streams};
 use bytes::Bytes;
@@ -14,8 +14,9 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 
 /// How long a refusal may take to say why.
 const REASON: Duration = Duration::from_secs(5);
@@ -91,14 +92,53 @@ impl Client {
         let requests = self.requests.clone().ready().await?;
         let counted = self.streams.count();
         let (headers, send, receive) = opened(requests, request).await?;
-        let generation = headers.get(GENERATION);
-        let generation = generation.and_then(|value| value.to_str().ok()?.parse().ok());
         Ok(Channel {
             send,
             receive,
-            generation,
+            generation: generation(&headers),
             counted,
         })
+    }
+
+    /// Opens a TCP stream and relays a connection into it, as [`Client::open`] and [`Channel::relay`] do, but what the connection
+    /// says first is sent with the request: no round trip passes before it is on its way.
+    ///
+    /// # Errors
+    ///
+    /// The server opens none, or is not there. The connection was reset.
+    pub async fn carry(&self, head: &Head, tcp: TcpStream, half_closed: Duration) -> Result<Relayed, OpenError> {
+        let mut end = TcpEnd::new(tcp);
+        let request = head.request().ok_or_else(|| OpenError::Name(head.run.clone()))?;
+        let mut requests = self.requests.clone().ready().await?;
+        let _counted = self.streams.count();
+        let (response, mut send) = requests.send_request(request, false)?;
+        let (passed, began) = (Passed::default(), Instant::now());
+        let (generation, result) = {
+            let (read, write) = end.split();
+            let mut sending = std::pin::pin!(outwards(read, &mut send, &passed));
+            let (mut response, mut sent) = (std::pin::pin!(response), None);
+            // What stops it may be the refusal, which says why.
+            let answer = loop {
+                tokio::select! {
+                    answer = &mut response => break answer?,
+                    result = &mut sending, if sent.is_none() => sent = Some(result),
+                }
+            };
+            let (answer, mut receive) = answer.into_parts();
+            if answer.status != StatusCode::OK {
+                return Err(reason(answer.status, receive).await.into());
+            }
+            let sending = async {
+                match sent {
+                    Some(result) => result,
+                    None => sending.await,
+                }
+            };
+            let result = both(sending, inwards(&mut receive, write, &passed), half_closed, &passed).await;
+            (generation(&answer.headers), result)
+        };
+        close(&mut end, &mut send, &result);
+        Ok(passed.relayed(generation, began, result.err()))
     }
 
     /// Opens a stream of datagrams to a port of a run: one for each local peer. The server has to have said that it forwards
@@ -161,6 +201,11 @@ impl Client {
         let rest = async move { if is_sent { Ok(()) } else { sending.await } };
         Ok((answer.map(|receive| Incoming::new(receive, Some(counted))), rest))
     }
+}
+
+/// The guest's, where the server says it.
+fn generation(headers: &HeaderMap) -> Option<u64> {
+    headers.get(GENERATION)?.to_str().ok()?.parse().ok()
 }
 
 /// A stream that the server has opened, with the head of its answer.

@@ -70,26 +70,44 @@ impl Channel {
             counted: _counted,
             ..
         } = self;
-        // Small answers leave at once; the sender of them has decided what is one piece.
-        let _ = tcp.set_nodelay(true);
         let mut end = TcpEnd::new(tcp);
         let result = {
             let (read, write) = end.split();
-            let both = async {
-                tokio::try_join!(outwards(read, &mut send, passed), inwards(&mut receive, write, passed)).map(|_| ())
-            };
+            let both = both(
+                outwards(read, &mut send, passed),
+                inwards(&mut receive, write, passed),
+                half_closed,
+                passed,
+            );
             tokio::select! {
                 result = both => result,
-                () = passed.silence(half_closed) => Err(io::ErrorKind::TimedOut.into()),
                 () = revoked => Err(io::ErrorKind::PermissionDenied.into()),
             }
         };
-        match &result {
-            Ok(()) => end.ended(),
-            // Said here: a SendStream that is dropped says CANCEL, which some take for an end (hyper's upgrades).
-            Err(_) => send.send_reset(Reason::CONNECT_ERROR),
-        }
+        close(&mut end, &mut send, &result);
         result
+    }
+}
+
+/// Both directions, until both have ended or one has failed.
+pub(super) async fn both(
+    outwards: impl Future<Output = io::Result<()>>,
+    inwards: impl Future<Output = io::Result<()>>,
+    half_closed: Duration,
+    passed: &Passed,
+) -> io::Result<()> {
+    tokio::select! {
+        result = async { tokio::try_join!(outwards, inwards) } => result.map(|_| ()),
+        () = passed.silence(half_closed) => Err(io::ErrorKind::TimedOut.into()),
+    }
+}
+
+/// Ends both ends as they have ended.
+pub(super) fn close(end: &mut TcpEnd, send: &mut SendStream<Bytes>, result: &io::Result<()>) {
+    match result {
+        Ok(()) => end.ended(),
+        // Said here: a SendStream that is dropped says CANCEL, which some take for an end (hyper's upgrades).
+        Err(_) => send.send_reset(Reason::CONNECT_ERROR),
     }
 }
 
@@ -101,6 +119,8 @@ pub(crate) struct TcpEnd {
 
 impl TcpEnd {
     pub(crate) fn new(tcp: TcpStream) -> TcpEnd {
+        // Small answers leave at once; the sender of them has decided what is one piece.
+        let _ = tcp.set_nodelay(true);
         TcpEnd { tcp, has_ended: false }
     }
 
@@ -159,7 +179,7 @@ impl Passed {
 }
 
 /// TCP to stream.
-async fn outwards(mut tcp: ReadHalf<'_>, send: &mut SendStream<Bytes>, passed: &Passed) -> io::Result<()> {
+pub(super) async fn outwards(mut tcp: ReadHalf<'_>, send: &mut SendStream<Bytes>, passed: &Passed) -> io::Result<()> {
     let mut buffer = BytesMut::new();
     loop {
         // Credit first: what is not read waits in the kernel, whose window stops the sender.
@@ -182,7 +202,7 @@ async fn outwards(mut tcp: ReadHalf<'_>, send: &mut SendStream<Bytes>, passed: &
 }
 
 /// Stream to TCP.
-async fn inwards(receive: &mut RecvStream, mut tcp: WriteHalf<'_>, passed: &Passed) -> io::Result<()> {
+pub(super) async fn inwards(receive: &mut RecvStream, mut tcp: WriteHalf<'_>, passed: &Passed) -> io::Result<()> {
     while let Some(chunk) = receive.data().await {
         let chunk = chunk.map_err(io::Error::other)?;
         tcp.write_all(&chunk).await?;

@@ -136,6 +136,20 @@ impl Place {
         }
     }
 
+    /// A TCP connection through the tunnel as [`Client::carry`] makes it: the client's end and the guest's.
+    pub async fn carried(&self) -> (TcpStream, TcpStream) {
+        let client = TcpStream::connect(self.local.local_addr().expect("an address"))
+            .await
+            .expect("connected");
+        let (accepted, _) = self.local.accept().await.expect("accepted");
+        let tunnel = self.client.clone();
+        self.relays.lock().await.spawn(async move {
+            let carried = tunnel.carry(&Head::new("guest", 80), accepted, HALF_CLOSED).await;
+            carried.expect("a stream")
+        });
+        (client, self.accept().await)
+    }
+
     /// A TCP connection through the tunnel: the client's end and the guest's.
     pub async fn connection(&self) -> (TcpStream, TcpStream) {
         let client = TcpStream::connect(self.local.local_addr().expect("an address"))

@@ -26,6 +26,9 @@ pub struct State {
     pub config: Option<String>,
     /// `making`, `starting`, `serving`, `waiting` (for a restart or a change), `stopping`.
     pub state: String,
+    /// Why nothing serves, where something is at fault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     pub generation: u64,
     /// Seconds since the run began, and since its generation did.
     pub uptime: u64,

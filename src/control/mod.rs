@@ -25,6 +25,7 @@ use anyhow::{Context, anyhow};
 use report::{Failure, Result};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File};
 use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
@@ -38,13 +39,11 @@ pub const NAME: usize = 40;
 const RUN: &str = "sock";
 const UP: &str = "up";
 
-/// The folder of all runs of this user: `$XDG_RUNTIME_DIR/wasmrun`, or one in /tmp where there is none.
+/// The folder of all runs of this user, which whoever logs in by another way finds, too: `/tmp/wasmrun-UID`, or
+/// `$XDG_RUNTIME_DIR/wasmrun` where that is not the login manager's own.
 pub fn folder() -> Result<PathBuf> {
     let uid = rustix::process::geteuid().as_raw();
-    let folder = match std::env::var_os("XDG_RUNTIME_DIR").filter(|folder| Path::new(folder).is_absolute()) {
-        Some(folder) => PathBuf::from(folder).join("wasmrun"),
-        None => PathBuf::from(format!("/tmp/wasmrun-{uid}")),
-    };
+    let folder = place(std::env::var_os("XDG_RUNTIME_DIR").as_deref(), uid);
     let cannot = || format!("cannot use {} for control sockets", folder.display());
     DirBuilder::new()
         .recursive(true)
@@ -61,6 +60,16 @@ pub fn folder() -> Result<PathBuf> {
         .hint("remove it, or set XDG_RUNTIME_DIR"));
     }
     Ok(folder)
+}
+
+/// `/run/user/UID` is not there for a login without pam_systemd, and is removed at the user's last logout, while what was left
+/// running goes on (pam_systemd(8)).
+fn place(runtime: Option<&OsStr>, uid: u32) -> PathBuf {
+    let own = format!("/run/user/{uid}");
+    match runtime.map(Path::new) {
+        Some(folder) if folder.is_absolute() && folder != Path::new(&own) => folder.join("wasmrun"),
+        _ => PathBuf::from(format!("/tmp/wasmrun-{uid}")),
+    }
 }
 
 /// A name that nobody else has, and the socket under it. Dropping it removes the socket.
@@ -258,4 +267,19 @@ fn lock(folder: &Path) -> Result<File> {
     let file = File::open(folder).with_context(|| format!("cannot open {}", folder.display()))?;
     flock(&file, FlockOperation::LockExclusive).with_context(|| format!("cannot lock {}", folder.display()))?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_logout_takes_no_folder_away() {
+        let place = |runtime: Option<&str>| place(runtime.map(OsStr::new), 1000);
+        assert_eq!(place(None), Path::new("/tmp/wasmrun-1000"));
+        assert_eq!(place(Some("/run/user/1000")), Path::new("/tmp/wasmrun-1000"));
+        assert_eq!(place(Some("/run/user/1000/")), Path::new("/tmp/wasmrun-1000"));
+        assert_eq!(place(Some("here")), Path::new("/tmp/wasmrun-1000"));
+        assert_eq!(place(Some("/srv/run")), Path::new("/srv/run/wasmrun"));
+    }
 }

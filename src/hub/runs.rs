@@ -94,7 +94,7 @@ fn run(state: State) -> Run {
         project: state.project,
         service: state.service,
         state: state.state,
-        reason: None,
+        reason: state.reason,
         generation: state.generation,
         uptime: state.uptime,
         generation_uptime: state.generation_uptime,

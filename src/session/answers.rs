@@ -3,7 +3,7 @@
 use super::forwards::{Forwards, New};
 use super::generation::Generation;
 use super::project::Project;
-use super::state;
+use super::state::{self, Condition};
 use crate::control::{Added, Answer, Claim, NewForward, Request, Source, metrics};
 use crate::settings;
 use anyhow::anyhow;
@@ -19,6 +19,8 @@ use tokio::sync::mpsc;
 /// What there is to be said of a session.
 pub struct Facts<'a> {
     pub claim: Option<&'a Claim>,
+    /// What was at fault last.
+    pub reason: Option<&'a str>,
     pub began: Instant,
     pub project: &'a Project,
     pub state: &'a state::State,
@@ -58,6 +60,10 @@ fn whole(facts: Facts<'_>) -> crate::control::State {
         path: project.os.path.display().to_string(),
         config: project.layers.project().map(|file| file.path.display().to_string()),
         state: facts.state.condition().to_string(),
+        reason: match facts.state.condition() {
+            Condition::Serving | Condition::Stopping => None,
+            Condition::Making | Condition::Starting | Condition::Waiting => facts.reason.map(str::to_owned),
+        },
         generation: live.map_or(0, |live| live.number),
         uptime: facts.began.elapsed().as_secs(),
         generation_uptime: live.map_or(0, |live| live.started.elapsed().as_secs()),

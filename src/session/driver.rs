@@ -59,6 +59,8 @@ pub struct Session {
     /// Numbers of forwards whose asker is gone.
     pub detached: (UnboundedSender<Vec<u64>>, UnboundedReceiver<Vec<u64>>),
     pub began: Instant,
+    /// What was at fault last.
+    pub reason: Option<String>,
     /// Who wants to know that it serves.
     pub ready: Option<Ready>,
     /// Who wants to know all of it.
@@ -321,15 +323,18 @@ impl Session {
             }
             Effect::Refresh(number) => self.project.refresh(number),
             Effect::Say(what) if self.is_linked(&what) => {}
-            Effect::Say(what) => notices::say(
-                what,
-                &notices::Facts {
-                    grace: self.state.grace(),
-                    draining: self.work.draining.live(),
-                    host_port: &|port| self.forwards.host_port(port),
-                    hint_of_silence: self.hint_of_silence(),
-                },
-            ),
+            Effect::Say(what) => {
+                self.reason = notices::reason_of(&what).or(self.reason.take());
+                notices::say(
+                    what,
+                    &notices::Facts {
+                        grace: self.state.grace(),
+                        draining: self.work.draining.live(),
+                        host_port: &|port| self.forwards.host_port(port),
+                        hint_of_silence: self.hint_of_silence(),
+                    },
+                );
+            }
             Effect::Unwatch => self.project.unwatch(),
             Effect::Terminate => self.work.draining.stop(),
             Effect::Abort => {

@@ -141,6 +141,7 @@ pub async fn run(os: &Os, ready: Option<Ready>, parent: Option<Parent>) -> Resul
         ring: Ring::new(),
         detached: unbounded_channel(),
         began: Instant::now(),
+        reason: None,
         ready,
         parent,
         told: None,

@@ -101,6 +101,15 @@ pub fn say(what: Say, facts: &Facts<'_>) {
     }
 }
 
+/// What of it stays true until a guest serves.
+pub fn reason_of(what: &Say) -> Option<String> {
+    match what {
+        Say::Failure(failure) => Some(failure.to_string()),
+        Say::Ended { end, next, .. } if !end.is_well => Some(format!("it {}{}", end.short, followed_by(next))),
+        _ => None,
+    }
+}
+
 fn shown(time: Duration) -> String {
     humantime::format_duration(time).to_string()
 }
@@ -132,13 +141,7 @@ fn reason(why: Why) -> String {
 
 /// An end that is as it should be, or one that is not.
 fn ended(number: u64, end: End, next: Next) {
-    let next = match next {
-        Next::TakesOver(next) => format!("; #{next} takes over"),
-        Next::Made => "; waiting for the next generation".to_owned(),
-        Next::Again(pause) => format!("; restarting in {}, connections wait", shown(pause)),
-        Next::Change => "; waiting for a change".to_owned(),
-        Next::Nothing => String::new(),
-    };
+    let next = followed_by(&next);
     let long = end.long.map(|text| format!("\n{text}")).unwrap_or_default();
     let text = format!("#{number} {}{next}{long}", end.short);
     let code = end.code;
@@ -146,6 +149,16 @@ fn ended(number: u64, end: End, next: Next) {
         tracing::info!(event = "ended", code, "{text}");
     } else {
         tracing::error!(event = "ended", code, "{text}");
+    }
+}
+
+fn followed_by(next: &Next) -> String {
+    match next {
+        Next::TakesOver(next) => format!("; #{next} takes over"),
+        Next::Made => "; waiting for the next generation".to_owned(),
+        Next::Again(pause) => format!("; restarting in {}, connections wait", shown(*pause)),
+        Next::Change => "; waiting for a change".to_owned(),
+        Next::Nothing => String::new(),
     }
 }
 

@@ -123,6 +123,7 @@ impl Session {
     fn tell_state(&mut self, ask: Ask) {
         let facts = Facts {
             claim: self.claim.as_ref(),
+            reason: self.reason.as_deref(),
             began: self.began,
             project: &self.project,
             state: &self.state,

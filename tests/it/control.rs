@@ -451,6 +451,9 @@ fn a_run_in_which_nothing_serves_is_stopped_with_an_answer() {
     for _ in 0..5 {
         let mut main = terminal.start(&["os", &file.display().to_string(), "-w", "--name", "ends"]);
         main.wait_for("; waiting for a change");
+        let state: serde_json::Value = serde_json::from_str(&terminal.run(&["inspect", "ends"]).stdout).unwrap();
+        assert_eq!(state["state"], "waiting");
+        assert_eq!(state["reason"], "it ended with exit code 7; waiting for a change");
         let stopped = terminal.run(&["stop", "ends"]);
         stopped.says(0, "stopped: ends");
         assert_eq!(main.ended().code(), Some(143));

@@ -163,7 +163,7 @@ def carriers(rounds):
 
 
 class Line(threading.Thread):
-    """A port that leads to another one, by a line that takes 25 ms each way."""
+    """A port that leads to another one, by a line that takes 25 ms each way and carries 1 Gbit/s."""
 
     def __init__(self, port, target):
         super().__init__(daemon=True)
@@ -181,7 +181,7 @@ class Line(threading.Thread):
     def carry(source, target):
         source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         target.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        flying, there, room = [], threading.Condition(), 64 << 20
+        flying, there = [], threading.Condition()
 
         def land():
             while True:
@@ -198,14 +198,17 @@ class Line(threading.Thread):
                     return
 
         threading.Thread(target=land, daemon=True).start()
-        data = True
+        data, free = True, 0
         while data:
+            # What the line cannot carry yet waits with its sender.
+            time.sleep(max(0, free - time.monotonic()))
             try:
-                data = source.recv(1 << 18)
+                data = source.recv(1 << 17)
             except OSError:
                 data = b""
+            free = max(free, time.monotonic()) + len(data) / 125e6
             with there:
-                flying.append((time.monotonic() + 0.025, data))
+                flying.append((free + 0.025, data))
                 there.notify()
 
 
@@ -213,10 +216,10 @@ def line(rounds):
     """The line is between the carrier's two ends."""
     Line(18100, GUEST)
     Line(18101, SSHD)
-    Line(18102, 18050)
+    Line(18102, 18150)
     serve(["ssh", "-N", "-p", "18101", "-L", f"127.0.0.1:18110:127.0.0.1:{GUEST}", "lab"], 18110)
-    context("plain", "--bind", "127.0.0.1:18050")
-    token = run(at(machine("plain"), WASMRUN, "hub", "token", "add", "far")).strip()
+    context("near", "--bind", "127.0.0.1:18150")
+    token = run(at(machine("near"), WASMRUN, "hub", "token", "add", "far")).strip()
     subprocess.run([WASMRUN, "context", "add", "far", "ws://127.0.0.1:18102", "--token-stdin"], input=token, text=True, check=True)
     ports = {"the line": 18100, "ssh -L": 18110, "ssh://": forward("ssh://lab:18101", 18120), "ws://": forward("far", 18121)}
     paths = {name: (["./native"], {"HOST": "127.0.0.1", "PORT": port}) for name, port in ports.items()}
@@ -280,9 +283,9 @@ def used(pid):
 
 
 def stall(rounds):
-    context("plain", "--bind", "127.0.0.1:18050")
-    port = forward("plain", 18051)
-    hub = hub_of("plain")
+    context("slow", "--bind", "127.0.0.1:18160")
+    port = forward("slow", 18161)
+    hub = hub_of("slow")
     place = {"HOST": "127.0.0.1", "PORT": port}
     kind = [stream("in", 1, 1 << 28)]
     before = resident(hub)
@@ -316,10 +319,12 @@ def stall(rounds):
 
 
 def datagrams(rounds):
-    context("plain", "--bind", "127.0.0.1:18050")
-    serve(at(machine("plain"), WASMRUN, "os", UDP, "--quiet", "--name", "echo", "--expose", "5300/udp"))
-    serve([WASMRUN, "forward", "plain/echo", "127.0.0.1:18400:5300/udp", "--wait"])
-    time.sleep(1)
+    context("udp", "--bind", "127.0.0.1:18170")
+    serve(at(machine("udp"), WASMRUN, "os", UDP, "--quiet", "--name", "echo", "--expose", "5300/udp"))
+    serve([WASMRUN, "forward", "udp/echo", "127.0.0.1:18400:5300/udp", "--wait"])
+    while f":{18400:04X} " not in open("/proc/net/udp").read():
+        time.sleep(0.01)
+    time.sleep(0.5)
     rates = []
     for _ in range(rounds):
         client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -86,6 +86,7 @@ fn run(cli: &Cli) -> Result<u8> {
         Command::Forward(forward) => block_on(forward::run(forward)),
         Command::Hub(hub) => block_on(hub::run(hub)),
         Command::Context(context) => block_on(context::run(context)),
+        Command::Open(open) => block_on(open::run(open)),
         Command::Unforward(unforward) => block_on(unforward::run(unforward)),
         Command::Netns(netns) => {
             // Namespaces are entered with one thread, so the runtime has to be gone.

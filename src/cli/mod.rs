@@ -7,7 +7,8 @@ pub use hide::hide;
 pub use other_tools::parse;
 
 use crate::commands::{
-    cache, check, completions, context, down, forward, hub, init, logs, man, netns, ps, stop, trust, unforward, up,
+    cache, check, completions, context, down, forward, hub, init, logs, man, netns, open, ps, stop, trust, unforward,
+    up,
 };
 use crate::settings::typed::Os;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -96,6 +97,8 @@ pub enum Command {
     Forward(forward::Arguments),
     /// Remove a forward that was added to a run
     Unforward(unforward::Arguments),
+    /// Open a guest in the browser
+    Open(open::Arguments),
     /// Let your other machines reach your runs
     Hub(hub::Arguments),
     /// Name your other machines

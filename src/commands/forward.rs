@@ -136,7 +136,7 @@ async fn elsewhere(forward: &Arguments, mut place: Place, run: &str) -> Result<u
                 }
             }
         }
-        remote::forward(hub, &place, &rules).await
+        remote::bind(&place, &rules)?.serve(hub).await
     };
     tokio::select! {
         ended = forwards => ended.map(|()| 0),

@@ -13,6 +13,7 @@ pub mod inspect;
 pub mod logs;
 pub mod man;
 pub mod netns;
+pub mod open;
 pub mod os;
 pub mod ps;
 pub mod restart;

@@ -17,14 +17,16 @@ use tunnel::mux::Head;
 /// The pause after accept(2) failed for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Forwards until the future is dropped: of each run by a rule. The ready lines are printed before the first connection.
+/// Ports that are bound.
+pub struct Bound(Vec<(Head, netns::Listeners, Protocol)>);
+
+/// Binds the ports of rules, each of a run.
 ///
 /// # Errors
 ///
 /// A rule cannot be read, or a port is taken.
-pub async fn forward(hub: Arc<Hub>, place: &Place, rules: &[(String, String)]) -> Result<()> {
-    let says = Says::default();
-    let mut all = JoinSet::new();
+pub fn bind(place: &Place, rules: &[(String, String)]) -> Result<Bound> {
+    let mut all = Vec::new();
     for (run, mapping) in mappings(rules)? {
         let bound = netns::listen(&mapping).map_err(|error| {
             let hint = error.hint();
@@ -34,25 +36,46 @@ pub async fn forward(hub: Arc<Hub>, place: &Place, rules: &[(String, String)]) -
             let target = format!("{place}/{run}");
             report::ready_elsewhere(*address, &target, mapping.guest, mapping.protocol);
         }
-        for socket in bound.into_sockets() {
-            let (hub, says) = (hub.clone(), says.clone());
-            let head = Head::new(run, mapping.guest);
-            match mapping.protocol {
-                Protocol::Tcp => {
-                    let listener = std::net::TcpListener::from(socket);
-                    listener.set_nonblocking(true)?;
-                    all.spawn(accept(TcpListener::from_std(listener)?, hub, head, says));
-                }
-                Protocol::Udp => {
-                    let port = std::net::UdpSocket::from(socket);
-                    port.set_nonblocking(true)?;
-                    all.spawn(datagrams::forward(UdpSocket::from_std(port)?, hub, head, says));
+        all.push((Head::new(run, mapping.guest), bound, mapping.protocol));
+    }
+    Ok(Bound(all))
+}
+
+impl Bound {
+    /// The first of this machine.
+    pub fn address(&self) -> Option<SocketAddr> {
+        let (_, bound, _) = self.0.first()?;
+        bound.addresses.first().copied()
+    }
+
+    /// Forwards until the future is dropped.
+    ///
+    /// # Errors
+    ///
+    /// A socket cannot be used here.
+    pub async fn serve(self, hub: Arc<Hub>) -> Result<()> {
+        let says = Says::default();
+        let mut all = JoinSet::new();
+        for (head, bound, protocol) in self.0 {
+            for socket in bound.into_sockets() {
+                let (hub, head, says) = (hub.clone(), head.clone(), says.clone());
+                match protocol {
+                    Protocol::Tcp => {
+                        let listener = std::net::TcpListener::from(socket);
+                        listener.set_nonblocking(true)?;
+                        all.spawn(accept(TcpListener::from_std(listener)?, hub, head, says));
+                    }
+                    Protocol::Udp => {
+                        let port = std::net::UdpSocket::from(socket);
+                        port.set_nonblocking(true)?;
+                        all.spawn(datagrams::forward(UdpSocket::from_std(port)?, hub, head, says));
+                    }
                 }
             }
         }
+        while all.join_next().await.is_some() {}
+        Ok(())
     }
-    while all.join_next().await.is_some() {}
-    Ok(())
 }
 
 fn mappings(rules: &[(String, String)]) -> Result<Vec<(&str, Mapping)>> {

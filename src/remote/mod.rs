@@ -11,7 +11,7 @@ mod target;
 mod token;
 
 pub use contexts::{Context, Contexts, LOCAL, keep_token};
-pub use forward::forward;
+pub use forward::bind;
 pub use hub::{Hub, farewell};
 pub use place::Place;
 pub use target::Target;

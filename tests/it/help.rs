@@ -16,7 +16,7 @@ fn help(arguments: &[&str]) -> String {
     output(command).stdout
 }
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
     "os",
     "up",
     "down",
@@ -27,6 +27,7 @@ const COMMANDS: [&str; 21] = [
     "restart",
     "forward",
     "unforward",
+    "open",
     "hub",
     "context",
     "netns",

@@ -286,3 +286,49 @@ fn datagrams_reach_a_guest_of_another_machine() {
     forward.signal(Signal::SIGTERM);
     assert_eq!(forward.ended().code(), Some(143));
 }
+
+/// The browser is a script that writes down what it is to show.
+#[test]
+fn a_guest_is_opened_in_the_browser() {
+    let lab = Lab::new();
+    let shown = lab.path("shown");
+    let script = format!("#!/bin/sh\necho \"$1\" >>{}\n", shown.display());
+    std::fs::write(lab.path("bin/xdg-open"), script).unwrap();
+    std::fs::set_permissions(lab.path("bin/xdg-open"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let seen = |url: &str| {
+        eventually("the browser has it", || {
+            std::fs::read_to_string(&shown).is_ok_and(|shown| shown.ends_with(&format!("{url}\n")))
+        });
+    };
+    let port = |url: &str| -> SocketAddr {
+        let port = url.trim_end_matches('/').rsplit(':').next().unwrap();
+        ([127, 0, 0, 1], port.parse().unwrap()).into()
+    };
+
+    // A forward that is there is taken, and the command is over.
+    let mut web = lab.here(&["os", &hello(), "--name", "web", "--forward", "0:3000"]);
+    let address = web.ready(3000);
+    let url = format!("http://localhost:{}/", address.port());
+    lab.says(&["open", "web"]).says(0, "");
+    seen(&url);
+    // Another one lasts as long as the command.
+    let mut other = lab.here(&["open", "web", "3001"]);
+    let url = other.printed("http://");
+    seen(&url);
+    other.signal(Signal::SIGTERM);
+    assert_eq!(other.ended().code(), Some(143));
+    eventually("its port is closed", || {
+        std::net::TcpStream::connect(port(&url)).is_err()
+    });
+
+    let _far = lab.start(&["os", &hello(), "--name", "far", "--expose", "3000"]);
+    eventually("the run is there", || lab.path("run/wasmrun/far.sock").exists());
+    let mut far = lab.here(&["open", "ssh://lab/far"]);
+    let url = far.printed("http://");
+    seen(&url);
+    assert_eq!(get(port(&url)), (200, "hello from wasmrun\n".to_owned()));
+    far.signal(Signal::SIGTERM);
+    assert_eq!(far.ended().code(), Some(143));
+    lab.says(&["open", "nobody"])
+        .says(2, "error: no run is named `nobody`\nhint: pass the name of a run: web");
+}

@@ -197,6 +197,19 @@ impl Run {
         self.wait_within(text, PATIENCE)
     }
 
+    /// The same on standard output.
+    #[track_caller]
+    pub fn printed(&mut self, text: &str) -> String {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(line) = self.stdout().lines().find(|line| line.contains(text)) {
+                return line.to_owned();
+            }
+            assert!(Instant::now() < end, "`{text}` was not printed:\n{}", self.stderr());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     #[track_caller]
     fn wait_within(&mut self, text: &str, time: Duration) -> String {
         let end = Instant::now() + time;

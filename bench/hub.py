@@ -26,7 +26,6 @@ from rounds import ROOT, WASMRUN, compare, inside, measure, run, rustc, serve, s
 
 os.chdir(ROOT)
 RATHOLE = os.path.abspath(os.environ.get("RATHOLE", "bench/.peers/rathole"))
-UDP = os.path.abspath("tests/guests/udp.wat")
 GUEST, SSHD = 18000, 18022
 
 
@@ -320,16 +319,26 @@ def stall(rounds):
 
 def datagrams(rounds):
     context("udp", "--bind", "127.0.0.1:18170")
-    serve(at(machine("udp"), WASMRUN, "os", UDP, "--quiet", "--name", "echo", "--expose", "5300/udp"))
+    serve(at(machine("udp"), WASMRUN, "os", "guest.wasm", "--quiet", "--name", "echo", "--", "datagrams", "5300"))
     serve([WASMRUN, "forward", "udp/echo", "127.0.0.1:18400:5300/udp", "--wait"])
+    late = time.monotonic() + 20
     while f":{18400:04X} " not in open("/proc/net/udp").read():
         time.sleep(0.01)
+        if time.monotonic() > late:
+            sys.exit(f"the port is not there: {open('server.log').read()}")
     time.sleep(0.5)
     rates = []
     for _ in range(rounds):
         client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         client.connect(("127.0.0.1", 18400))
         client.settimeout(1)
+        for _ in range(20):
+            client.send(b"x" * 64)
+            try:
+                client.recv(100)
+                break
+            except TimeoutError:
+                pass
         sent = got = 0
         began = time.perf_counter()
         while time.perf_counter() - began < 2:

@@ -2,12 +2,12 @@
 //!
 //!     rustc --edition 2024 -O [--target wasm32-wasip2] main.rs
 //!
-//! `serve PORT`; `connects HOST PORT N`, `requests HOST PORT N` and `lookup NAME ADDRESS N` print the median, the 99th
+//! `serve PORT` and `datagrams PORT` serve; `connects HOST PORT N`, `requests HOST PORT N` and `lookup NAME ADDRESS N` print the median, the 99th
 //! percentile and the sum in nanoseconds; `stream HOST PORT BYTES out|in CONNECTIONS` prints nanoseconds. What does not come
 //! as it was sent is an error.
 
 use std::io::{self, Error, ErrorKind, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::time::Instant;
 
@@ -219,6 +219,16 @@ fn serve(port: u16) -> io::Result<()> {
     }
 }
 
+/// Sends each datagram back.
+fn datagrams(port: u16) -> io::Result<()> {
+    let socket = UdpSocket::bind(("0.0.0.0", port))?;
+    let mut datagram = vec![0; PIECE];
+    loop {
+        let (length, from) = socket.recv_from(&mut datagram)?;
+        socket.send_to(&datagram[..length], from)?;
+    }
+}
+
 fn stream(to: SocketAddr, bytes: u64, is_out: bool, count: u64) -> io::Result<()> {
     let (each, mut all) = (bytes / count, Ends::new());
     for _ in 0..count {
@@ -294,6 +304,7 @@ fn main() -> io::Result<()> {
     let place = || address(argument(2), number(3)? as u16);
     match argument(1) {
         "serve" => serve(number(2)? as u16),
+        "datagrams" => datagrams(number(2)? as u16),
         "lookup" => {
             let known: IpAddr = argument(3).parse().map_err(|_| wrong("an argument is no address"))?;
             timed(number(4)? as usize, |_| match address(argument(2), 0)?.ip() == known {

@@ -21,7 +21,7 @@ const METADATA: &str = "169.254.169.254";
 
 /// Names of the test's host; its name service is the file alone.
 const HOSTS: &str = "127.0.0.1 localhost\n::1 localhost\n203.0.113.9 api.example.com www.example.com deep.api.example.com\n\
-                     2001:db8::9 six.example.com\n10.0.0.9 inside.example.org\n192.0.2.1 proxy.example.com\n";
+                     2001:db8::9 six.example.com\n10.0.0.9 inside.example.org\n203.0.113.9 db.internal\n192.0.2.1 proxy.example.com\n";
 
 /// A host with a network: an interface with its own address, another host behind it with addresses of the internet and of a
 /// private network, and names. Nothing can leave it: the other host is a namespace, too.
@@ -269,6 +269,7 @@ fn connections_go_through_a_proxy() {
             "10.0.0.9:80".to_owned(),
             "api.example.com:80".to_owned(),
             "far.example.com:53/udp".to_owned(),
+            "db.internal:80".to_owned(),
         ];
         let rules: Vec<&str> = rules.iter().flat_map(|rule| ["--allow", rule]).collect();
         let places = [
@@ -279,13 +280,15 @@ fn connections_go_through_a_proxy() {
             ("closed.example.com", 443),
             ("far.example.com", 443),
             ("other.example.com", 443),
+            // Whatever its address, the name is this network's.
+            ("db.internal", 80),
         ];
         let proxy = "http://me:secret@proxy.example.com:3128";
         let ended = call(&[&rules[..], &["--proxy", proxy]].concat(), &places);
         let unreachable = "connect 13\n";
         let wanted = format!(
             "far.example.com by proxy: 203.0.113.9:5432 hello\nthis machine\n203.0.113.9 by proxy: 203.0.113.9:443 hello\n\
-             10.0.0.9:80 hello\n{unreachable}{DENIED}{DENIED}"
+             10.0.0.9:80 hello\n{unreachable}{DENIED}{DENIED}203.0.113.9:80 hello\n"
         );
         assert_eq!(ended.stdout.replace("::ffff:", ""), wanted, "{}", ended.stderr);
         for said in [

@@ -209,8 +209,11 @@ impl Shared {
                 let host = names
                     .first()
                     .map_or_else(|| to.ip().to_string(), |pin| pin.name.clone());
-                let is_public = special::block(to.ip()).is_none() && !is_own;
-                match rules.proxy(&host, to.port(), protocol).filter(|_| is_public) {
+                // A name of this network is nobody else's, whatever its address.
+                let is_outside = special::block(to.ip()).is_none()
+                    && !is_own
+                    && names.first().is_none_or(|pin| !is_inside(&pin.name));
+                match rules.proxy(&host, to.port(), protocol).filter(|_| is_outside) {
                     Some(proxy) => self.through(&proxy, called, &rule.to_string()).await,
                     None => self.to_one(called, protocol, &rule.to_string(), &[to]).await,
                 }

@@ -101,8 +101,8 @@ standard error: the writer, questions whether it is a terminal, and what fails b
 standard output: the guest's output, and the data that commands print
     io::stdout
     > src/commands/cache.rs src/commands/check.rs src/commands/completions.rs src/commands/context.rs src/commands/doctor.rs
-    > src/commands/forward.rs src/commands/hub.rs src/commands/inspect.rs src/commands/logs.rs src/commands/man.rs src/commands/ps.rs src/commands/schema.rs src/commands/trust.rs
-    > src/hub/stdio.rs src/up/printer.rs src/up/driver.rs supervisor/src/output.rs
+    > src/commands/forward.rs src/commands/hub.rs src/commands/inspect.rs src/commands/logs.rs src/commands/man.rs src/commands/open.rs src/commands/ps.rs src/commands/schema.rs src/commands/trust.rs
+    > src/hub/channel.rs src/up/printer.rs src/up/driver.rs supervisor/src/output.rs
 ";
 
 /// Macros that print, and the files of [`SOURCES`] that may use them.

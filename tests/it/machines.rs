@@ -3,7 +3,8 @@
 use crate::outbound::on_a_host;
 use crate::remote::{hello, ready};
 use crate::support;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -108,6 +109,12 @@ impl Drop for Machines {
         if let Some(sshd) = &mut self.sshd {
             let _ = sshd.kill();
             let _ = sshd.wait();
+        }
+        // The hub that ssh has started would wait for others to come.
+        let hub = std::fs::read_to_string(self.path("there/run/wasmrun/hub.lock")).ok();
+        let hub = hub.and_then(|text| text.split_whitespace().next()?.parse().ok());
+        if let Some(hub) = hub {
+            let _ = kill(Pid::from_raw(hub), Signal::SIGKILL);
         }
     }
 }

@@ -13,7 +13,7 @@ use report::Result;
 use rustix::fs::FileType;
 use rustix::net::RecvFlags;
 use std::io::{self, IoSlice};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::pin::Pin;
 use std::task::{Context as Cx, Poll};
 use std::time::Duration;
@@ -36,6 +36,15 @@ pub(super) fn listen() -> Result<UnixListener> {
     let path = place::channels()?;
     let _ = std::fs::remove_file(&path);
     Ok(UnixListener::bind(&path).with_context(|| format!("cannot make {}", path.display()))?)
+}
+
+/// Whether this process has a channel to hand over: pipes, or a socket.
+pub(super) fn is_there() -> io::Result<bool> {
+    let is_channel = |fd: BorrowedFd<'_>| -> io::Result<bool> {
+        let kind = FileType::from_raw_mode(rustix::fs::fstat(fd)?.st_mode);
+        Ok(matches!(kind, FileType::Fifo | FileType::Socket))
+    };
+    Ok(is_channel(io::stdin().as_fd())? && is_channel(io::stdout().as_fd())?)
 }
 
 /// Hands this process's standard input and output over.

@@ -3,7 +3,7 @@
 use super::{channel, place};
 use anyhow::{Context, anyhow};
 use gateway::grants::Grants;
-use report::Result;
+use report::{Failure, Result};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Stdio;
@@ -22,8 +22,12 @@ const IDLE: &str = "10m";
 ///
 /// # Errors
 ///
-/// There is no hub, and none could be started.
+/// Nobody is at the other end; there is no hub, and none could be started.
 pub async fn pass(narrowed: Option<&Grants>) -> Result<u8> {
+    if !channel::is_there()? {
+        let error = anyhow!("`wasmrun hub --stdio` speaks to a program by pipes or a socket");
+        return Err(Failure::usage(error).hint("ssh starts it: `wasmrun forward ssh://HOST/RUN PORT`"));
+    }
     let mut hub = connect(&place::channels()?).await?;
     channel::hand_over(&mut hub, narrowed)
         .await

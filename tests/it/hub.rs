@@ -286,6 +286,17 @@ fn a_hub_that_is_asked_for_takes_over() {
     assert_eq!(hub.run.ended().code(), Some(143));
 }
 
+#[test]
+fn a_terminal_is_no_channel() {
+    let lab = Lab::new();
+    lab.there(&["hub", "--stdio"]).says(
+        2,
+        "error: `wasmrun hub --stdio` speaks to a program by pipes or a socket\n\
+         hint: ssh starts it: `wasmrun forward ssh://HOST/RUN PORT`",
+    );
+    assert!(lab.hub().is_none(), "and nothing was started");
+}
+
 /// KohakuRiver's client asks for the state, upgrades without a sub-protocol, and is told that it is connected.
 #[test]
 fn kohaku_rivers_clients_are_served() {

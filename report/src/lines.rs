@@ -39,7 +39,7 @@ pub enum Format {
 }
 
 /// Our own crates: what libraries trace is not written for users.
-const CRATES: [&str; 10] = [
+const CRATES: [&str; 11] = [
     "wasmrun",
     "files",
     "gateway",
@@ -49,6 +49,7 @@ const CRATES: [&str; 10] = [
     "report",
     "runtime",
     "supervisor",
+    "tls",
     "tunnel",
 ];
 

@@ -137,7 +137,7 @@ const WALLS: [(&str, &[&str]); 11] = [
     ("gateway", &["tunnel"]),
     ("page", &["gateway", "tunnel"]),
     ("files", &["runtime", "report"]),
-    ("supervisor", &["files", "netns", "runtime", "report"]),
+    ("supervisor", &["files", "netns", "runtime", "report", "tls"]),
     // Of netns: the jail of a build.
     ("languages", &["files", "netns", "supervisor", "runtime", "report"]),
     (
@@ -151,6 +151,7 @@ const WALLS: [(&str, &[&str]); 11] = [
             "report",
             "supervisor",
             "languages",
+            "tls",
             "tunnel",
         ],
     ),

@@ -17,6 +17,7 @@ mod host;
 mod kind;
 mod run;
 mod stop;
+mod trust;
 mod wasi;
 
 pub use adoption::{Adoption, Counts, OnCounts};
@@ -31,3 +32,4 @@ pub use guest::{Directory, Guest, HttpLimits, Listeners, Localhost};
 pub use kind::Kind;
 pub use run::{Outcome, run};
 pub use stop::Stop;
+pub use trust::Trust;

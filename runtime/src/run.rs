@@ -10,10 +10,12 @@ use crate::host::memory::Budget;
 use crate::host::{Gate, Stores};
 use crate::kind::Kind;
 use crate::stop::Stop;
+use crate::trust::Trust;
 use crate::wasi::command;
 use crate::wasi::http::{self, LoadMore};
 use crate::wasi::preview1;
 use crate::wasi::sockets::Network;
+use crate::wasi::tls::Contexts;
 use std::sync::Arc;
 use wasmtime::component::Component;
 use wasmtime::{Engine, Module, Precompiled, Result, Trap};
@@ -32,15 +34,16 @@ pub enum Outcome {
 
 /// Runs `guest` and returns when it has ended.
 ///
-/// Without `egress` it reaches nothing outside of its network.
+/// Without `egress` it reaches nothing outside of its network. `trust` is for TLS.
 pub fn run(
     guest: Guest,
     events: &Events,
     stop: &Stop,
     adoption: &Adoption,
     egress: Option<Arc<dyn Egress>>,
+    trust: Trust,
 ) -> Outcome {
-    match start(guest, events, stop, adoption, egress) {
+    match start(guest, events, stop, adoption, egress, trust) {
         Ok(outcome) => outcome,
         Err(error) => Outcome::Failed(format!("{error:#}")),
     }
@@ -58,6 +61,7 @@ fn start(
     stop: &Stop,
     adoption: &Adoption,
     egress: Option<Arc<dyn Egress>>,
+    trust: Trust,
 ) -> Result<Outcome> {
     let (code, allocation) = load_suitably(&guest)?;
     let is_pooled = allocation == Allocation::Pooled;
@@ -85,6 +89,7 @@ fn start(
                 network,
                 budget,
                 outgoing: Arc::default(),
+                contexts: Contexts::new(trust),
             };
             events(Event::Loaded(kind));
             match kind {

@@ -180,6 +180,7 @@ async fn try_jail() -> Result<Inside> {
         stdin: false,
         adopts: None,
         way_out: None,
+        authorities: Vec::new(),
     };
     let mut process = GuestProcess::start(probe, None)?;
     let inside = match process.message().await {

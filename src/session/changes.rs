@@ -94,7 +94,10 @@ impl Session {
             let network = &settings.network;
             (network.reaches_out(), network.outbound_path, network.localhost())
         };
-        let is_given_anew = old.guest != new.guest || adopts(&old) != adopts(new) || way_out(&old) != way_out(new);
+        let is_given_anew = old.guest != new.guest
+            || adopts(&old) != adopts(new)
+            || way_out(&old) != way_out(new)
+            || old.network.authorities != new.network.authorities;
         let other_ports = old_ports != self.forwards.guest_ports_in_order();
         if (another_guest || old.watch != new.watch)
             && let Err(failure) = self.project.watch().await

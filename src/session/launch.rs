@@ -123,6 +123,7 @@ impl Launch<'_> {
             stdin: settings.guest.stdin,
             adopts,
             way_out: way_out(settings),
+            authorities: settings.network.authorities.clone(),
             limits: netns::cgroup::Limits {
                 memory: settings.guest.memory.map(|memory| memory.saturating_add(RUNTIME)),
                 cpus: settings.guest.cpus,

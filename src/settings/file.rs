@@ -235,6 +235,7 @@ mod tests {
         assert!(config.network.connect_timeout.is_some());
         assert!(!config.network.allow.is_empty() && !config.network.allow_private.is_empty());
         assert!(!config.network.links.is_empty() && !config.network.expose.is_empty());
+        assert!(!config.network.ca.is_empty());
         assert!(
             config.network.max_connections.is_some()
                 && config.network.max_outbound.is_some()

@@ -33,6 +33,7 @@ use runtime::{HttpLimits, Localhost};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use supervisor::Authorities;
 use supervisor::code::Precompiled;
 use supervisor::compiler::Limits as CompileLimits;
 
@@ -103,6 +104,8 @@ pub struct Network {
     pub outbound_path: OutboundPath,
     /// What leads to places of other networks.
     pub proxies: Option<egress::Proxies>,
+    /// Whom the guest trusts besides this machine's authorities.
+    pub authorities: Vec<Authorities>,
     pub connect_timeout: Duration,
     pub udp_idle: Duration,
     pub max_connections: Option<usize>,

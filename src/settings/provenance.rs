@@ -20,6 +20,8 @@ pub fn explain(os: &Os, layers: &Layers, settings: &Settings) -> Vec<(String, St
     let or = |value: Option<String>, otherwise: &str| value.unwrap_or_else(|| otherwise.to_owned());
     // What is not built has no policy, and these are given all the same.
     let is_jailed = !os.no_build_jail && layers.value(|config| config.build.jail.as_ref()) != Some(false);
+    let authorities = settings.network.authorities.iter();
+    let authorities: Vec<String> = authorities.map(|named| named.path.display().to_string()).collect();
     let language = layers.value(|config| config.build.language.as_ref());
     // Name (an option is `--` and it), value, whether it was typed, whether a file has it.
     let mut rows: Vec<(&str, String, bool, Has)> = vec![
@@ -118,6 +120,12 @@ pub fn explain(os: &Os, layers: &Layers, settings: &Settings) -> Vec<(String, St
             or(settings.network.proxies.as_ref().map(ToString::to_string), "none"),
             os.proxy.is_some(),
             |config| config.network.proxy.is_some(),
+        ),
+        (
+            "ca",
+            listed(&authorities, "this machine's"),
+            !os.authorities.is_empty(),
+            |config| !config.network.ca.is_empty(),
         ),
         (
             "connect-timeout",

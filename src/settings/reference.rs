@@ -71,6 +71,13 @@ const ROWS: &[Row] = &[
     ),
     ("outbound proxy", &["proxy"], &["network.proxy"], &[], "none"),
     (
+        "authorities for TLS (add up)",
+        &["ca"],
+        &["network.ca"],
+        &[],
+        "those that this machine trusts",
+    ),
+    (
         "wait for the guest",
         &["connect-timeout"],
         &["network.connect-timeout"],
@@ -242,7 +249,12 @@ fn table(options: &[Arg]) -> String {
         let own = own.map(|name| name.to_string_lossy().into_owned());
         let variables = own.chain(variables.iter().map(|name| (*name).to_owned()));
         let variables = variables.map(|name| match name.as_str() {
-            "WASMRUN_FORWARD" | "WASMRUN_ALLOW" | "WASMRUN_ALLOW_PRIVATE" | "WASMRUN_LINK" | "WASMRUN_EXPOSE" => {
+            "WASMRUN_CA"
+            | "WASMRUN_FORWARD"
+            | "WASMRUN_ALLOW"
+            | "WASMRUN_ALLOW_PRIVATE"
+            | "WASMRUN_LINK"
+            | "WASMRUN_EXPOSE" => {
                 format!("`{name}` (commas)")
             }
             name => format!("`{name}`"),

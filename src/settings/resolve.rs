@@ -16,6 +16,7 @@ use report::{Failure, Result};
 use runtime::HttpLimits;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use supervisor::Authorities;
 use supervisor::code::Precompiled;
 use supervisor::compiler::Limits as CompileLimits;
 
@@ -89,6 +90,7 @@ pub fn resolve(os: &Os, layers: &Layers) -> Result<Settings> {
         None => None,
         Some((text, place)) => rules::proxies(&text, &place, |name| std::env::var(name).ok())?,
     };
+    let authorities = authorities(os, layers)?;
     let stdin = os.stdin || layers.value(|config| config.guest.stdin.as_ref()).unwrap_or(false);
     if stdin && os.service.is_some() {
         let message = anyhow!("a service of `wasmrun up` has no standard input: several would read the same");
@@ -144,6 +146,7 @@ pub fn resolve(os: &Os, layers: &Layers) -> Result<Settings> {
                 .or(layers.value(|config| config.network.outbound_path.as_ref()))
                 .unwrap_or(OutboundPath::Auto),
             proxies,
+            authorities,
             connect_timeout: time(
                 &os.connect_timeout,
                 "--connect-timeout",
@@ -367,6 +370,17 @@ fn outbound(os: &Os, layers: &Layers, environment: &[(String, String)]) -> Resul
         let found = environment.iter().find(|(other, _)| other == name);
         found.map(|(_, value)| value.clone())
     })
+}
+
+/// Authorities of the files and the command line. A path in a file starts from its folder.
+fn authorities(os: &Os, layers: &Layers) -> Result<Vec<Authorities>> {
+    let written = layers.all(|config| &config.network.ca).map(|(path, file)| {
+        let place = file.place(path);
+        Authorities::read(&file.folder().join(path.get_ref()), &place)
+    });
+    let place = provenance::place("--ca", &[]);
+    let typed = os.authorities.iter().map(|path| Authorities::read(path, &place));
+    written.chain(typed).collect()
 }
 
 /// Values of the files with their places.

@@ -53,6 +53,8 @@ pub struct Network {
     pub outbound_path: Option<OutboundPath>,
     #[schemars(with = "Option<String>")]
     pub proxy: Option<Spanned<String>>,
+    #[schemars(with = "Vec<String>")]
+    pub ca: Vec<Spanned<PathBuf>>,
 }
 
 /// What clients of a `wasi:http` guest may take of it.

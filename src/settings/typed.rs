@@ -85,6 +85,11 @@ pub struct Os {
     /// HTTP_PROXY (port 80) and ALL_PROXY. What NO_PROXY names, this machine and its network are reached without.
     #[arg(long, value_name = "PROXY", env = "WASMRUN_PROXY", hide_env_values = true)]
     pub proxy: Option<String>,
+    /// Have the guest trust the authorities of a file of certificates, besides those that this machine trusts. Repeatable
+    ///
+    /// The file is PEM or DER. This machine's are those of SSL_CERT_FILE and SSL_CERT_DIR, or of its distribution.
+    #[arg(long = "ca", value_name = "FILE", value_hint = ValueHint::FilePath, env = "WASMRUN_CA", value_delimiter = ',')]
+    pub authorities: Vec<PathBuf>,
     /// Have the guest listen on a port for links of other runs, without a port of this machine. Repeatable
     ///
     /// A guest that opens its own listeners needs no such word.

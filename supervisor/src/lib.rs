@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+mod authorities;
 pub mod code;
 pub mod compiler;
 mod foreign;
@@ -24,6 +25,7 @@ pub mod protocol;
 pub mod records;
 pub mod refusal;
 
+pub use authorities::Authorities;
 pub use compiler::Compiler;
 pub use foreign::hint as foreign_hint;
 pub use process::{GuestProcess, OutOfMemory, Start};

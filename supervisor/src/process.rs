@@ -1,5 +1,6 @@
 //! One guest process, from the supervisor's side.
 
+use crate::authorities::{self, Authorities};
 use crate::output::{Ends, Output};
 use crate::procfs;
 use crate::protocol::{self, Adopts, GUEST, Launch, Message, Mount, Order, Source, Task, WayOut};
@@ -63,6 +64,8 @@ pub struct Start {
     pub adopts: Option<Adopts>,
     /// It may ask for connections that leave its network ([`GuestProcess::take_egress`]).
     pub way_out: Option<WayOut>,
+    /// Whom it trusts besides this machine's authorities.
+    pub authorities: Vec<Authorities>,
     /// What all of its processes may take.
     pub limits: Limits,
 }
@@ -165,24 +168,24 @@ impl GuestProcess {
             None => None,
         };
         let held = if start.is_isolated { open(&start)? } else { Vec::new() };
+        let trust = match start.task {
+            Task::Run(_) => authorities::open(&start.authorities).map(OwnedFd::from),
+            Task::Probe => None,
+        };
         let launch = Launch {
             supervisor: rustix::process::getpid().as_raw_pid(),
             adopts: start.adopts,
             is_isolated: start.is_isolated,
             way_out: start.way_out,
+            has_trust: trust.is_some(),
             code: start.code,
             mounts: start.mounts,
             tasks: start.limits.tasks,
             task: start.task,
         };
-        protocol::send_launch(
-            &ours,
-            &launch,
-            input.as_fd(),
-            their_factory.as_ref(),
-            their_egress.as_ref(),
-            &held,
-        )?;
+        let ends = [&their_factory, &their_egress, &trust];
+        let ends: Vec<&OwnedFd> = ends.into_iter().filter_map(Option::as_ref).collect();
+        protocol::send_launch(&ours, &launch, input.as_fd(), &ends, &held)?;
         let channel = Arc::new(ours);
         let messages = listen(channel.clone()).context("cannot listen to the guest's process")?;
         Ok(GuestProcess {

@@ -44,6 +44,8 @@ pub struct Launch {
     pub is_isolated: bool,
     /// How connections leave its network, for which it asks over a channel that comes along ([`netns::egress`]). None: there are none.
     pub way_out: Option<WayOut>,
+    /// A file of the certificates that this machine trusts comes along, open.
+    pub has_trust: bool,
     /// The file of the guest's code; none where none is run.
     pub code: Option<PathBuf>,
     /// What the guest is shown.
@@ -248,12 +250,14 @@ pub struct Launched {
     pub factory: Option<OwnedFd>,
     /// Its end of the way out.
     pub egress: Option<OwnedFd>,
+    /// The certificates that this machine trusts.
+    pub trust: Option<OwnedFd>,
     /// In a jail: the code, and each mount of the host, in their order.
     pub held: Vec<OwnedFd>,
 }
 
-/// Sends a launch with the descriptors that the process gets: its standard input, its ends of the socket factory and of the way
-/// out, and what it shows of the host.
+/// Sends a launch with the descriptors that the process gets: its standard input; its ends of the socket factory and of the way
+/// out, and the certificates, as far as the launch says so; and what it shows of the host.
 ///
 /// # Errors
 ///
@@ -262,14 +266,13 @@ pub fn send_launch(
     channel: impl AsFd,
     launch: &Launch,
     stdin: BorrowedFd<'_>,
-    factory: Option<&OwnedFd>,
-    egress: Option<&OwnedFd>,
+    ends: &[&OwnedFd],
     held: &[Held],
 ) -> Result<()> {
     let mut file = memory_file("launch")?;
     file.write_all(&serde_json::to_vec(launch)?)?;
     let mut fds = vec![file.as_fd(), stdin];
-    fds.extend(factory.into_iter().chain(egress).map(AsFd::as_fd));
+    fds.extend(ends.iter().map(AsFd::as_fd));
     let gone = "the guest's process did not start";
     fd_passing::send(&channel, b"launch", &fds).context(gone)?;
     let held: Vec<BorrowedFd<'_>> = held.iter().map(AsFd::as_fd).collect();
@@ -291,6 +294,7 @@ pub fn receive_launch(channel: impl AsFd) -> Result<Launched> {
     let launch: Launch = serde_json::from_slice(&json)?;
     let factory = launch.is_isolated.then(|| fds.next()).flatten();
     let egress = launch.way_out.and_then(|_| fds.next());
+    let trust = launch.has_trust.then(|| fds.next()).flatten();
     let wanted = launch.comes_along();
     let mut held = Vec::new();
     while held.len() < wanted {
@@ -305,6 +309,7 @@ pub fn receive_launch(channel: impl AsFd) -> Result<Launched> {
         stdin,
         factory,
         egress,
+        trust,
         held,
     })
 }

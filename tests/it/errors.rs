@@ -281,7 +281,7 @@ fn configurations() {
     says(
         "[network]\nforward = [\"8080:3000\"]\n",
         "error: FILE: TOML parse error at line 2, column 1\n    |\n  2 | forward = [\"8080:3000\"]\n    | ^^^^^^^\n  \
-         unknown field `forward`, expected one of `forwards`, `allow`, `allow-private`, `links`, `expose`, `connect-timeout`, `udp-idle`, `max-connections`, `max-outbound`, `auto-forward`, `path`, `outbound-path`, `proxy`",
+         unknown field `forward`, expected one of `forwards`, `allow`, `allow-private`, `links`, `expose`, `connect-timeout`, `udp-idle`, `max-connections`, `max-outbound`, `auto-forward`, `path`, `outbound-path`, `proxy`, `ca`",
     );
     says(
         "[network]\nforwards = [\"80\"]\n",

@@ -30,6 +30,7 @@ mod precedence;
 mod probes;
 mod remote;
 mod tiered;
+mod tls;
 mod trust;
 mod up;
 mod watch;

@@ -99,6 +99,7 @@ const SETTINGS: &[Setting] = &[
         ["network.proxy = 'none'", "http://me:secret@b:2", "http://c:3"],
         ["none", "none", "http://b:2", "http://c:3"],
     ),
+    of("ca", ["", "", ""], ["this machine's", "", "", ""]),
     of(
         "connect-timeout",
         ["network.connect-timeout = '1s'", "2s", "3s"],

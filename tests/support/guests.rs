@@ -61,12 +61,21 @@ pub fn with_module(mut component: Vec<u8>, module: &[u8]) -> Vec<u8> {
     component
 }
 
+/// The world of guests with TLS, which is no example.
+const TLS: &str = "package wasmrun:tls-guests;
+    world tls { include wasmrun:guests/command; import wasmrun:tls/session@0.1.0; }";
+
 pub fn encode(text: &Path, source: &str, world: &str) -> Vec<u8> {
     let mut module = wat::parse_str(source).unwrap_or_else(|error| panic!("{}: {error}", text.display()));
     let mut resolve = Resolve::default();
     let (package, _) = resolve
         .push_dir(root().join("examples/wit"))
         .expect("examples/wit is valid");
+    resolve
+        .push_dir(root().join("languages/src/python/guest/wit/deps/tls"))
+        .expect("what programs in Python have is valid");
+    let own = resolve.push_source("tls.wit", TLS).expect("the world is valid");
+    let package = if world == "tls" { own } else { package };
     let world = resolve.select_world(&[package], Some(world)).expect("the world exists");
     wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
     let encoder = ComponentEncoder::default().validate(true).module(&module);

@@ -1,68 +1,23 @@
 //! What the sessions of a context have in common, parsed once.
 
 use crate::failure::Failure;
-use crate::identity::{self, Identity};
+use crate::identity;
 use crate::judge::Judge;
+use crate::provider::provider;
 use crate::roots::Roots;
+use crate::settings::{Ask, Settings, Verify};
 use crate::verifier::Verifier;
 use rustls::client::Resumption;
-use rustls::crypto::{CryptoProvider, ring};
+use rustls::crypto::ring;
 use rustls::server::ServerSessionMemoryCache;
 use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, DistinguishedName, ServerConfig, SupportedProtocolVersion, version};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 /// Most bytes of names of authorities that a server asks its clients with.
 const HINTS: usize = 8 * 1024;
 /// Most servers that a client's context resumes sessions with, and most sessions that a server's does without tickets.
 const RESUMED: usize = 256;
-
-/// How much of the peer's certificate is judged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Verify {
-    /// Nothing refuses; what would have is in [`crate::Facts`].
-    None,
-    /// That a root vouches for it now.
-    Chain,
-    /// And that it is for the name.
-    #[default]
-    Full,
-}
-
-/// Whether a server asks its clients for a certificate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Ask {
-    /// It does not.
-    #[default]
-    No,
-    /// They may have none.
-    Optional,
-    /// They have to have one.
-    Required,
-}
-
-/// A context, as a guest describes it.
-#[derive(Clone, Default)]
-pub struct Settings {
-    /// The sessions are those of a server.
-    pub server: bool,
-    /// How much of the peer's certificate is judged.
-    pub verify: Verify,
-    /// Whether a server asks its clients for a certificate.
-    pub ask: Ask,
-    /// The roots that this machine trusts are roots.
-    pub system_roots: bool,
-    /// PEM or DER, each with any number of certificates.
-    pub roots: Vec<Vec<u8>>,
-    /// Who this side is. A server has to be somebody.
-    pub identity: Option<Identity>,
-    /// ALPN (RFC 7301), the most wanted first.
-    pub protocols: Vec<Vec<u8>>,
-    /// 0x0303 (TLS 1.2) or 0x0304 (TLS 1.3): the lowest. Lower ones are not spoken.
-    pub minimum: u16,
-    /// The highest.
-    pub maximum: u16,
-}
 
 /// What the sessions of a context have in common.
 pub struct Config {
@@ -78,12 +33,6 @@ pub(crate) enum Side {
         nameless: Arc<ClientConfig>,
     },
     Server(Arc<ServerConfig>),
-}
-
-/// The algorithms of ring.
-pub(crate) fn provider() -> &'static Arc<CryptoProvider> {
-    static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(ring::default_provider()));
-    &PROVIDER
 }
 
 impl Config {

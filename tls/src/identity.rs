@@ -1,9 +1,9 @@
 //! A certificate of our own, and its key.
 
-use crate::config::provider;
 use crate::failure::Failure;
 use crate::key;
 use crate::pem;
+use crate::provider::provider;
 use rustls::sign::CertifiedKey;
 use std::sync::Arc;
 use x509_parser::certificate::X509Certificate;

@@ -8,7 +8,7 @@ use pkcs5::pbes2::Kdf;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
 
 /// Most rounds of PBKDF2, and most memory of scrypt in bytes: some seconds' work. OpenSSL writes 2,048 rounds.
-const ROUNDS: u32 = 10_000_000;
+const ROUNDS: u32 = 2_000_000;
 const MEMORY: u128 = 256 << 20;
 
 /// The key of a text, or of DER.

@@ -8,7 +8,7 @@
 //!
 //! * [`Config`]: what the sessions of a context have in common, parsed once; [`Roots`] that many share.
 //! * [`Session`]: takes any amount and keeps nothing but unfinished records.
-//! * [`describe`], [`split`], [`check`]: certificates and keys as a guest's `ssl` and `tls` show them.
+//! * [`describe`], [`split`], [`check`]: certificates and keys as a guest's `ssl` and `tls` show them; [`certificates`], [`join`].
 //!
 //! Programs compare texts and codes, so both are those of OpenSSL: [`verification`] and [`Failure`]. What certificates and keys
 //! look like is chosen by peers and guests; nothing here trusts it. No sockets, files or clocks but the system's time.
@@ -26,16 +26,19 @@ mod judge;
 mod key;
 mod names;
 mod pem;
+mod provider;
 mod roots;
 mod session;
+mod settings;
 mod suite;
 pub mod verification;
 mod verifier;
 
 pub use certificate::{Attribute, Certificate, describe};
-pub use config::{Ask, Config, Settings, Verify};
+pub use config::Config;
 pub use failure::Failure;
 pub use identity::{Identity, check};
-pub use pem::split;
+pub use pem::{certificates, join, split};
 pub use roots::Roots;
 pub use session::{Facts, Progress, Session};
+pub use settings::{Ask, Settings, Verify};

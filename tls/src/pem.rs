@@ -68,12 +68,28 @@ pub fn split(pem: &[u8]) -> Vec<Vec<u8>> {
     found.collect()
 }
 
+/// Certificates in DER as PEM text.
+pub fn join<'a>(certificates: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut text = String::new();
+    for certificate in certificates {
+        text += "-----BEGIN CERTIFICATE-----\n";
+        let base64 = BASE64.encode(certificate);
+        // RFC 7468, 2: 64 characters a line.
+        for line in base64.as_bytes().chunks(64) {
+            text += &String::from_utf8_lossy(line);
+            text.push('\n');
+        }
+        text += "-----END CERTIFICATE-----\n";
+    }
+    text
+}
+
 /// All certificates of a text, or of DER in which they stand one after another.
 ///
 /// # Errors
 ///
 /// There is none, or one that cannot be read.
-pub(crate) fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, Failure> {
+pub fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, Failure> {
     let mut found = Vec::new();
     if is_text(bytes) {
         for section in sections(bytes) {
@@ -123,6 +139,10 @@ mod tests {
         );
         assert_eq!(found[0].der.as_deref(), Some(&[0x30, 0][..]));
         assert_eq!(split(text.as_bytes()), [[0x30, 0]]);
+        let long = [&[0x30, 0x81, 0xc8][..], &[7; 0xc8]].concat();
+        let joined = join([&long[..], &[0x30, 0]]);
+        assert_eq!(split(joined.as_bytes()), [&long[..], &[0x30, 0]]);
+        assert!(joined.lines().all(|line| line.len() <= 64));
         assert_eq!(
             certificates(text.as_bytes()).expect_err("a failure").text,
             "bad base64 decode"

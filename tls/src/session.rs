@@ -3,9 +3,10 @@
 //! Nothing waits but what makes no whole record yet (64 KiB at most, in a handshake), and what was sealed too early
 //! ([`EARLY`] at most). After a failure there is nothing more to feed.
 
-use crate::config::{Config, Side, Verify};
+use crate::config::{Config, Side};
 use crate::failure::Failure;
 use crate::judge::{Chain, Purpose};
+use crate::settings::Verify;
 use crate::suite;
 use crate::verification;
 use crate::verifier;
@@ -130,6 +131,8 @@ impl Session {
         if let Some(failed) = &self.failed {
             return Err(failed.clone());
         }
+        // Of another session, which did not ask for it.
+        verifier::take_refused();
         let mut plaintext = Vec::new();
         let taken = self.take(ciphertext, &mut plaintext);
         let to_send = self.pending();

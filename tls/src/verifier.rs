@@ -2,8 +2,8 @@
 //!
 //! That a peer has the key of its certificate is always checked, whatever else is.
 
-use crate::config::Verify;
 use crate::judge::{Chain, Judge, Purpose};
+use crate::settings::Verify;
 use crate::verification as code;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{

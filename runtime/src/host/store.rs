@@ -5,6 +5,7 @@ use crate::guest::Guest;
 use crate::host::memory::{Budget, Share};
 use crate::wasi::http::Outgoing;
 use crate::wasi::sockets::{Network, View};
+use crate::wasi::tls::Contexts;
 use std::sync::Arc;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Result, Store};
@@ -62,6 +63,7 @@ pub(crate) struct Host {
     http: WasiHttpCtx,
     hooks: Hooks,
     network: Network,
+    contexts: Contexts,
     share: Share,
 }
 
@@ -71,6 +73,7 @@ pub(crate) struct Stores {
     pub(crate) network: Network,
     pub(crate) budget: Arc<Budget>,
     pub(crate) outgoing: Arc<Outgoing>,
+    pub(crate) contexts: Contexts,
 }
 
 impl Stores {
@@ -87,6 +90,7 @@ impl Stores {
                 outgoing: self.outgoing.clone(),
             },
             network: self.network.clone(),
+            contexts: self.contexts.clone(),
             share: Share::new(self.budget.clone()),
         };
         let mut store = Store::new(engine, host);
@@ -99,6 +103,11 @@ impl Stores {
 impl Host {
     pub(crate) fn network(&self) -> &Network {
         &self.network
+    }
+
+    /// What TLS needs of it.
+    pub(crate) fn contexts(&mut self) -> (&mut ResourceTable, &Contexts) {
+        (&mut self.table, &self.contexts)
     }
 
     /// What sockets need of it.

@@ -4,6 +4,7 @@ use super::derivation;
 use super::files;
 use super::lifecycle;
 use super::records;
+use super::tls;
 use crate::host::{Host, Stores};
 use crate::wasi::sockets;
 use wasmtime::Result;
@@ -22,6 +23,7 @@ pub(crate) fn linker(component: &Component) -> Result<InstancePre<Host>> {
     derivation::add_to_linker(&mut linker)?;
     lifecycle::add_to_linker(&mut linker)?;
     records::add_to_linker(&mut linker)?;
+    tls::add_to_linker(&mut linker, component)?;
     linker.instantiate_pre(component)
 }
 

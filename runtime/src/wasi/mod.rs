@@ -9,3 +9,4 @@ pub(crate) mod preview1;
 mod readiness;
 mod records;
 pub(crate) mod sockets;
+pub(crate) mod tls;

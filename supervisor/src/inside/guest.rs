@@ -15,10 +15,11 @@ use netns::jail::{self, JailError, Sockets};
 use report::{FAILED, TRAPPED};
 use runtime::{
     Account, Adoption, Attempt, Counts, Datagrams, Egress, Events, Guest, NameError, OnCounts, Outcome, Outgoing,
-    RecordKind, Stop,
+    RecordKind, Stop, Trust,
 };
 use rustix::net::RecvFlags;
 use rustix::process::{Signal, set_parent_process_death_signal};
+use std::fs::File;
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
@@ -48,6 +49,7 @@ fn run() -> Result<u8> {
         stdin,
         factory,
         egress,
+        trust,
         held,
     } = protocol::receive_launch(&channel)?;
     rustix::stdio::dup2_stdin(&stdin)?;
@@ -75,7 +77,8 @@ fn run() -> Result<u8> {
             let mut guest = guest.clone();
             place(&mut guest, &launch);
             let egress = egress.map(|egress| Arc::new(WayOut(Arc::new(Client::new(egress)))) as Arc<dyn Egress>);
-            run_guest(*guest, launch.adopts, listeners, channel, egress)
+            let trust = Trust::new(trust.map(File::from));
+            run_guest(*guest, launch.adopts, listeners, channel, egress, trust)
         }
     }
 }
@@ -148,6 +151,7 @@ fn run_guest(
     listeners: Vec<OwnedFd>,
     channel: Arc<OwnedFd>,
     egress: Option<Arc<dyn Egress>>,
+    trust: Trust,
 ) -> Result<u8> {
     let stop = Stop::default();
     let events: Events = {
@@ -186,7 +190,7 @@ fn run_guest(
         move || obey(&channel, &stop, &adoption)
     };
     std::thread::Builder::new().name("orders".to_owned()).spawn(orders)?;
-    let outcome = match runtime::run(guest, &events, &stop, &adoption, egress) {
+    let outcome = match runtime::run(guest, &events, &stop, &adoption, egress, trust) {
         Outcome::Trapped(text) => Outcome::Trapped(protocol::shorten(text)),
         Outcome::Failed(text) => Outcome::Failed(protocol::shorten(text)),
         exited => exited,

@@ -235,9 +235,11 @@ impl Tcp {
             State::Closed(error) => return Poll::Ready(Err(*error)),
             _ => return Poll::Ready(Err(ErrorCode::InvalidState)),
         };
+        let family = self.family;
         let connection = ready!(attempt.as_mut().poll(context)).and_then(|socket| {
             Ok(Connection {
-                local: socket.socket().local_addr()?,
+                // The way out may be by the other family. wasi-libc aborts where it is told an address of another than the socket's.
+                local: family.shown(socket.socket().local_addr()?),
                 remote: socket.peer(),
                 socket,
             })

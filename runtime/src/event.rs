@@ -47,8 +47,6 @@ pub enum Attempt {
     UdpName(String, u16),
     /// The records of this name.
     Records(RecordKind, String),
-    /// An HTTP request to this authority by https.
-    Tls(String),
 }
 
 /// Receives events, on any thread of the guest's process.

@@ -12,7 +12,7 @@ use crate::kind::Kind;
 use crate::stop::Stop;
 use crate::trust::Trust;
 use crate::wasi::command;
-use crate::wasi::http::{self, LoadMore};
+use crate::wasi::http::{self, LoadMore, Outgoing};
 use crate::wasi::preview1;
 use crate::wasi::sockets::Network;
 use crate::wasi::tls::Contexts;
@@ -88,7 +88,7 @@ fn start(
                 guest,
                 network,
                 budget,
-                outgoing: Arc::default(),
+                outgoing: Arc::new(Outgoing::new(trust.clone())),
                 contexts: Contexts::new(trust),
             };
             events(Event::Loaded(kind));

@@ -254,14 +254,6 @@ pub fn event(event: &Event) {
 /// Says what was refused in the guest's process.
 fn denied(attempt: &Attempt) {
     let (to, protocol) = match attempt {
-        Attempt::Tls(authority) => {
-            tracing::warn!(
-                hint = "send it by http, or speak TLS in the guest",
-                "https://{} cannot be requested yet: wasmrun speaks no TLS",
-                line(authority)
-            );
-            return;
-        }
         Attempt::Records(kind, name) => {
             let kind = supervisor::records::kind(*kind);
             return refused(&Refusal {

@@ -10,7 +10,7 @@ use std::net::{TcpListener, UdpSocket};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use support::guests::{guest, root};
+use support::guests::{self, guest};
 use support::{Run, eventually, output, wasmrun};
 
 /// The other host's view: it says each packet that comes, and answers for names with what it was told last.
@@ -576,19 +576,6 @@ fn a_name_that_is_many_or_another_or_silent_leads_nowhere_inside() {
     );
 }
 
-/// A guest of `fetch` that asks this authority.
-fn fetches(authority: &str) -> Vec<u8> {
-    let text = root().join("tests/guests/fetch.wat");
-    let source = std::fs::read_to_string(&text).unwrap();
-    let escaped: String = authority.bytes().map(|byte| format!("\\{byte:02x}")).collect();
-    let length = format!("(i32.const 0x108) (i32.const {})", authority.len());
-    let changed = source
-        .replace("\"/fetchedapi.example.com\"", &format!("\"/fetched{escaped}\""))
-        .replace("(i32.const 0x108) (i32.const 15)", &length);
-    assert!(changed.contains(&length) && changed.contains(&escaped));
-    support::guests::encode(&text, &changed, "http-and-client")
-}
-
 /// What a request is addressed to is what is connected, however it is written.
 #[test]
 fn a_request_goes_where_its_authority_says_and_no_other_way() {
@@ -631,7 +618,7 @@ fn a_request_goes_where_its_authority_says_and_no_other_way() {
                 ("host.wasmrun.internal", None),
                 ("", None),
             ] {
-                std::fs::write(&file, fetches(authority)).unwrap();
+                std::fs::write(&file, guests::fetches("http", authority)).unwrap();
                 outside.seen();
                 let mut run = Run::start(&[
                     "os",

@@ -1,10 +1,23 @@
 //! TLS of guests: whom they trust, and where that is written.
 
+use crate::outbound::Ends;
 use crate::support;
+use http_body_util::Full;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use std::convert::Infallible;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use support::guests::guest;
-use support::{output, wasmrun};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use support::guests::{self, guest};
+use support::{Run, output, wasmrun};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// A root that `openssl` has made, as text.
 fn root(folder: &Path, name: &str) -> PathBuf {
@@ -84,7 +97,10 @@ fn authorities_of_a_file_are_beside_it_and_those_that_are_none_are_said() {
             ]
             .concat(),
         );
-        command.env("SSL_CERT_FILE", "/nowhere").current_dir("/");
+        command
+            .env("SSL_CERT_FILE", "/nowhere")
+            .env_remove("SSL_CERT_DIR")
+            .current_dir("/");
         output(command)
     };
     let ended = with("network.ca = ['company.pem']", &[]);
@@ -125,4 +141,142 @@ fn authorities_of_a_file_are_beside_it_and_those_that_are_none_are_said() {
         "{}",
         ended.stderr
     );
+}
+
+/// An HTTP server over TLS that says how it was asked, as long as the test's process is there; its port.
+fn serves(folder: &Path, name: &str, protocols: &[&str]) -> u16 {
+    let certificate = CertificateDer::from_pem_file(folder.join(format!("{name}.pem"))).unwrap();
+    let key = PrivateKeyDer::from_pem_file(folder.join(format!("{name}.key"))).unwrap();
+    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider);
+    let config = config
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth();
+    let mut config = config.with_single_cert(vec![certificate], key).unwrap();
+    config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    listener.set_nonblocking(true).unwrap();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            while let Ok((stream, _)) = listener.accept().await {
+                let acceptor = acceptor.clone();
+                tokio::spawn(async move {
+                    let Ok(stream) = acceptor.accept(stream).await else {
+                        return;
+                    };
+                    let service = service_fn(|request: Request<hyper::body::Incoming>| async move {
+                        let text = format!("{:?} {}", request.version(), request.uri().path());
+                        Ok::<_, Infallible>(Response::new(Full::new(bytes::Bytes::from(text))))
+                    });
+                    let builder = auto::Builder::new(TokioExecutor::new());
+                    let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+                });
+            }
+        });
+    });
+    port
+}
+
+/// `wasi:http` numbers of errors: TLS-protocol-error, TLS-certificate-error, TLS-alert-received, internal-error.
+const PROTOCOL: &str = "12";
+const CERTIFICATE: &str = "13";
+const ALERT: &str = "14";
+const INTERNAL: &str = "38";
+
+#[test]
+fn https_requests_go_to_whom_the_roots_vouch_for_and_errors_say_why_not() {
+    let folder = support::folder();
+    let place = folder.path();
+    let (ca, other) = (root(place, "company"), root(place, "other"));
+    let file = place.join("fetch.wasm");
+    let asks = |authority: &str, variables: &[(&str, &str)], options: &[&str]| {
+        let port = authority.rsplit_once(':').unwrap().1;
+        std::fs::write(&file, guests::fetches("https", authority)).unwrap();
+        let allow = format!("localhost:{port}");
+        let arguments = ["os", file.to_str().unwrap(), "-f", "0:3000", "--allow", &allow];
+        let mut command = wasmrun(&[&arguments[..], options].concat());
+        command.env("SSL_CERT_FILE", &other).env_remove("SSL_CERT_DIR");
+        command.envs(variables.iter().copied());
+        let mut run = Run::of(command);
+        let address = run.ready(3000);
+        let answers: Vec<_> = (0..2).map(|_| support::get(address)).collect();
+        run.stop();
+        assert_eq!(answers[0], answers[1]);
+        answers[0].clone()
+    };
+    let named = ["--ca", ca.to_str().unwrap()];
+    let [both, old] = [&["h2", "http/1.1"][..], &["http/1.1"]].map(|names| serves(place, "company", names));
+    let (status, body) = asks(&format!("localhost:{both}"), &[], &named);
+    assert!(status == 200 && body.contains("HTTP/2.0 /fetched"), "{status} {body}");
+    let (status, body) = asks(&format!("localhost:{old}"), &[], &named);
+    assert!(status == 200 && body.contains("HTTP/1.1 /fetched"), "{status} {body}");
+    let (status, body) = asks(
+        &format!("localhost:{old}"),
+        &[("SSL_CERT_FILE", ca.to_str().unwrap())],
+        &[],
+    );
+    assert!(status == 200, "{status} {body}");
+    let refused = |authority: &str, variables: &[(&str, &str)], options: &[&str], number: &str| {
+        let (status, body) = asks(authority, variables, options);
+        assert!(
+            status == 502 && body.contains(number),
+            "{authority}, {number}: {status} {body}"
+        );
+    };
+    refused(&format!("localhost:{both}"), &[], &[], CERTIFICATE);
+    // Its certificate is for the name alone.
+    refused(&format!("127.0.0.1:{both}"), &[], &named, CERTIFICATE);
+    refused(
+        &format!("localhost:{both}"),
+        &[("SSL_CERT_FILE", "/nowhere")],
+        &[],
+        INTERNAL,
+    );
+    // What speaks no TLS, and what wants to know who asks.
+    let plain = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = plain.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        for stream in plain.incoming().map_while(Result::ok) {
+            let mut stream = stream;
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+    });
+    refused(&format!("localhost:{port}"), &[], &named, PROTOCOL);
+    let mut server = Command::new("openssl");
+    server.args([
+        "s_server",
+        "-accept",
+        "127.0.0.1:0",
+        "-tls1_2",
+        "-cert",
+        "company.pem",
+        "-key",
+        "company.key",
+    ]);
+    server.args([
+        "-Verify",
+        "1",
+        "-verify_return_error",
+        "-CAfile",
+        "company.pem",
+        "-HTTP",
+    ]);
+    let server = server.current_dir(place).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut server = Ends(server.spawn().unwrap());
+    let lines = std::io::BufRead::lines(std::io::BufReader::new(server.0.stdout.as_mut().unwrap()));
+    let address = lines
+        .map_while(Result::ok)
+        .find_map(|line| line.strip_prefix("ACCEPT ").map(str::to_owned));
+    let port = address.unwrap().rsplit_once(':').unwrap().1.to_owned();
+    refused(&format!("localhost:{port}"), &[], &named, ALERT);
 }

@@ -83,6 +83,25 @@ pub fn encode(text: &Path, source: &str, world: &str) -> Vec<u8> {
     encoded.unwrap_or_else(|error| panic!("{}: {error:#}", text.display()))
 }
 
+/// A guest of `fetch` that asks this authority.
+pub fn fetches(scheme: &str, authority: &str) -> Vec<u8> {
+    let text = root().join("tests/guests/fetch.wat");
+    let source = std::fs::read_to_string(&text).unwrap();
+    let escaped: String = authority.bytes().map(|byte| format!("\\{byte:02x}")).collect();
+    let length = format!("(i32.const 0x108) (i32.const {})", authority.len());
+    let scheme = if scheme == "https" { 1 } else { 0 };
+    let chosen = format!("(call $set-scheme (local.get $request) (i32.const 1) (i32.const {scheme})");
+    let changed = source
+        .replace("\"/fetchedapi.example.com\"", &format!("\"/fetched{escaped}\""))
+        .replace("(i32.const 0x108) (i32.const 15)", &length)
+        .replace(
+            "(call $set-scheme (local.get $request) (i32.const 1) (i32.const 0)",
+            &chosen,
+        );
+    assert!(changed.contains(&length) && changed.contains(&escaped) && changed.contains(&chosen));
+    encode(&text, &changed, "http-and-client")
+}
+
 /// Who runs the tests: they may be run as root and as another user one after the other, and in a user namespace
 /// everybody is root, so the outer id is handed in.
 pub fn user() -> String {

@@ -7,7 +7,7 @@ const HEADER: usize = 5;
 const ALERT: u8 = 21;
 
 /// The text of an alert that a peer has sent: the reason that OpenSSL 3.0 gives.
-pub(crate) fn text(alert: u8) -> &'static str {
+pub fn text(alert: u8) -> &'static str {
     match alert {
         10 => "sslv3 alert unexpected message",
         20 => "sslv3 alert bad record mac",

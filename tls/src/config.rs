@@ -70,6 +70,16 @@ impl Config {
     }
 }
 
+impl Config {
+    /// What a client's sessions have in common, for those who have rustls do their I/O; none of a server's.
+    pub fn client(&self) -> Option<Arc<ClientConfig>> {
+        match &self.side {
+            Side::Client { config, .. } => Some(config.clone()),
+            Side::Server(_) => None,
+        }
+    }
+}
+
 fn versions(settings: &Settings) -> Result<Vec<&'static SupportedProtocolVersion>, Failure> {
     let all = [&version::TLS13, &version::TLS12].into_iter();
     let spoken = |version: &&SupportedProtocolVersion| {

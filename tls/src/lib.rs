@@ -34,6 +34,7 @@ mod suite;
 pub mod verification;
 mod verifier;
 
+pub use alert::text as alert_text;
 pub use certificate::{Attribute, Certificate, describe};
 pub use config::Config;
 pub use failure::Failure;

@@ -168,9 +168,6 @@ fn run_guest(
                 runtime::Event::Denied(Attempt::Records(kind, name)) => {
                     runtime::Event::Denied(Attempt::Records(kind, protocol::shorten(name)))
                 }
-                runtime::Event::Denied(Attempt::Tls(authority)) => {
-                    runtime::Event::Denied(Attempt::Tls(protocol::shorten(authority)))
-                }
                 other => other,
             };
             // A supervisor that is gone takes this process with it.

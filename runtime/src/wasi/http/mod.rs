@@ -13,6 +13,7 @@ mod outgoing;
 mod race;
 mod register;
 mod rules;
+mod secure;
 mod server;
 mod shared;
 mod stream;

@@ -2,9 +2,11 @@
 //! network. Without one every request is refused, which is told with the rule that is missing.
 
 use super::race;
+use super::secure::{self, Wire};
 use crate::adoption::Accepted;
 use crate::egress::NameError;
 use crate::event::Attempt;
+use crate::trust::Trust;
 use crate::wasi::sockets::Network;
 use bytes::Bytes;
 use http::header::HOST;
@@ -13,18 +15,18 @@ use http::{HeaderValue, Request, Response, Uri};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use std::error::Error as StdError;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
+use tokio_rustls::rustls::ClientConfig;
 use tower_service::Service;
 use wasmtime_wasi::sockets::SocketAddrUse;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
@@ -35,8 +37,10 @@ const LONG: Duration = Duration::from_secs(600);
 const IDLE: Duration = Duration::from_secs(50);
 
 /// The client of a guest's process.
-#[derive(Default)]
-pub(crate) struct Outgoing(OnceLock<Client<Connector, WasiBody>>);
+pub(crate) struct Outgoing {
+    client: OnceLock<Client<Connector, WasiBody>>,
+    trust: Trust,
+}
 
 /// Why a request has no connection.
 #[derive(Debug, thiserror::Error)]
@@ -45,9 +49,20 @@ enum NotConnected {
     Name(#[source] NameError),
     #[error("cannot connect")]
     Connect(#[source] io::Error),
+    #[error("{0}")]
+    Trust(String),
+    #[error("no TLS")]
+    Secure(#[source] io::Error),
 }
 
 impl Outgoing {
+    pub(crate) fn new(trust: Trust) -> Outgoing {
+        Outgoing {
+            client: OnceLock::new(),
+            trust,
+        }
+    }
+
     /// Sends a request and returns what its answer begins with.
     pub(crate) fn send(
         &self,
@@ -92,21 +107,25 @@ impl Outgoing {
             network.gate.deny(Attempt::Name(authority.host().to_owned(), port));
             return Err(Error::HttpRequestDenied);
         }
-        if request.uri().scheme() == Some(&Scheme::HTTPS) {
-            network.gate.deny(Attempt::Tls(without_user(&authority).to_owned()));
-            return Err(Error::TlsProtocolError);
-        }
         let host = without_user(&authority);
-        if host != authority.as_str()
-            && let Ok(host) = HeaderValue::from_str(host)
-        {
-            request.headers_mut().insert(HOST, host);
+        if host != authority.as_str() {
+            let header = HeaderValue::from_str(host).map_err(|_| Error::HttpRequestUriInvalid)?;
+            // HTTP/1 says it by the header, HTTP/2 by the URI.
+            request.headers_mut().insert(HOST, header);
+            let mut parts = request.uri().clone().into_parts();
+            parts.authority = Some(host.parse().map_err(|_| Error::HttpRequestUriInvalid)?);
+            *request.uri_mut() = Uri::from_parts(parts).map_err(|_| Error::HttpRequestUriInvalid)?;
         }
-        let client = self.0.get_or_init(|| {
+        let client = self.client.get_or_init(|| {
+            let connector = Connector {
+                network: network.clone(),
+                trust: self.trust.clone(),
+                secure: Arc::default(),
+            };
             Client::builder(TokioExecutor::new())
                 .pool_timer(TokioTimer::new())
                 .pool_idle_timeout(IDLE)
-                .build(Connector(network.clone()))
+                .build(connector)
         });
         Ok(client.request(request))
     }
@@ -133,6 +152,9 @@ fn port(authority: &Authority, scheme: Option<&Scheme>) -> u16 {
 
 /// The error of `wasi:http` that says what a guest can act on.
 fn of_client(error: &ClientError) -> Error {
+    if let Some(error) = secure::error_of(error) {
+        return error;
+    }
     let mut next = error.source();
     while let Some(cause) = next {
         next = cause.source();
@@ -151,6 +173,12 @@ fn of_client(error: &ClientError) -> Error {
                 _ => Error::DestinationUnavailable,
             };
         }
+        match cause.downcast_ref() {
+            Some(NotConnected::Trust(why)) => return Error::InternalError(Some(why.clone())),
+            // It ended in the handshake.
+            Some(NotConnected::Secure(_)) => return Error::ConnectionTerminated,
+            _ => {}
+        }
         if let Some(error) = cause.downcast_ref::<hyper::Error>() {
             return match error {
                 error if error.is_incomplete_message() => Error::HttpResponseIncomplete,
@@ -165,10 +193,15 @@ fn of_client(error: &ClientError) -> Error {
 
 /// Connects as a socket of the guest's does.
 #[derive(Clone)]
-struct Connector(Network);
+struct Connector {
+    network: Network,
+    trust: Trust,
+    /// Made for the first `https` request.
+    secure: Arc<OnceLock<Result<Arc<ClientConfig>, String>>>,
+}
 
 impl Service<Uri> for Connector {
-    type Response = TokioIo<Accepted>;
+    type Response = TokioIo<Wire>;
     type Error = NotConnected;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, NotConnected>> + Send>>;
 
@@ -177,14 +210,26 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let network = self.0.clone();
+        let connector = self.clone();
         Box::pin(async move {
+            let network = &connector.network;
             let host = uri.host().unwrap_or_default();
             let addresses = network.look_up(host).await.map_err(NotConnected::Name)?;
-            let port = uri.port_u16().unwrap_or(80);
-            let connected = race::first(&addresses, |ip| connect(&network, SocketAddr::new(ip, port))).await;
+            let is_secure = uri.scheme() == Some(&Scheme::HTTPS);
+            let port = uri.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
+            let connected = race::first(&addresses, |ip| connect(network, SocketAddr::new(ip, port))).await;
             let connected = connected.unwrap_or_else(|| Err(ErrorKind::HostUnreachable.into()));
-            connected.map(TokioIo::new).map_err(NotConnected::Connect)
+            let connected = connected.map_err(NotConnected::Connect)?;
+            let wire = match is_secure {
+                false => Wire::Plain(connected),
+                true => {
+                    let config = connector.secure.get_or_init(|| secure::config(&connector.trust));
+                    let config = config.clone().map_err(NotConnected::Trust)?;
+                    let secured = secure::secure(config, host, connected).await;
+                    secured.map_err(NotConnected::Secure)?
+                }
+            };
+            Ok(TokioIo::new(wire))
         })
     }
 }
@@ -200,12 +245,6 @@ async fn connect(network: &Network, address: SocketAddr) -> io::Result<Accepted>
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     Ok(Accepted::own(stream, address))
-}
-
-impl Connection for Accepted {
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
 }
 
 /// The body of an answer; the server has so long for each piece.

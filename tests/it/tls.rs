@@ -166,9 +166,10 @@ fn serves(folder: &Path, name: &str, protocols: &[&str]) -> u16 {
             .unwrap();
         runtime.block_on(async move {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            let mut served = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let acceptor = acceptor.clone();
-                tokio::spawn(async move {
+                served.spawn(async move {
                     let Ok(stream) = acceptor.accept(stream).await else {
                         return;
                     };
@@ -279,4 +280,22 @@ fn https_requests_go_to_whom_the_roots_vouch_for_and_errors_say_why_not() {
         .find_map(|line| line.strip_prefix("ACCEPT ").map(str::to_owned));
     let port = address.unwrap().rsplit_once(':').unwrap().1.to_owned();
     refused(&format!("localhost:{port}"), &[], &named, ALERT);
+}
+
+/// The interface stands in two worlds; a guest part that was made for another one would not start.
+#[test]
+fn programs_in_both_languages_have_the_same_interface() {
+    let lines = |path: &str| {
+        let text = std::fs::read_to_string(guests::root().join(path)).unwrap();
+        let lines = text.lines().map(|line| line.trim().to_owned());
+        lines.filter(|line| !line.is_empty()).collect::<Vec<_>>()
+    };
+    let python = lines("languages/src/python/guest/wit/deps/tls/tls.wit");
+    let nodejs = lines("languages/src/nodejs/guest/engine.wit");
+    let begins = |lines: &[String]| lines.iter().position(|line| line.starts_with("package wasmrun:tls@"));
+    let (python, nodejs) = (
+        &python[begins(&python).unwrap() + 1..],
+        &nodejs[begins(&nodejs).unwrap() + 1..],
+    );
+    assert_eq!(python, &nodejs[..python.len()]);
 }

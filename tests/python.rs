@@ -478,7 +478,7 @@ fn what_frameworks_take_for_granted_is_there() {
         "pair",
         "5",
         "7",
-        "a guest has no TLS yet: call by plain HTTP, and serve plain HTTP with what speaks TLS before wasmrun",
+        "160301",
         "4 a guest has no processes",
         "('guest', 'guest', 'guest')",
         "(25, 4096, (-1, -1))",

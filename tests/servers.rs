@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use support::program::{self, builds_apart, has_rust, project, succeeds};
-use support::{Run, eventually, guests, output, wasmrun};
+use support::{Run, certificates, eventually, guests, output, wasmrun};
 
 fn main() {
     let has_redis = succeeds("redis-server", &["--version"]);
@@ -19,7 +19,8 @@ fn main() {
     // Its installer's `--help` is a failure.
     let has_mariadb = Path::new("/usr/bin/mariadb-install-db").exists() && succeeds(system("mariadbd"), &["--version"]);
     let has_nginx = succeeds(system("nginx"), &["-v"]);
-    let tests: [program::Test; 11] = [
+    let has_tls = succeeds("openssl", &["version"]);
+    let tests: [program::Test; 14] = [
         ("python_uses_redis", has_redis && has_python, python_uses_redis),
         (
             "python_uses_postgresql_by_its_url",
@@ -31,6 +32,21 @@ fn main() {
             "python_fetches_from_nginx",
             has_nginx && has_python,
             python_fetches_from_nginx,
+        ),
+        (
+            "python_uses_redis_by_tls",
+            has_redis && has_python && has_tls,
+            python_uses_redis_by_tls,
+        ),
+        (
+            "python_uses_postgresql_by_tls",
+            postgresql().is_some() && has_python && has_tls,
+            python_uses_postgresql_by_tls,
+        ),
+        (
+            "python_uses_mariadb_by_tls",
+            has_mariadb && has_python && has_tls,
+            python_uses_mariadb_by_tls,
         ),
         ("nodejs_uses_redis", has_redis && has_npm, nodejs_uses_redis),
         ("nodejs_uses_mariadb", has_mariadb && has_npm, nodejs_uses_mariadb),
@@ -103,6 +119,18 @@ fn redis() -> Server {
     serve(command, port)
 }
 
+/// The same, and TLS alone.
+fn redis_by_tls(folder: &Path) -> Server {
+    let port = free_port();
+    let mut command = Command::new("redis-server");
+    command.args(["--port", "0", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+    command.args(["--tls-auth-clients", "no", "--tls-port", &port.to_string()]);
+    for (option, name) in [("cert", "server.pem"), ("key", "server.key"), ("ca-cert", "ca.pem")] {
+        command.arg(format!("--tls-{option}-file")).arg(folder.join(name));
+    }
+    serve(command, port)
+}
+
 /// Where PostgreSQL's programs are, of the newest version.
 fn postgresql() -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?.flatten();
@@ -113,6 +141,10 @@ fn postgresql() -> Option<PathBuf> {
 
 /// With a user `app` and the password `secret`, by SCRAM. It refuses to run as root.
 fn database(folder: &Path) -> Server {
+    database_with(folder, &[])
+}
+
+fn database_with(folder: &Path, more: &[String]) -> Server {
     let programs = postgresql().unwrap();
     let as_nobody = |name: &str| as_nobody(&programs.join(name));
     let (data, password) = (folder.join("data"), folder.join("password"));
@@ -136,12 +168,17 @@ fn database(folder: &Path) -> Server {
     postgres
         .arg("-D")
         .arg(&data)
-        .args(["-F", "-h", "127.0.0.1", "-k", "", "-p", &port.to_string()]);
+        .args(["-F", "-h", "127.0.0.1", "-k", "", "-p", &port.to_string()])
+        .args(more);
     serve(postgres, port)
 }
 
 /// MariaDB with a user `app`, the password `secret` and the database `shop`, as its own `identified by` has it.
 fn mariadb(folder: &Path) -> Server {
+    mariadb_with(folder, &[])
+}
+
+fn mariadb_with(folder: &Path, more: &[String]) -> Server {
     let (data, first) = (folder.join("data"), folder.join("first.sql"));
     let sql = "create database shop;\ncreate user app@'%' identified by 'secret';\ngrant all on shop.* to app@'%';\n";
     std::fs::write(&first, sql).unwrap();
@@ -173,7 +210,7 @@ fn mariadb(folder: &Path) -> Server {
     ] {
         mariadbd.arg(format!("--{option}={}", place.display()));
     }
-    mariadbd.arg(format!("--port={port}"));
+    mariadbd.arg(format!("--port={port}")).args(more);
     serve(mariadbd, port)
 }
 
@@ -190,6 +227,17 @@ fn as_nobody(program: &Path) -> Command {
 fn give_to_nobody(folder: &Path) {
     if rustix::process::geteuid().is_root() {
         std::os::unix::fs::chown(folder, Some(65534), Some(65534)).unwrap();
+    }
+}
+
+/// Certificates in a folder, for servers that want a key to be theirs alone.
+fn secured(folder: &Path) {
+    certificates::make(folder);
+    let key = folder.join("server.key");
+    let readable = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(&key, readable).unwrap();
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(&key, Some(65534), Some(65534)).unwrap();
     }
 }
 
@@ -283,6 +331,58 @@ fn python_uses_mariadb() {
     let url = format!("mysql://app:secret@localhost:{}/shop", server.port);
     let said = calls("calls-python", "DATABASE_URL", &url);
     assert_eq!(said, "{'count': 100, 'last': 'größe 99 🦀'}\nit's True\n1054\n1045\n");
+}
+
+/// databases.py of the project, with the authority of the test.
+fn calls_by_tls(folder: &Path, variable: &str, url: &str) -> String {
+    let project = project("tls-python");
+    let script = project.path().join("databases.py");
+    let authority = project.path().join("ca.pem");
+    std::fs::copy(folder.join("ca.pem"), &authority).unwrap();
+    let authority = authority.to_str().unwrap();
+    let (given, known) = (format!("{variable}={url}"), format!("AUTHORITY={authority}"));
+    let mut arguments = vec!["os", script.to_str().unwrap(), "--env", &given, "--env", &known];
+    let allow = format!("${variable}");
+    arguments.extend(["--allow", &allow, "--ca", authority]);
+    let said = output(wasmrun(&arguments));
+    assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+    said.stdout
+}
+
+fn python_uses_redis_by_tls() {
+    let folder = support::folder();
+    certificates::make(folder.path());
+    let redis = redis_by_tls(folder.path());
+    let url = format!("rediss://localhost:{}", redis.port);
+    let said = calls_by_tls(folder.path(), "REDIS_URL", &url);
+    assert_eq!(said, "hello 1000\npublished\n3000000\n");
+}
+
+fn python_uses_postgresql_by_tls() {
+    let folder = support::folder();
+    secured(folder.path());
+    let place = |name: &str| folder.path().join(name).display().to_string();
+    let more = ["ssl=on".to_owned(), format!("ssl_cert_file={}", place("server.pem"))];
+    let more = more
+        .into_iter()
+        .chain([format!("ssl_key_file={}", place("server.key"))]);
+    let more: Vec<String> = more.flat_map(|setting| ["-c".to_owned(), setting]).collect();
+    let database = database_with(folder.path(), &more);
+    let url = format!("postgresql://app:secret@localhost:{}/postgres", database.port);
+    let said = calls_by_tls(folder.path(), "DATABASE_URL", &url);
+    assert_eq!(said, "TLSv1.3 256\n3000000\n");
+}
+
+fn python_uses_mariadb_by_tls() {
+    let folder = support::folder();
+    secured(folder.path());
+    let place = |name: &str| folder.path().join(name).display().to_string();
+    let files = [("ca", "ca.pem"), ("cert", "server.pem"), ("key", "server.key")];
+    let more = files.map(|(option, name)| format!("--ssl-{option}={}", place(name)));
+    let server = mariadb_with(folder.path(), &more);
+    let url = format!("mysql://app:secret@localhost:{}/shop", server.port);
+    let said = calls_by_tls(folder.path(), "DATABASE_URL", &url);
+    assert_eq!(said, "Ssl_version TLSv1.3\n3000000\n");
 }
 
 fn python_fetches_from_nginx() {

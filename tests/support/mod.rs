@@ -1,6 +1,7 @@
 //! Starts the built binary and looks at what it does, as a user would.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod certificates;
 pub mod guests;
 pub mod mutations;
 pub mod network;

@@ -2,12 +2,10 @@
 the system says so when it is used.
 """
 
-import enum
 import os
 import sys
 import types
 
-NO_TLS = "a guest has no TLS yet: call by plain HTTP, and serve plain HTTP with what speaks TLS before wasmrun"
 NO_PROCESSES = "a guest has no processes: a thread, or another run of wasmrun, does what one would do"
 
 
@@ -23,122 +21,6 @@ def _refuse(error):
         raise error
 
     return refused
-
-
-def _ssl():
-    class SSLError(OSError):
-        library = reason = None
-
-    def error(name, *more):
-        return type(name, (SSLError, *more), {})
-
-    def refuse(*_, **__):
-        raise SSLError(NO_TLS)
-
-    def refusing(name):
-        return type(name, (), {"__init__": refuse, "__module__": "ssl"})
-
-    class SSLContext:
-        """Can be had and set up, as every HTTP client does before it knows whether it will need it. It protects nothing."""
-
-        verify_flags = options = 0
-        check_hostname = hostname_checks_common_name = True
-        post_handshake_auth = keylog_filename = sni_callback = None
-        minimum_version, maximum_version = -2, -1
-
-        def __init__(self, protocol=None):
-            self.protocol = protocol
-            self.verify_mode = VerifyMode.CERT_REQUIRED
-
-        def _set_up(self, *_, **__):
-            return None
-
-        load_default_certs = load_verify_locations = load_cert_chain = set_default_verify_paths = _set_up
-        set_ciphers = set_alpn_protocols = set_ecdh_curve = _set_up
-        wrap_socket = wrap_bio = refuse
-
-        def get_ca_certs(self, binary_form=False):
-            return []
-
-        get_ciphers = get_ca_certs
-
-    def context(*_, **__):
-        return SSLContext()
-
-    class TLSVersion(enum.IntEnum):
-        MINIMUM_SUPPORTED = -2
-        SSLv3 = 768
-        TLSv1 = 769
-        TLSv1_1 = 770
-        TLSv1_2 = 771
-        TLSv1_3 = 772
-        MAXIMUM_SUPPORTED = -1
-
-    class VerifyMode(enum.IntEnum):
-        CERT_NONE = 0
-        CERT_OPTIONAL = 1
-        CERT_REQUIRED = 2
-
-    class VerifyFlags(enum.IntFlag):
-        VERIFY_DEFAULT = 0
-        VERIFY_X509_STRICT = 0x20
-        VERIFY_X509_PARTIAL_CHAIN = 0x80000
-
-    class Options(enum.IntFlag):
-        OP_NO_SSLv2 = 0
-        OP_NO_COMPRESSION = 0x20000
-        OP_NO_TICKET = 0x4000
-        OP_NO_RENEGOTIATION = 0x40000000
-        OP_NO_SSLv3 = 0x2000000
-        OP_NO_TLSv1 = 0x4000000
-        OP_NO_TLSv1_1 = 0x10000000
-        OP_NO_TLSv1_2 = 0x8000000
-        OP_NO_TLSv1_3 = 0x20000000
-        OP_ALL = 0x80000050
-
-    class Purpose(enum.Enum):
-        SERVER_AUTH = "1.3.6.1.5.5.7.3.1"
-        CLIENT_AUTH = "1.3.6.1.5.5.7.3.2"
-
-    protocols = ("PROTOCOL_SSLv23", "PROTOCOL_TLS", "PROTOCOL_TLS_CLIENT", "PROTOCOL_TLS_SERVER", "PROTOCOL_TLSv1_2")
-    errors = ("SSLWantReadError", "SSLWantWriteError", "SSLSyscallError", "SSLEOFError", "SSLZeroReturnError")
-    certificate = error("SSLCertVerificationError", ValueError)
-    _module(
-        "ssl",
-        SSLError=SSLError,
-        socket_error=OSError,
-        SSLCertVerificationError=certificate,
-        CertificateError=certificate,
-        **{name: error(name) for name in errors},
-        **{name: refusing(name) for name in ("SSLSocket", "SSLObject", "SSLSession", "MemoryBIO")},
-        **{name: number for number, name in enumerate(protocols)},
-        **{member.name: member for kind in (VerifyMode, VerifyFlags, Options) for member in kind},
-        TLSVersion=TLSVersion,
-        VerifyMode=VerifyMode,
-        VerifyFlags=VerifyFlags,
-        Options=Options,
-        Purpose=Purpose,
-        SSLContext=SSLContext,
-        create_default_context=context,
-        _create_unverified_context=context,
-        _create_default_https_context=context,
-        _create_stdlib_context=context,
-        wrap_socket=refuse,
-        get_server_certificate=refuse,
-        match_hostname=refuse,
-        get_default_verify_paths=refuse,
-        RAND_bytes=os.urandom,
-        OPENSSL_VERSION="none (a WebAssembly guest)",
-        OPENSSL_VERSION_INFO=(3, 0, 0, 0, 0),
-        OPENSSL_VERSION_NUMBER=0x30000000,
-        HAS_SNI=True,
-        HAS_ALPN=True,
-        HAS_NPN=False,
-        HAS_NEVER_CHECK_COMMON_NAME=True,
-        HAS_TLSv1_2=True,
-        HAS_TLSv1_3=True,
-        CHANNEL_BINDING_TYPES=[],
-    )
 
 
 class _Entry(tuple):
@@ -256,7 +138,6 @@ def install():
     for name in ("WNOHANG", "WUNTRACED"):
         if not hasattr(os, name):
             setattr(os, name, 1 if name == "WNOHANG" else 2)
-    _ssl()
     _users()
     _files()
     _processes()

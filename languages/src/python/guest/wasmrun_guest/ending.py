@@ -31,6 +31,11 @@ def hear():
         lifecycle.handle()
 
 
+def runs():
+    """Whether this is a run, and not the making of the snapshot."""
+    return _hears
+
+
 def _is_own(handler):
     """Whether it is the program's: not that of asyncio.run, which drops what its servers are at."""
     of_asyncio = getattr(getattr(handler, "func", None), "__name__", "") == "_on_sigint"

@@ -4,6 +4,7 @@ A server that would start a thread a connection gets none: its connections lie w
 there, so idle and slow clients hold nobody up, and only the handler's own work takes the stack.
 """
 
+import contextlib
 import http.server
 import io
 import re
@@ -29,6 +30,50 @@ _LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*(\d{1,15})[ \t]*\r?$", re.I 
 _CHUNKED = re.compile(rb"^transfer-encoding[ \t]*:", re.I | re.M)
 _EXPECTS = re.compile(rb"^expect[ \t]*:", re.I | re.M)
 _LAST_CHUNK = re.compile(rb"(?:^|\r\n)0[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n")
+
+
+def _session(sock):
+    """Of a socket that TLS is spoken on, or none."""
+    return getattr(sock, "_sslobj", None)
+
+
+@contextlib.contextmanager
+def _without_waiting(sock):
+    before = sock.gettimeout()
+    sock.settimeout(0)
+    try:
+        yield
+    finally:
+        sock.settimeout(before)
+
+
+def _receive(sock):
+    """What has come; none where nothing has. In TLS the handshake goes on in here, as far as its client is."""
+    session = _session(sock)
+    if session is None:
+        return sockets.receive(sock, 1 << 16)
+    import ssl
+
+    with _without_waiting(sock):
+        try:
+            chunk = sock.recv(1 << 16)
+            # What the session has lies in no socket that could be watched.
+            return chunk + sock.recv(session.pending()) if session.pending() else chunk
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return None
+
+
+def _send(sock, data):
+    """How much of it is sent; none where nothing can be for now: then the same has to be sent again."""
+    if _session(sock) is None:
+        return sockets.send(sock, data)
+    import ssl
+
+    with _without_waiting(sock):
+        try:
+            return sock.send(data)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return None
 
 
 class Source(io.RawIOBase):
@@ -71,11 +116,11 @@ class Source(io.RawIOBase):
     def fill(self):
         """Takes in what has come. False at the end."""
         try:
-            chunk = sockets._base.recv(self.sock, 1 << 16)
-        except (BlockingIOError, InterruptedError):
-            return True
+            chunk = _receive(self.sock)
         except OSError:
             chunk = b""
+        if chunk is None:
+            return True
         self.come += chunk
         self.ended = not chunk
         return bool(chunk)
@@ -103,7 +148,7 @@ class Source(io.RawIOBase):
         if not whole and not self.told and _EXPECTS.search(head):
             # Nobody handles it before its body is here (RFC 9110, 10.1.1).
             self.told = True
-            sockets._base.send(self.sock, b"HTTP/1.1 100 Continue\r\n\r\n")
+            _send(self.sock, b"HTTP/1.1 100 Continue\r\n\r\n")
         return whole or length > WHOLE or len(come) > WHOLE
 
 
@@ -126,10 +171,7 @@ class Sink(io.BufferedIOBase):
                 raise self.error
             sent = 0
             if not self.unsent:
-                try:
-                    sent = sockets._base.send(self.sock, view)
-                except (BlockingIOError, InterruptedError):
-                    pass
+                sent = _send(self.sock, view) or 0
             if sent < size:
                 if not self.unsent:
                     scheduler.watch(self.fd, WRITE, self.flush_some)
@@ -140,10 +182,10 @@ class Sink(io.BufferedIOBase):
 
     def flush_some(self):
         try:
-            sent = sockets._base.send(self.sock, self.unsent[: 1 << 16])
+            sent = _send(self.sock, self.unsent[: 1 << 16])
+            if sent is None:
+                return
             del self.unsent[:sent]
-        except (BlockingIOError, InterruptedError):
-            return
         except OSError as error:
             self.error = error
             self.unsent.clear()
@@ -252,6 +294,9 @@ class Connection:
         # What the reader has taken in of the next request goes back.
         source = self.source
         source.waits = False
+        session = _session(self.sock)
+        if session is not None and session.pending():
+            source.fill()
         if source.come or not source.ended:
             kept, source.come = source.come, bytearray()
             taken = self.handler.rfile.peek()
@@ -279,6 +324,10 @@ class Connection:
             self.handler.finish()
         except OSError:
             pass
+        session = _session(self.sock)
+        if session is not None:
+            # Clients that are not told take the end for an attack.
+            session.farewell()
         self.server.shutdown_request(self.sock)
 
 
@@ -344,6 +393,9 @@ def _accept(self):
 def _serve_aside(self):
     """Serves from now on, whenever somebody waits."""
     handler = self.RequestHandlerClass
+    # A client that takes its time with the handshake holds nobody up: it goes on as its bytes come.
+    if hasattr(self.socket, "do_handshake_on_connect"):
+        self.socket.do_handshake_on_connect = False
     # Handlers that are run at once may take long: others are looked after between them.
     self._wasmrun_is_quick = isinstance(handler, type) and issubclass(handler, http.server.BaseHTTPRequestHandler)
     scheduler.watch(self.fileno(), READ, lambda: _accept(self))

@@ -5,6 +5,7 @@ import errno
 import os
 import select
 import socket
+import time
 import _socket
 
 from . import ending
@@ -31,6 +32,28 @@ def _wait(sock, events):
     if not scheduler.wait(timeout=timeout, fd=sock.fileno(), events=events):
         raise TimeoutError("timed out")
     return True
+
+
+def receive(sock, size):
+    """What has come to a socket, whatever is spoken above it; none where nothing has."""
+    try:
+        return _base.recv(sock, size)
+    except _AGAIN:
+        return None
+
+
+def send(sock, data):
+    """How many bytes of it the system has taken; none where it takes nothing for now."""
+    try:
+        return _base.send(sock, data)
+    except _AGAIN:
+        return None
+
+
+def wait_until(sock, events, deadline):
+    """Whether a socket is ready before a deadline (of time.monotonic), where there is one."""
+    timeout = None if deadline is None else max(0, deadline - time.monotonic())
+    return scheduler.wait(timeout=timeout, fd=sock.fileno(), events=events)
 
 
 def _retrying(name, events):

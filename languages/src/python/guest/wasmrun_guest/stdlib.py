@@ -75,5 +75,5 @@ def remember():
         try:
             importlib.import_module(name)
         except ImportError:
-            pass  # ssl and a few others are native code that is not there.
+            pass  # A few are native code that is not there.
     sys.meta_path.append(Kept())

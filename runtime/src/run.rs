@@ -76,6 +76,7 @@ fn start(
     let budget = Budget::new(guest.memory, events.clone());
     match code {
         Code::Module(module) => {
+            drop(trust);
             epoch::start(module.engine())?;
             events(Event::Loaded(Kind::Module));
             let ended = one_thread()?.block_on(unbudgeted(preview1::run(&module, &guest, network, budget)));
@@ -84,6 +85,11 @@ fn start(
         Code::Component(component, kind) => {
             epoch::start(component.engine())?;
             let instance = command::linker(&component)?;
+            // Its 200 kB are not kept in memory for a guest that cannot ask for them.
+            let trust = match command::speaks_tls(&component) {
+                true => trust,
+                false => Trust::default(),
+            };
             let stores = Stores {
                 guest,
                 network,

@@ -2,9 +2,12 @@
 //! jail opens no files, and nothing is parsed before a guest asks.
 //!
 //! ```text
-//!   SSL_CERT_FILE, SSL_CERT_DIR, else this distribution's bundle --+--> the file itself, or one in memory
-//!   [network] ca, --ca (certificates alone) -----------------------+    where there are several, which nobody can change
+//!   SSL_CERT_FILE, SSL_CERT_DIR, else this distribution's bundle --+--> certificates alone, in one file in memory
+//!   [network] ca, --ca --------------------------------------------+    that nobody can change (memfd_create(2), sealed)
 //! ```
+//!
+//! Not the file itself: with a descriptor of it, even one for reading, its owner can change its mode and times (fchmod(2)), and an
+//! update in place would be seen half.
 
 use anyhow::{Context, anyhow};
 use files::regular;
@@ -97,14 +100,7 @@ impl Sources {
 /// read, is left out: a guest that needs none runs without.
 pub(crate) fn open(named: &[Authorities]) -> Option<File> {
     let sources = Sources::find(|name| env::var_os(name));
-    let opened = match &sources {
-        Sources {
-            file: Some(file),
-            folders,
-        } if folders.is_empty() && named.is_empty() => regular::open(file).map(Some),
-        _ => joined(&sources, named),
-    };
-    opened.unwrap_or_else(|error| {
+    joined(&sources, named).unwrap_or_else(|error| {
         tracing::debug!("no trust store: {sources:?}: {error}");
         None
     })
@@ -128,6 +124,11 @@ fn joined(sources: &Sources, named: &[Authorities]) -> io::Result<Option<File>> 
         match regular::read(file, BUNDLE) {
             // DER, of which there is one.
             Ok(bytes) if bytes.starts_with(&[0x30]) => text.extend(tls::join([&bytes[..]]).into_bytes()),
+            // Some keep a key in the same file.
+            Ok(bytes) if String::from_utf8_lossy(&bytes).contains("PRIVATE KEY-----") => {
+                let certificates = tls::split(&bytes);
+                text.extend(tls::join(certificates.iter().map(Vec::as_slice)).into_bytes());
+            }
             Ok(mut bytes) => {
                 text.append(&mut bytes);
                 text.push(b'\n');

@@ -26,7 +26,7 @@ const EOF: &str = "unexpected eof while reading";
 pub struct Session {
     connection: Connection,
     config: Arc<Config>,
-    /// What a client wants the certificate to be for.
+    /// What a client asks for.
     name: Option<ServerName<'static>>,
     /// Bytes that were sealed before the handshake was over.
     early: usize,
@@ -67,7 +67,7 @@ pub struct Facts {
     pub server_name: Option<String>,
     /// The peer's certificates, in DER, its own first.
     pub peer: Vec<Vec<u8>>,
-    /// The code of the peer's chain, or 0: also where nothing is refused.
+    /// The code of the peer's chain, or 0: also where nothing is refused. The name is not looked at.
     pub verification: u16,
     /// An earlier session goes on, so no certificate was sent.
     pub resumed: bool,
@@ -230,7 +230,8 @@ impl Session {
                     Side::Server(_) => Purpose::Client,
                 };
                 let chain = Chain { leaf, others, purpose };
-                let verdict = self.config.judge.judge(chain, self.name.as_ref(), UnixTime::now());
+                // Who asks for no verdict compares the name itself.
+                let verdict = self.config.judge.judge(chain, None, UnixTime::now());
                 verdict.err().unwrap_or(verification::OK)
             }),
             // What would have refused has.

@@ -20,7 +20,7 @@ fn main() {
     let has_mariadb = Path::new("/usr/bin/mariadb-install-db").exists() && succeeds(system("mariadbd"), &["--version"]);
     let has_nginx = succeeds(system("nginx"), &["-v"]);
     let has_tls = succeeds("openssl", &["version"]);
-    let tests: [program::Test; 14] = [
+    let tests: [program::Test; 16] = [
         ("python_uses_redis", has_redis && has_python, python_uses_redis),
         (
             "python_uses_postgresql_by_its_url",
@@ -49,6 +49,16 @@ fn main() {
             python_uses_mariadb_by_tls,
         ),
         ("nodejs_uses_redis", has_redis && has_npm, nodejs_uses_redis),
+        (
+            "nodejs_uses_redis_by_tls",
+            has_redis && has_npm && has_tls,
+            nodejs_uses_redis_by_tls,
+        ),
+        (
+            "nodejs_uses_mariadb_by_tls",
+            has_mariadb && has_npm && has_tls,
+            nodejs_uses_mariadb_by_tls,
+        ),
         ("nodejs_uses_mariadb", has_mariadb && has_npm, nodejs_uses_mariadb),
         (
             "nodejs_fetches_from_nginx",
@@ -333,10 +343,13 @@ fn python_uses_mariadb() {
     assert_eq!(said, "{'count': 100, 'last': 'größe 99 🦀'}\nit's True\n1054\n1045\n");
 }
 
-/// databases.py of the project, with the authority of the test.
-fn calls_by_tls(folder: &Path, variable: &str, url: &str) -> String {
-    let project = project("tls-python");
-    let script = project.path().join("databases.py");
+const DATABASES: (&str, &str) = ("tls-python", "databases.py");
+const CALLS: (&str, &str) = ("calls-tls-node", "index.js");
+
+/// A script of a project, with the authority of the test.
+fn calls_by_tls((name, script): (&str, &str), folder: &Path, variable: &str, url: &str) -> String {
+    let project = project(name);
+    let script = project.path().join(script);
     let authority = project.path().join("ca.pem");
     std::fs::copy(folder.join("ca.pem"), &authority).unwrap();
     let authority = authority.to_str().unwrap();
@@ -354,7 +367,7 @@ fn python_uses_redis_by_tls() {
     certificates::make(folder.path());
     let redis = redis_by_tls(folder.path());
     let url = format!("rediss://localhost:{}", redis.port);
-    let said = calls_by_tls(folder.path(), "REDIS_URL", &url);
+    let said = calls_by_tls(DATABASES, folder.path(), "REDIS_URL", &url);
     assert_eq!(said, "hello 1000\npublished\n3000000\n");
 }
 
@@ -369,19 +382,40 @@ fn python_uses_postgresql_by_tls() {
     let more: Vec<String> = more.flat_map(|setting| ["-c".to_owned(), setting]).collect();
     let database = database_with(folder.path(), &more);
     let url = format!("postgresql://app:secret@localhost:{}/postgres", database.port);
-    let said = calls_by_tls(folder.path(), "DATABASE_URL", &url);
+    let said = calls_by_tls(DATABASES, folder.path(), "DATABASE_URL", &url);
     assert_eq!(said, "TLSv1.3 256\n3000000\n");
+}
+
+fn mariadb_by_tls(folder: &Path) -> Server {
+    secured(folder);
+    let files = [("ca", "ca.pem"), ("cert", "server.pem"), ("key", "server.key")];
+    let more = files.map(|(option, name)| format!("--ssl-{option}={}", folder.join(name).display()));
+    mariadb_with(folder, &more)
+}
+
+fn nodejs_uses_redis_by_tls() {
+    let folder = support::folder();
+    certificates::make(folder.path());
+    let redis = redis_by_tls(folder.path());
+    let url = format!("rediss://localhost:{}", redis.port);
+    assert_eq!(calls_by_tls(CALLS, folder.path(), "REDIS_URL", &url), "1000\n3000000\n");
+}
+
+fn nodejs_uses_mariadb_by_tls() {
+    let folder = support::folder();
+    let server = mariadb_by_tls(folder.path());
+    let url = format!("mysql://app:secret@localhost:{}/shop", server.port);
+    assert_eq!(
+        calls_by_tls(CALLS, folder.path(), "MYSQL_URL", &url),
+        "TLSv1.3\n3000000\n"
+    );
 }
 
 fn python_uses_mariadb_by_tls() {
     let folder = support::folder();
-    secured(folder.path());
-    let place = |name: &str| folder.path().join(name).display().to_string();
-    let files = [("ca", "ca.pem"), ("cert", "server.pem"), ("key", "server.key")];
-    let more = files.map(|(option, name)| format!("--ssl-{option}={}", place(name)));
-    let server = mariadb_with(folder.path(), &more);
+    let server = mariadb_by_tls(folder.path());
     let url = format!("mysql://app:secret@localhost:{}/shop", server.port);
-    let said = calls_by_tls(folder.path(), "DATABASE_URL", &url);
+    let said = calls_by_tls(DATABASES, folder.path(), "DATABASE_URL", &url);
     assert_eq!(said, "Ssl_version TLSv1.3\n3000000\n");
 }
 

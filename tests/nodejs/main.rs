@@ -7,6 +7,7 @@ mod modules;
 mod snapshots;
 #[path = "../support/mod.rs"]
 mod support;
+mod tls;
 
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use support::{connect, eventually, mutations, output, wasmrun};
 
 fn main() {
     let has_node = succeeds("node", &["--version"]) && succeeds("npm", &["--version"]);
-    let tests: [(&'static str, fn()); 41] = [
+    let tests: [(&'static str, fn()); 44] = [
         ("a_project_says_itself_what_it_is", a_project_says_itself_what_it_is),
         ("failures_are_emitted", failures_are_emitted),
         ("sockets_leave_by_rules", sockets_leave_by_rules),
@@ -25,6 +26,9 @@ fn main() {
             "http_and_fetch_reach_another_guest",
             clients::http_and_fetch_reach_another_guest,
         ),
+        ("tls_is_as_nodes_is", tls::is_as_nodes_is),
+        ("packages_call_and_serve_by_tls", tls::packages_call_and_serve_by_tls),
+        ("hostile_clients_of_tls_end_nothing", tls::hostile_clients_end_nothing),
         ("odd_requests_end_nothing", odd_requests_end_nothing),
         ("a_program_hears_of_its_end", a_program_hears_of_its_end),
         (

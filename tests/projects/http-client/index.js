@@ -41,7 +41,7 @@ const ask = (path, options = {}, body) => new Promise((resolve, reject) => {
     const posted = await axios.post(base + '/redirect', { a: 1 });
     say('axios', [posted.status, posted.data.method, posted.data.url]);
     say('axios error', await axios.get('http://other.example.com/').catch(why));
-    try { https.get('https://api:3000/'); } catch (error) { say('https', error.message); }
+    say('https', await new Promise((done) => https.get('https://secure.example.com/').on('error', (error) => done(error.code))));
     // Nothing is left that would keep it alive.
   });
 })();

@@ -13,6 +13,8 @@ import url from './url.js';
 import util from './util.js';
 import net from './net.js';
 import http from './http.js';
+import https from './https.js';
+import tls from './tls.js';
 import fs from './fs.js';
 import crypto from './crypto.js';
 import * as dgram from './dgram.js';
@@ -98,9 +100,9 @@ export const builtins = {
   constants: { ...fs.constants },
   v8: { getHeapStatistics: () => ({ heap_size_limit: 2 ** 32, total_heap_size: 0, used_heap_size: 0 }), setFlagsFromString() {}, serialize: (v) => Buffer.from(JSON.stringify(v)), deserialize: (b) => JSON.parse(b) },
   vm: { ...absent('vm', ['createContext', 'Script', 'runInNewContext']), runInThisContext: (code) => (0, eval)(code), isContext: () => false },
-  https: { ...absent('https', ['createServer', 'request', 'get', 'Server'], 'is not there: TLS is not there yet'), Agent: http.Agent, globalAgent: http.globalAgent },
+  https,
   http2: { ...absent('http2', ['createServer', 'createSecureServer', 'connect']), constants: {}, Http2ServerRequest: class {}, Http2ServerResponse: class {} },
-  tls: { ...absent('tls', ['connect', 'createServer', 'createSecureContext']), TLSSocket: class TLSSocket { get _handle() { return { _parentWrap: this }; } }, rootCertificates: [] },
+  tls,
   dns: {
     ...absent('dns', ['lookupService', 'resolveAny', 'resolveNaptr', 'resolvePtr', 'resolveSoa', 'reverse']), ...dns.all,
     promises: { ...absent('dns', ['lookupService', 'resolveAny', 'resolveNaptr', 'resolvePtr', 'resolveSoa', 'reverse']), ...dns.promises },

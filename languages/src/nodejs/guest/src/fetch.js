@@ -1,13 +1,15 @@
 // fetch, by the client of node:http.
 import { Agent } from './http-agent.js';
-import { request as open } from './http-client.js';
+import { request } from './http-client.js';
+import { Agent as SecureAgent, request as secureRequest } from './https.js';
 import { coded } from './http-headers.js';
 import { Headers, Request, Response } from './fetch-types.js';
 import { Intake } from './fetch-intake.js';
 import zlib from './zlib.js';
 
 export { Headers, Request, Response };
-const agent = new Agent({ keepAlive: true, timeout: 4000 });
+const agents = { 'http:': new Agent({ keepAlive: true, timeout: 4000 }), 'https:': new SecureAgent({ keepAlive: true, timeout: 4000 }) };
+const PORTS = { 'http:': 80, 'https:': 443 };
 const WAIT_MS = 300000; // for the head of a response, and for each part of its body
 const MAX_REDIRECTS = 20;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
@@ -19,9 +21,8 @@ const OF_BODY = ['content-encoding', 'content-language', 'content-location', 'co
 const OF_ORIGIN = ['authorization', 'proxy-authorization', 'cookie', 'host'];
 
 const failed = (cause) => new TypeError('fetch failed', { cause });
-const noScheme = ({ protocol }) => (protocol === 'https:'
-  ? coded(Error, 'ERR_WASMRUN_NOT_THERE', 'https: TLS is not there yet')
-  : new Error('URL scheme must be a HTTP(S) scheme'));
+const noScheme = () => new Error('URL scheme must be a HTTP(S) scheme');
+const isKnown = ({ protocol }) => Object.hasOwn(agents, protocol);
 
 class Exchange {
   constructor(request, done, fail) {
@@ -66,7 +67,7 @@ class Exchange {
 
   start() {
     const { url } = this;
-    if (url.protocol !== 'http:') return this.fail(failed(noScheme(url)));
+    if (!isKnown(url)) return this.fail(failed(noScheme()));
     const headers = { __proto__: null };
     for (const [name, value] of this.headers) if (!OURS.has(name)) headers[name] = value;
     for (const name of Object.keys(DEFAULTS)) headers[name] ??= DEFAULTS[name];
@@ -74,9 +75,10 @@ class Exchange {
     const { hostname } = url;
     let req;
     try {
+      const open = url.protocol === 'https:' ? secureRequest : request;
       req = open({
-        hostname: hostname.startsWith('[') ? hostname.slice(1, -1) : hostname, port: url.port || 80, path: url.pathname + url.search, method: this.method, headers,
-        agent: this.again ? false : agent, timeout: WAIT_MS,
+        protocol: url.protocol, hostname: hostname.startsWith('[') ? hostname.slice(1, -1) : hostname, port: url.port || PORTS[url.protocol], path: url.pathname + url.search, method: this.method, headers,
+        agent: this.again ? false : agents[url.protocol], timeout: WAIT_MS,
       });
     } catch (e) {
       return this.fail(e);
@@ -167,7 +169,7 @@ class Exchange {
     } catch (e) {
       return refuse(e);
     }
-    if (to.protocol !== 'http:') return refuse(noScheme(to));
+    if (!isKnown(to)) return refuse(noScheme());
     if (this.redirects++ >= MAX_REDIRECTS) return refuse('redirect count exceeded');
     if (to.username || to.password) return refuse('a redirect must not carry credentials');
     const isStream = this.body !== null && !(this.body instanceof Uint8Array);

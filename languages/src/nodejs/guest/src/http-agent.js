@@ -1,5 +1,6 @@
 // Connections that are kept from one request to the next, and how many there may be.
 import EventEmitter from 'events';
+import { isIP } from './addresses.js';
 import { connect } from './net.js';
 import { coded, wrongType } from './http-headers.js';
 
@@ -43,7 +44,7 @@ class Pool extends EventEmitter {
 
   addRequest(req, options, port, localAddress) {
     if (typeof options === 'string') options = { host: options, port, localAddress };
-    options = withOwn(this, options);
+    options = withOwn(this, options, req);
     const name = this.getName(options);
     const free = this.freeSockets[name];
     let socket;
@@ -67,7 +68,7 @@ class Pool extends EventEmitter {
   }
 
   createSocket(req, options, done) {
-    options = withOwn(this, options);
+    options = withOwn(this, options, req);
     const name = this.getName(options);
     options._agentKey = name;
     options.encoding = null;
@@ -127,11 +128,20 @@ class Pool extends EventEmitter {
 Agent.prototype = Pool.prototype;
 Object.defineProperty(Agent.prototype, 'constructor', { value: Agent, writable: true, configurable: true });
 
-function withOwn(agent, options) {
+function withOwn(agent, options, req) {
   const all = { __proto__: null, ...options, ...agent.options };
   if (all.socketPath) all.path = all.socketPath;
+  if (!all.servername && all.servername !== '') all.servername = serverName(all, req);
   return all;
 }
+
+// The name that TLS asks for: the one of the Host header, where there is one. An address is none.
+function serverName({ host }, req) {
+  const asked = req?.getHeader?.('host');
+  const name = typeof asked !== 'string' || !asked ? host : asked.startsWith('[') ? asked.slice(1, asked.indexOf(']')) : asked.split(':', 1)[0];
+  return isIP(name) ? '' : name;
+}
+
 const count = (agent, name) => (agent.sockets[name]?.length ?? 0) + (agent.freeSockets[name]?.length ?? 0);
 
 function open(agent, req, options) {

@@ -10,7 +10,7 @@ function ofAddress(url) {
   if (url.username || url.password) options.auth = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
   return options;
 }
-const isAddress = (it) => !!it && typeof it === 'object' && typeof it.href === 'string' && typeof it.protocol === 'string' && it.auth === undefined && it.path === undefined;
+export const isAddress = (it) => !!it && typeof it === 'object' && typeof it.href === 'string' && typeof it.protocol === 'string' && it.auth === undefined && it.path === undefined;
 
 function parsed(text) {
   try {

@@ -24,7 +24,8 @@ export class Socket extends Duplex {
     this._writing = null;
     this._sink = null; // takes bytes in place of 'data' (node:http): saves a trip through the stream
     this._timer = null;
-    this._refed = false;
+    this._refed = true;
+    this._isHeld = false;
     this.connecting = false;
     this.bytesRead = 0;
     this.bytesWritten = 0;
@@ -42,8 +43,6 @@ export class Socket extends Duplex {
     this._rxDone = rxDone;
     this._tx = pair.writable;
     this._txDone = conn.send(pair.readable);
-    this._refed = true;
-    ref();
     const remote = swallow(() => fromWasi(conn.getRemoteAddress()));
     const local = swallow(() => fromWasi(conn.getLocalAddress()));
     this.remoteAddress = remote?.address;
@@ -66,12 +65,24 @@ export class Socket extends Duplex {
       (bytes) => {
         this._reading = null;
         if (!this.destroyed) enter(received, this, bytes);
+        this._hold();
       },
       (e) => {
         this._reading = null;
         if (!this.destroyed) enter(() => this.destroy(failure(e, 'read')));
+        this._hold();
       },
     );
+    this._hold();
+  }
+
+  // What is under way on it keeps the program alive, and no more than that, as with libuv's handles: one that nobody reads does not.
+  _hold() {
+    const isHeld = this._refed && (this._reading !== null || this._writing !== null);
+    if (isHeld === this._isHeld) return;
+    this._isHeld = isHeld;
+    if (isHeld) ref();
+    else unref();
   }
 
   _write(chunk, encoding, done) {
@@ -86,12 +97,15 @@ export class Socket extends Duplex {
         this._writing = null;
         this.bytesWritten += n ?? 0;
         enter(done, n < chunk.length ? Object.assign(new Error('write EPIPE'), { code: 'EPIPE', errno: -32, syscall: 'write' }) : null);
+        this._hold();
       },
       (e) => {
         this._writing = null;
         enter(done, failure(e, 'write'));
+        this._hold();
       },
     );
+    this._hold();
   }
 
   // The engine copies all that is left each time the host takes a part, so a large buffer goes in slices.
@@ -145,10 +159,7 @@ export class Socket extends Duplex {
     for (const end of [_rx, _tx, _rxDone, _txDone]) if (end) swallow(() => end.drop());
     this._rx = this._tx = this._rxDone = this._txDone = null;
     swallow(() => _conn[Symbol.dispose]());
-    if (this._refed) {
-      this._refed = false;
-      unref();
-    }
+    this._hold();
   }
 
   connect(...args) {
@@ -224,10 +235,20 @@ export class Socket extends Duplex {
     return this;
   }
 
+  // From now on its bytes are somebody else's, who also ends this side; `null` is their end. What `sink` answers is whether it
+  // goes on: if not, it asks by `_read`.
+  _lend(sink) {
+    this.removeListener('end', endToo);
+    const waiting = this.read();
+    this._sink = sink;
+    if (this.readableEnded) sink(null);
+    else if (waiting === null || sink(waiting) !== false) this._read();
+  }
+
   setNoDelay() { return this; } // the host sets it on every socket
   setKeepAlive() { return this; }
-  ref() { if (this._conn && !this._refed) { this._refed = true; ref(); } return this; }
-  unref() { if (this._refed) { this._refed = false; unref(); } return this; }
+  ref() { this._refed = true; this._hold(); return this; }
+  unref() { this._refed = false; this._hold(); return this; }
   address() { return this._conn ? { address: this.localAddress, family: this.localFamily, port: this.localPort } : {}; }
   destroySoon() {
     if (this.writable) this.end();
@@ -274,7 +295,7 @@ function ended(socket) {
     () => null,
   ).then((e) => {
     socket._reading = null;
-    if (socket.destroyed) return;
+    if (socket.destroyed) return socket._hold();
     enter(() => {
       if (e) return socket.destroy(failure(e, 'read'));
       socket._rx?.drop();
@@ -283,10 +304,11 @@ function ended(socket) {
       socket.push(null);
       if (socket._sink) socket.resume();
     });
+    socket._hold();
   });
 }
 
-function connectArgs(args) {
+export function connectArgs(args) {
   if (Array.isArray(args[0])) args = args[0];
   const listener = typeof args[args.length - 1] === 'function' ? args[args.length - 1] : undefined;
   if (typeof args[0] === 'object' && args[0]) return [args[0], listener];

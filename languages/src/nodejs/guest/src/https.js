@@ -1,0 +1,74 @@
+// node:https: node:http on connections of node:tls.
+import { Agent as HttpAgent } from './http-agent.js';
+import { ClientRequest } from './http-client.js';
+import { isAddress } from './http-options.js';
+import { serve } from './http-server.js';
+import { connect } from './tls.js';
+import { Server as TlsServer } from './tls-server.js';
+
+// What makes connections differ, so that none is used for a request that asks for another.
+const DIFFERENCES = [
+  'ca', 'cert', 'clientCertEngine', 'ciphers', 'key', 'pfx', 'rejectUnauthorized', 'servername', 'minVersion', 'maxVersion', 'secureProtocol', 'crl', 'honorCipherOrder', 'ecdhCurve', 'dhparam', 'secureOptions',
+  'sessionIdContext', 'sigalgs', 'privateKeyIdentifier', 'privateKeyEngine',
+];
+
+// Callable without `new`, as Node's is.
+export function Agent(options) {
+  if (!new.target && !(this instanceof Agent)) return new Agent(options);
+  HttpAgent.call(this, options);
+  this.defaultPort = 443;
+  this.protocol = 'https:';
+  this.maxCachedSessions = this.options.maxCachedSessions ?? 100;
+}
+Object.setPrototypeOf(Agent, HttpAgent);
+Agent.prototype = Object.create(HttpAgent.prototype, {
+  constructor: { value: Agent, writable: true, configurable: true },
+  createConnection: {
+    value(port, host, options) {
+      const all = [port, host, options].find((one) => one && typeof one === 'object') ?? {};
+      const at = { ...(typeof port !== 'object' && { port }), ...(typeof host === 'string' && { host }) };
+      return connect({ ...all, ...at });
+    },
+    writable: true, configurable: true,
+  },
+  getName: {
+    value(options = {}) {
+      const name = HttpAgent.prototype.getName.call(this, options);
+      return `${name}:${DIFFERENCES.map((key) => (options[key] === undefined || options[key] === null || options[key] === '' ? '' : String(options[key]))).join(':')}:${options.checkServerIdentity ? 'own' : ''}`;
+    },
+    writable: true, configurable: true,
+  },
+});
+
+let globalAgent = new Agent({ keepAlive: true, scheduling: 'lifo', timeout: 5000 });
+
+export function request(...args) {
+  const address = typeof args[0] === 'string' || isAddress(args[0]) ? args.shift() : undefined;
+  const given = args[0] && typeof args[0] === 'object' ? args.shift() : {};
+  const options = { ...given, _defaultAgent: globalAgent };
+  return address === undefined ? new ClientRequest(options, args[0]) : new ClientRequest(address, options, args[0]);
+}
+export function get(...args) {
+  const req = request(...args);
+  req.end();
+  return req;
+}
+
+export class Server extends TlsServer {
+  constructor(options, listener) {
+    if (typeof options === 'function') [options, listener] = [{}, options];
+    super({ ALPNProtocols: options?.ALPNCallback ? undefined : ['http/1.1'], ...options });
+    serve(this, options ?? {}, listener, 'secureConnection');
+    this.on('tlsClientError', (error, socket) => {
+      if (!this.emit('clientError', error, socket)) socket.destroy(error);
+    });
+  }
+}
+serve.equip(Server, TlsServer);
+export const createServer = (options, listener) => new Server(options, listener);
+
+export default {
+  Agent, Server, createServer, request, get,
+  get globalAgent() { return globalAgent; },
+  set globalAgent(agent) { globalAgent = agent; },
+};

@@ -88,7 +88,10 @@ fn start(
             // Its 200 kB are not kept in memory for a guest that cannot ask for them.
             let trust = match command::speaks_tls(&component) {
                 true => trust,
-                false => Trust::default(),
+                false => {
+                    drop(trust);
+                    Trust::default()
+                }
             };
             let stores = Stores {
                 guest,

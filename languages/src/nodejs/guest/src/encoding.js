@@ -36,7 +36,7 @@ export const utf8Length = (text) => encode(text).length;
 
 export function latin1(bytes, start = 0, end = bytes.length) {
   const part = start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);
-  if (part.length <= 256) return String.fromCharCode.apply(null, part);
+  if (part.length <= 64) return String.fromCharCode.apply(null, part);
   return atob(toBase64.call(part));
 }
 const { toBase64 } = Uint8Array.prototype;

@@ -5,6 +5,17 @@ export const BAD_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 const ONCE = new Set(['age', 'authorization', 'content-length', 'content-type', 'etag', 'expires', 'from', 'host', 'if-modified-since', 'if-unmodified-since',
   'last-modified', 'location', 'max-forwards', 'proxy-authorization', 'referer', 'retry-after', 'server', 'user-agent']);
 
+// Names that were seen, checked and in lower case: there are few, and most requests have the same.
+const names = new Map();
+export function lowerCase(name) {
+  const known = names.get(name);
+  if (known !== undefined) return known;
+  if (!TOKEN.test(name)) return undefined;
+  const lower = name.toLowerCase();
+  if (names.size < 512 && name.length <= 64) names.set(name, lower);
+  return lower;
+}
+
 export const coded = (Type, code, text) => Object.assign(new Type(text), { code });
 
 // What Node says of an argument that it does not take.
@@ -17,7 +28,7 @@ export function received(value) {
 export const wrongType = (what, wants, value) => coded(TypeError, 'ERR_INVALID_ARG_TYPE', `The ${what} must be ${wants}. ${received(value)}`);
 
 export function validateHeaderName(name) {
-  if (typeof name !== 'string' || !TOKEN.test(name)) throw coded(TypeError, 'ERR_INVALID_HTTP_TOKEN', `Header name must be a valid HTTP token ["${name}"]`);
+  if (typeof name !== 'string' || lowerCase(name) === undefined) throw coded(TypeError, 'ERR_INVALID_HTTP_TOKEN', `Header name must be a valid HTTP token ["${name}"]`);
 }
 export function validateHeaderValue(name, value) {
   if (value === undefined) throw coded(TypeError, 'ERR_HTTP_INVALID_HEADER_VALUE', `Invalid value "${value}" for header "${name}"`);
@@ -39,7 +50,7 @@ export function date() {
 export function gather(raw, joins = false) {
   const out = {};
   for (let i = 0; i < raw.length; i += 2) {
-    const name = raw[i].toLowerCase(), value = raw[i + 1];
+    const name = lowerCase(raw[i]) ?? raw[i].toLowerCase(), value = raw[i + 1];
     const had = Object.hasOwn(out, name) ? out[name] : undefined;
     if (name === 'set-cookie') had ? had.push(value) : (out[name] = [value]);
     else if (had === undefined) out[name] = value;

@@ -5,32 +5,11 @@ import { distinct, gather } from './http-headers.js';
 
 const { Readable } = stream;
 
-export class IncomingMessage extends Readable {
-  // A response closes itself behind its end; a request is closed by its server.
-  constructor(socket, isResponse = false) {
-    super({ autoDestroy: isResponse, emitClose: isResponse });
-    this.socket = socket;
-    this.httpVersion = '1.1';
-    this.httpVersionMajor = 1;
-    this.httpVersionMinor = 1;
-    this.rawHeaders = [];
-    this.rawTrailers = [];
-    this.complete = false;
-    this.aborted = false;
-    this.upgrade = false;
-    this.url = '';
-    this.method = null;
-    this.statusCode = null;
-    this.statusMessage = null;
-    this._headers = null;
-    this._trailers = null;
-    this._wants = null;
-    this._isResponse = isResponse;
-    this._dumped = false;
-    this.joinDuplicateHeaders = false;
-  }
+class Incoming extends Readable {
   get connection() { return this.socket; }
   set connection(socket) { this.socket = socket; }
+  get rawTrailers() { return (this._rawTrailers ??= []); }
+  set rawTrailers(list) { this._rawTrailers = list; }
   get headers() { return (this._headers ??= gather(this.rawHeaders, this.joinDuplicateHeaders)); }
   set headers(h) { this._headers = h; }
   get trailers() { return (this._trailers ??= gather(this.rawTrailers, this.joinDuplicateHeaders)); }
@@ -46,6 +25,19 @@ export class IncomingMessage extends Readable {
     return this;
   }
   _read() { this._wants?.(); }
+
+  // Few look at what has no body: a stream is made of a message when somebody first asks it for something of a stream.
+  get _readableState() {
+    if (this._isPlain) {
+      this._isPlain = false;
+      // A response closes itself behind its end; a request is closed by its server.
+      Readable.call(this, { autoDestroy: this._isResponse, emitClose: this._isResponse });
+      if (this._isBare) this.push(null);
+    }
+    return this._state;
+  }
+  set _readableState(state) { this._state = state; }
+  get _isStream() { return this._state !== undefined; }
   // Nobody reads it any more: what still comes is passed over.
   _dump() {
     if (this._dumped) return;
@@ -67,6 +59,24 @@ export class IncomingMessage extends Readable {
     });
   }
 }
+
+// What most messages have in common is not written into each.
+Object.assign(Incoming.prototype, {
+  httpVersion: '1.1', httpVersionMajor: 1, httpVersionMinor: 1, complete: false, aborted: false, upgrade: false, url: '', method: null, statusCode: null, statusMessage: null, joinDuplicateHeaders: false,
+  _headers: null, _trailers: null, _rawTrailers: null, _wants: null, _dumped: false, _isBare: false, _isPlain: false, _isResponse: false, _closed: false, _state: undefined,
+});
+
+// Callable without `new`, as Node's is.
+export function IncomingMessage(socket, isResponse = false) {
+  if (!new.target && !(this instanceof IncomingMessage)) return new IncomingMessage(socket, isResponse);
+  this._isPlain = true;
+  this.socket = socket;
+  this.rawHeaders = [];
+  if (isResponse) this._isResponse = true;
+}
+Object.setPrototypeOf(IncomingMessage, Readable);
+IncomingMessage.prototype = Incoming.prototype;
+Object.defineProperty(Incoming.prototype, 'constructor', { value: IncomingMessage, writable: true, configurable: true });
 
 export function closeOnce(message) {
   if (message._closed) return;

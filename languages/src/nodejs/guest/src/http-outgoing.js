@@ -1,6 +1,7 @@
 // A message that goes out: a server's response, a client's request.
 import stream from 'readable-stream';
 import { nextTick } from './loop.js';
+import { bytesOfLatin1 } from './encoding.js';
 import { coded, validateHeaderName, validateHeaderValue, wrongType } from './http-headers.js';
 
 const Legacy = stream.Stream;
@@ -9,31 +10,6 @@ const CRLF = Buffer.from('\r\n');
 export class Outgoing extends Legacy {
   _init() {
     this._fields = new Map(); // lower-case name -> [name, value]
-    this._head = null;
-    this._chunked = false;
-    this._bodyless = false;
-    this._left = null; // bytes of a body that end() alone gave
-    this._unique = null; // names whose values become one line
-    this._trailer = '';
-    this._waiting = null; // what is written before there is a socket
-    this._needDrain = false;
-    this.socket = null;
-    this._headerSent = false;
-    this.finished = false;
-    this.writableFinished = false;
-    this.destroyed = false;
-    this.closed = false;
-    this.sendDate = true;
-    this.shouldKeepAlive = true;
-    this.useChunkedEncodingByDefault = true;
-    this.chunkedEncoding = false;
-    this.maxRequestsOnConnectionReached = false;
-    this.strictContentLength = false;
-    this._sent100 = false;
-    this._removedConnection = this._removedContLen = this._removedTE = false;
-    this._hasBody = true;
-    this._defaultKeepAlive = true;
-    this.errored = null;
   }
   get connection() { return this.socket; }
   set connection(socket) { this.socket = socket; }
@@ -196,6 +172,16 @@ export class Outgoing extends Legacy {
     if (done) this.once('finish', done);
     const parts = [];
     if (chunk !== undefined && chunk !== null) {
+      // A short text goes with its head in one piece: what is made for it costs more than its bytes.
+      if (this._head === null && isPlain(chunk, encoding)) {
+        this._left = chunk.length;
+        this._implicitHeader();
+        if (!this._chunked && !this._headerSent && !this._bodyless) {
+          this.finished = this._headerSent = true;
+          this._put(Object.setPrototypeOf(bytesOfLatin1(this._head + chunk), Buffer.prototype), undefined, (e) => this._finished(e));
+          return this;
+        }
+      }
       chunk = body(chunk, encoding);
       if (this._head === null) {
         this._left = chunk.length;
@@ -211,15 +197,16 @@ export class Outgoing extends Legacy {
     }
     if (this._chunked && !this._bodyless) parts.push(Buffer.from(`0\r\n${this._trailer}\r\n`, 'latin1'));
     this.finished = true;
-    const finish = (e) => {
-      if (e) return this._sendFailed(e);
-      this.writableFinished = true;
-      this.emit('finish');
-      this._done();
-    };
+    const finish = (e) => this._finished(e);
     if (parts.length === 0 && this._headerSent) nextTick(finish);
     else this._send(parts, finish);
     return this;
+  }
+  _finished(e) {
+    if (e) return this._sendFailed(e);
+    this.writableFinished = true;
+    this.emit('finish');
+    this._done();
   }
   _done() {}
   _sendFailed(e) { this._fail(e); }
@@ -236,6 +223,21 @@ export class Outgoing extends Legacy {
     return this;
   }
 }
+
+// What most messages have in common is not written into each.
+Object.assign(Outgoing.prototype, {
+  _head: null, _chunked: false, _bodyless: false,
+  _left: null, // bytes of a body that end() alone gave
+  _unique: null, // names whose values become one line
+  _trailer: '',
+  _waiting: null, // what is written before there is a socket
+  _needDrain: false, socket: null, _headerSent: false, finished: false, writableFinished: false, destroyed: false, closed: false, sendDate: true, shouldKeepAlive: true, useChunkedEncodingByDefault: true,
+  chunkedEncoding: false, maxRequestsOnConnectionReached: false, strictContentLength: false, _sent100: false, _removedConnection: false, _removedContLen: false, _removedTE: false, _hasBody: true,
+  _defaultKeepAlive: true, errored: null, _closed: false,
+});
+
+// Of bytes as many as characters.
+const isPlain = (chunk, encoding) => typeof chunk === 'string' && chunk.length <= 4096 && (encoding === undefined || encoding === 'utf8' || encoding === 'utf-8') && !/[^\x00-\x7f]/.test(chunk);
 
 function body(chunk, encoding) {
   if (typeof chunk === 'string') return Buffer.from(chunk, encoding);

@@ -1,19 +1,14 @@
 // A server's answer.
-import stream from 'readable-stream';
 import { BAD_VALUE, coded, date, pairsOf } from './http-headers.js';
 import { STATUS_CODES } from './http-names.js';
 import { Outgoing } from './http-outgoing.js';
-
-const Legacy = stream.Stream;
 
 class Response extends Outgoing {
   _initFor(req, options) {
     this._init();
     this.req = req;
-    this.statusCode = 200;
-    this.statusMessage = undefined;
-    this._noBody = req.method === 'HEAD';
-    this._close = options?.keepAlive === false;
+    if (req.method === 'HEAD') this._noBody = true;
+    if (options?.keepAlive === false) this._close = true;
     if (req.httpVersionMajor < 1 || (req.httpVersionMajor === 1 && req.httpVersionMinor < 1)) {
       this._old = true;
       this.useChunkedEncodingByDefault = false;
@@ -79,12 +74,12 @@ class Response extends Outgoing {
   }
   _done() { this._onDone?.(); }
 }
+Object.assign(Response.prototype, { statusCode: 200, statusMessage: undefined, _noBody: false, _close: false, _last: false, _old: false });
 Response.prototype._keepText = 'Connection: keep-alive\r\nKeep-Alive: timeout=5\r\n';
 
 // Callable without `new`, as Node's is: light-my-request and older packages inherit from it that way.
 export function ServerResponse(req, options) {
   if (!new.target && !(this instanceof ServerResponse)) return new ServerResponse(req, options);
-  Legacy.call(this);
   Response.prototype._initFor.call(this, req, options);
 }
 ServerResponse.prototype = Response.prototype;

@@ -2,9 +2,9 @@
 import { Server as NetServer } from './net.js';
 import { nextTick } from './loop.js';
 import { add as addToEnding, remove as removeFromEnding, hasBegun } from './ending.js';
-import { setTimeout, clearTimeout } from './timers.js';
+import { Deadline } from './http-deadline.js';
 import { latin1 } from './encoding.js';
-import { BAD_VALUE, TOKEN, coded, maxHeaderSize } from './http-headers.js';
+import { BAD_VALUE, coded, lowerCase, maxHeaderSize } from './http-headers.js';
 import { IncomingMessage, closeOnce } from './http-incoming.js';
 import { METHODS, STATUS_CODES } from './http-names.js';
 import { ServerResponse } from './http-response.js';
@@ -33,6 +33,8 @@ class Connection {
     this.held = false;
     this.gone = false;
     this.answered = 0;
+    this.idle = new Deadline();
+    this.ifLate = () => this.late();
     this.limit(server.headersTimeout || 60000);
     socket._sink = (chunk) => this.data(chunk);
     this.listeners = {
@@ -64,7 +66,7 @@ class Connection {
   }
 
   closed() {
-    clearTimeout(this.idle);
+    this.idle.end();
     this.server._connections.delete(this);
     this.abort();
   }
@@ -91,10 +93,7 @@ class Connection {
   }
 
   // How long the client may take from now for what is next.
-  limit(ms, late = () => this.late()) {
-    clearTimeout(this.idle);
-    this.idle = setTimeout(late, ms).unref();
-  }
+  limit(ms, late = this.ifLate) { this.idle.set(ms, late); }
 
   data(chunk) {
     if (chunk === null) {
@@ -227,22 +226,35 @@ class Connection {
 
   begin(text) {
     const lines = text.split('\r\n');
-    const start = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([^\s\x00-\x20\x7f]+) HTTP\/(\d)\.(\d)$/.exec(lines[0]);
-    if (!start) throw new Refusal(400, 'HPE_INVALID_CONSTANT', 'Parse Error: Invalid request line');
-    if (!KNOWN.has(start[1])) throw new Refusal(400, 'HPE_INVALID_METHOD', 'Parse Error: Invalid method encountered');
-    if (start[3] !== '1') throw new Refusal(505, 'HPE_INVALID_VERSION', 'Parse Error: Invalid HTTP version');
+    // Halves of a line's end are none (RFC 9112, 2.2), and other controls are in no line of a head (RFC 9110, 5.5).
+    if (BAD_CHARACTER.test(text) || text.split('\n').length !== lines.length || text.split('\r').length !== lines.length) {
+      throw new Refusal(400, 'HPE_INVALID_HEADER_TOKEN', 'Parse Error: Invalid header value char');
+    }
+    const start = lines[0], first = start.indexOf(' '), last = start.lastIndexOf(' ');
+    const method = start.slice(0, first), target = start.slice(first + 1, last), version = start.slice(last + 1);
+    if (version !== 'HTTP/1.1' && version !== 'HTTP/1.0') {
+      if (first > 0 && last > first && /^HTTP\/\d\.\d$/.test(version)) throw new Refusal(505, 'HPE_INVALID_VERSION', 'Parse Error: Invalid HTTP version');
+      throw new Refusal(400, 'HPE_INVALID_CONSTANT', 'Parse Error: Invalid request line');
+    }
+    if (first < 1 || target === '' || BAD_TARGET.test(target)) throw new Refusal(400, 'HPE_INVALID_CONSTANT', 'Parse Error: Invalid request line');
+    if (!KNOWN.has(method)) throw new Refusal(400, 'HPE_INVALID_METHOD', 'Parse Error: Invalid method encountered');
     const { server, socket } = this;
     const req = new server._Incoming(socket);
-    req.method = start[1];
-    req.url = start[2];
-    req.httpVersionMinor = +start[4];
-    req.httpVersion = `1.${start[4]}`;
+    req.method = method;
+    req.url = target;
+    if (version === 'HTTP/1.0') {
+      req.httpVersionMinor = 0;
+      req.httpVersion = '1.0';
+    }
     const raw = req.rawHeaders;
     let length = null, coding = null, expect = '', wish = '', upgrade = '', hosts = 0;
     for (let i = 1; i < lines.length; i++) {
-      const [name, value] = field(lines[i]);
+      const line = lines[i], at = line.indexOf(':');
+      const name = line.slice(0, at), lower = at < 1 ? undefined : lowerCase(name);
+      if (lower === undefined) throw new Refusal(400, 'HPE_INVALID_HEADER_TOKEN', 'Parse Error: Invalid header token');
+      const value = line.slice(at + 1).trim();
       raw.push(name, value);
-      switch (name.toLowerCase()) {
+      switch (lower) {
         case 'content-length':
           if (!/^\d{1,15}$/.test(value) || (length !== null && length !== +value)) throw new Refusal(400, 'HPE_INVALID_CONTENT_LENGTH', 'Parse Error: Invalid Content-Length');
           length = +value;
@@ -259,11 +271,11 @@ class Connection {
     if (hosts > 1 || (hosts === 0 && req.httpVersionMinor > 0 && server.requireHostHeader)) throw new Refusal(400, 'HPE_MISSING_HOST', 'Parse Error: Missing Host header');
 
     this.req = req;
-    clearTimeout(this.idle);
-    const words = wish.split(',').map((w) => w.trim());
+    this.idle.clear();
+    const words = wish === '' ? NONE : wish.split(',').map((w) => w.trim());
     if ((upgrade && words.includes('upgrade') && server.listenerCount('upgrade')) || req.method === 'CONNECT') return this.handOver(req);
 
-    const res = new server._Response(req, { keepAlive: !words.includes('close') });
+    const res = new server._Response(req, words.includes('close') ? CLOSES : KEEPS);
     this.res = res;
     if (req.httpVersionMinor === 0 && words.includes('keep-alive')) res.shouldKeepAlive = true;
     const max = server.maxRequestsPerSocket;
@@ -289,7 +301,8 @@ class Connection {
     } else {
       req.complete = true;
       this.state = WAIT;
-      req.push(null);
+      if (req._isPlain) req._isBare = true;
+      else req.push(null);
     }
     if (expect && expect !== '100-continue') {
       if (!server.emit('checkExpectation', req, res)) {
@@ -307,7 +320,7 @@ class Connection {
   }
 
   finishBody() {
-    clearTimeout(this.idle);
+    this.idle.clear();
     this.req.complete = true;
     this.full = false;
     this.req.push(null);
@@ -331,8 +344,9 @@ class Connection {
       req.resume();
       this.go();
     } else this.next();
-    if (!req.readableEnded) req.resume();
-    nextTick(closeOnce, req);
+    if (req._isStream && !req.readableEnded) req.resume();
+    if (req._events === undefined) req._closed = true;
+    else nextTick(closeOnce, req);
   }
 
   next() {
@@ -363,7 +377,7 @@ class Connection {
     server._connections.delete(this);
     // Its own alone: net's server counts with one.
     for (const name of Object.keys(this.listeners)) socket.removeListener(name, this.listeners[name]);
-    clearTimeout(this.idle);
+    this.idle.end();
     const head = this.buf ?? Buffer.alloc(0);
     this.buf = null;
     if (!server.emit(event, req, socket, head)) socket.destroy();
@@ -371,14 +385,18 @@ class Connection {
   }
 }
 
+// Of a trailer.
 function field(line) {
   const at = line.indexOf(':');
   const name = at < 0 ? '' : line.slice(0, at);
-  if (!TOKEN.test(name)) throw new Refusal(400, 'HPE_INVALID_HEADER_TOKEN', 'Parse Error: Invalid header token');
+  if (lowerCase(name) === undefined) throw new Refusal(400, 'HPE_INVALID_HEADER_TOKEN', 'Parse Error: Invalid header token');
   const value = line.slice(at + 1).trim();
   if (BAD_VALUE.test(value)) throw new Refusal(400, 'HPE_INVALID_HEADER_TOKEN', 'Parse Error: Invalid header value char');
   return [name, value];
 }
+const BAD_CHARACTER = /[^\t\r\n\x20-\x7e\x80-\xff]/;
+const BAD_TARGET = /[\x00-\x20\x7f]/;
+const NONE = [], KEEPS = { keepAlive: true }, CLOSES = { keepAlive: false };
 const KNOWN = new Set(METHODS);
 
 // What a server of either kind does with its connections, which it gets by `event`.

@@ -148,13 +148,18 @@ fn a_project_says_itself_what_it_is() {
     );
     let preloads = script(
         "package.json",
-        r#"{"scripts": {"start": "node -r dotenv/config app.js"}}"#,
+        r#"{"scripts": {"start": "npm run serve", "serve": "A='1 2' node -r ./first app.js \"b c\""}}"#,
     );
-    std::fs::write(preloads.path().join("app.js"), "").unwrap();
+    let write = |name: &str, text: &str| std::fs::write(preloads.path().join(name), text).unwrap();
+    write("first.js", "globalThis.first = require.main === undefined;\n");
+    write("app.js", "console.log(first, process.env.A, process.argv.slice(2));\n");
+    let said = output(wasmrun(&["os", preloads.path().to_str().unwrap()]));
+    assert_eq!(said.stdout, "true 1 2 [ 'b c' ]\n", "{}", said.stderr);
+    write("app.js", "export {};\n");
     output(wasmrun(&["os", preloads.path().to_str().unwrap()])).says(
         2,
-        "error: cannot use the start script `node -r dotenv/config app.js` of package.json: `-r` is not supported\n\
-         hint: import dotenv/config in the first line of the program",
+        "error: the start script loads ./first before the program, which is no CommonJS\n\
+         hint: import ./first in the first line of the program",
     );
 }
 
@@ -438,7 +443,7 @@ fn what_is_wrong_with_a_program_is_said() {
     let folder = script("package.json", r#"{"scripts": {"start": "next start"}}"#);
     output(wasmrun(&["os", folder.path().to_str().unwrap()])).says(
         2,
-        "error: cannot use the start script `next start` of package.json: it is not `node FILE`\n\
+        "error: cannot use the start script `next start` of package.json: `next` is neither Node.js nor a program of its packages\n\
          hint: name the entry point: `script` under `[nodejs]` in .wasmrun.toml",
     );
 }

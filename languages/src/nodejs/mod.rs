@@ -3,7 +3,9 @@
 //! The engine is made once for all projects (`engine`). CommonJS is read as it is when the guest starts; ES modules and
 //! TypeScript become one file first (`bundle`).
 
+mod binary;
 mod bundle;
+mod command;
 mod engine;
 mod entry;
 mod esbuild;
@@ -19,12 +21,13 @@ use crate::language::{Fit, Language};
 use crate::plan::{self, Ahead, Built, Policy, Program, Snapshot, Variable};
 use crate::project::Project;
 use crate::tools::digest::Digest;
+use anyhow::anyhow;
 use entry::Entry;
 use files::Directory;
 use files::cache;
 use futures::future::LocalBoxFuture;
 use packages::Packages;
-use report::Result;
+use report::{Failure, Result};
 use source::Source;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,6 +37,8 @@ const MAIN: &str = "WASMRUN_MAIN";
 const FOLDER: &str = "WASMRUN_FOLDER";
 /// Files of variables, one in each line.
 const ENV_FILES: &str = "WASMRUN_ENV_FILES";
+/// Modules that are loaded first, one in each line.
+const PRELOADS: &str = "WASMRUN_PRELOADS";
 
 /// Node.js.
 pub(crate) struct Nodejs;
@@ -120,11 +125,11 @@ struct Plan {
 
 impl plan::Plan for Plan {
     fn describe(&self) -> String {
-        format!(
-            "Node.js, {} (in {})",
-            self.entry.script.display(),
-            self.folder.display()
-        )
+        let program = match &self.entry.program {
+            entry::Program::Script(script) => script.display().to_string(),
+            entry::Program::OfPackage(name) => name.clone(),
+        };
+        format!("Node.js, {program} (in {})", self.folder.display())
     }
 
     fn folder(&self) -> &Path {
@@ -151,10 +156,10 @@ impl Plan {
         let folder = self.folder.to_string_lossy().into_owned();
         // Whose packages lie above it is shown from there.
         let shown = match &packages {
-            Packages::Workspace(root) => root.as_path(),
-            _ => self.folder.as_path(),
+            Packages::Workspace(root) => root.clone(),
+            _ => self.folder.clone(),
         };
-        let mut directories = vec![Directory::read_only(shown, &shown.to_string_lossy())];
+        let mut directories = vec![Directory::read_only(&shown, &shown.to_string_lossy())];
         let packages = match packages {
             Packages::Installed(folder) => Some(folder),
             Packages::Own | Packages::Workspace(_) => None,
@@ -164,8 +169,15 @@ impl Plan {
                 .as_deref()
                 .map(|folder| Directory::read_only(folder, packages::PLACE)),
         );
-        let script = &self.entry.script;
+        let script = &match &self.entry.program {
+            entry::Program::Script(script) => script.clone(),
+            entry::Program::OfPackage(name) => binary::find(name, &self.folder, &shown, packages.as_deref())?,
+        };
         let is_bundle = bundle::is_needed(&self.folder, script)?;
+        if let (true, Some(first)) = (is_bundle, self.entry.preloads.first()) {
+            let message = anyhow!("the start script loads {first} before the program, which is no CommonJS");
+            return Err(Failure::usage(message).hint(format!("import {first} in the first line of the program")));
+        }
         let mut program = snapshot::Program {
             source: Source {
                 engine: engine.clone(),
@@ -179,7 +191,12 @@ impl Plan {
         let (snapshot, is_current) = program.snapshot(is_bundle)?;
         let main = match is_bundle {
             true => bundle::main_of_guest(),
-            false => script.to_string_lossy().into_owned(),
+            false => {
+                let installed = program.source.installed.as_deref();
+                let within = installed.and_then(|installed| script.strip_prefix(installed).ok());
+                let path = within.map(|within| Path::new(packages::PLACE).join(within));
+                path.unwrap_or_else(|| script.clone()).to_string_lossy().into_owned()
+            }
         };
         if is_bundle {
             let out = bundle::folder(&self.out, script);
@@ -205,6 +222,9 @@ impl Plan {
         }
         if !self.entry.env_files.is_empty() {
             variables.push(Variable::new(ENV_FILES, self.entry.env_files.join("\n")));
+        }
+        if !self.entry.preloads.is_empty() {
+            variables.push(Variable::new(PRELOADS, self.entry.preloads.join("\n")));
         }
         variables.push(Variable::new(MAIN, main));
         variables.push(Variable::new(FOLDER, folder));

@@ -350,4 +350,6 @@ export function runMain(file) {
 
 const createRequire = (from) => makeRequire(new Module(String(from).startsWith('file:') ? new URL(from).pathname : String(from), null));
 builtins.module = Object.assign(Module, { Module, createRequire, builtinModules: Object.keys(builtins), isBuiltin: (n) => builtin(n) !== undefined, _cache: cache, _extensions: {}, _resolveFilename: (n, p) => resolve(n, p?.path ?? '/'), wrap: (s) => s });
+// A module of the program's folder (--require).
+export const preload = (name) => createRequire(`${process.cwd()}/.`)(name);
 globalThis.__builtin = builtin;

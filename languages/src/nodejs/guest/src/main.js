@@ -17,7 +17,7 @@ import { hear } from './ending.js';
 import { open as openPositions } from './positions.js';
 import { open as openPrepared } from './prepared.js';
 import { install as installPromise } from './promise.js';
-import { runMain } from './loader.js';
+import { preload, runMain } from './loader.js';
 import fs, { normal, setProject } from './fs.js';
 import { load as loadEnv } from './env-files.js';
 import { begin as holdTargets } from './weak.js';
@@ -72,12 +72,15 @@ export const run = {
     delete process.env.WASMRUN_FOLDER;
     for (const file of process.env.WASMRUN_ENV_FILES?.split('\n') ?? []) enter(() => process.loadEnvFile(file));
     delete process.env.WASMRUN_ENV_FILES;
+    const preloads = process.env.WASMRUN_PRELOADS?.split('\n') ?? [];
+    delete process.env.WASMRUN_PRELOADS;
     openPrepared(process.env.WASMRUN_BASE);
     delete process.env.WASMRUN_BASE;
     process.argv = ['/usr/bin/node', entry && normal(entry), ...args.slice(1)];
     enter(() => {
       if (!entry) throw new Error('no program: WASMRUN_MAIN is its path');
       openPositions(`${normal(entry)}.positions`);
+      for (const name of preloads) preload(name);
       runMain(normal(entry));
     });
     settle();

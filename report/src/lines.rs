@@ -39,8 +39,9 @@ pub enum Format {
 }
 
 /// Our own crates: what libraries trace is not written for users.
-const CRATES: [&str; 11] = [
+const CRATES: [&str; 12] = [
     "wasmrun",
+    "compression",
     "files",
     "gateway",
     "languages",

@@ -12,6 +12,7 @@ use crate::kind::Kind;
 use crate::stop::Stop;
 use crate::trust::Trust;
 use crate::wasi::command;
+use crate::wasi::compression::Streams;
 use crate::wasi::http::{self, LoadMore, Outgoing};
 use crate::wasi::preview1;
 use crate::wasi::sockets::Network;
@@ -99,6 +100,7 @@ fn start(
                 budget,
                 outgoing: Arc::new(Outgoing::new(trust.clone())),
                 contexts: Contexts::new(trust),
+                streams: Streams::new(),
             };
             events(Event::Loaded(kind));
             match kind {

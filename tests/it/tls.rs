@@ -290,12 +290,15 @@ fn programs_in_both_languages_have_the_same_interface() {
         let lines = text.lines().map(|line| line.trim().to_owned());
         lines.filter(|line| !line.is_empty()).collect::<Vec<_>>()
     };
-    let python = lines("languages/src/python/guest/wit/deps/tls/tls.wit");
     let nodejs = lines("languages/src/nodejs/guest/engine.wit");
-    let begins = |lines: &[String]| lines.iter().position(|line| line.starts_with("package wasmrun:tls@"));
-    let (python, nodejs) = (
-        &python[begins(&python).unwrap() + 1..],
-        &nodejs[begins(&nodejs).unwrap() + 1..],
-    );
-    assert_eq!(python, &nodejs[..python.len()]);
+    for name in ["tls", "zlib"] {
+        let python = lines(&format!("languages/src/python/guest/wit/deps/{name}/{name}.wit"));
+        let package = format!("package wasmrun:{name}@");
+        let begins = |lines: &[String]| lines.iter().position(|line| line.starts_with(&package));
+        let (python, nodejs) = (
+            &python[begins(&python).unwrap() + 1..],
+            &nodejs[begins(&nodejs).unwrap() + 1..],
+        );
+        assert_eq!(python, &nodejs[..python.len()]);
+    }
 }

@@ -3,6 +3,7 @@
 use super::gate::Gate;
 use crate::guest::Guest;
 use crate::host::memory::{Budget, Share};
+use crate::wasi::compression::Streams;
 use crate::wasi::http::Outgoing;
 use crate::wasi::sockets::{Network, View};
 use crate::wasi::tls::Contexts;
@@ -64,6 +65,7 @@ pub(crate) struct Host {
     hooks: Hooks,
     network: Network,
     contexts: Contexts,
+    streams: Streams,
     share: Share,
 }
 
@@ -74,6 +76,7 @@ pub(crate) struct Stores {
     pub(crate) budget: Arc<Budget>,
     pub(crate) outgoing: Arc<Outgoing>,
     pub(crate) contexts: Contexts,
+    pub(crate) streams: Streams,
 }
 
 impl Stores {
@@ -91,6 +94,7 @@ impl Stores {
             },
             network: self.network.clone(),
             contexts: self.contexts.clone(),
+            streams: self.streams.clone(),
             share: Share::new(self.budget.clone()),
         };
         let mut store = Store::new(engine, host);
@@ -108,6 +112,11 @@ impl Host {
     /// What TLS needs of it.
     pub(crate) fn contexts(&mut self) -> (&mut ResourceTable, &Contexts) {
         (&mut self.table, &self.contexts)
+    }
+
+    /// What compression needs of it.
+    pub(crate) fn streams(&mut self) -> (&mut ResourceTable, &Streams) {
+        (&mut self.table, &self.streams)
     }
 
     /// What sockets need of it.

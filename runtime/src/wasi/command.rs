@@ -1,5 +1,6 @@
 //! Components that export `wasi:cli/run`.
 
+use super::compression;
 use super::derivation;
 use super::files;
 use super::lifecycle;
@@ -20,6 +21,7 @@ pub(crate) fn linker(component: &Component) -> Result<InstancePre<Host>> {
     sockets::add_to_linker(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    compression::add_to_linker(&mut linker, component)?;
     derivation::add_to_linker(&mut linker)?;
     lifecycle::add_to_linker(&mut linker)?;
     records::add_to_linker(&mut linker)?;

@@ -1,6 +1,7 @@
 //! What a guest can call.
 
 pub(crate) mod command;
+pub(crate) mod compression;
 mod derivation;
 pub(crate) mod files;
 pub(crate) mod http;

@@ -57,14 +57,24 @@ export function unref() {
   active--;
   settle();
 }
-let settling = false;
+let settling = false, again = false;
 export function settle() {
-  if (active > 0 || settling) return;
+  if (active > 0) return;
+  if (settling) {
+    again = true;
+    return;
+  }
   settling = true;
-  turn().then(() => {
-    settling = false;
-    if (active === 0) idle();
-  });
+  turn().then(look);
+}
+// The turn may be one with an immediate, whose promise jobs are still to come.
+function look() {
+  if (active === 0 && again) {
+    again = false;
+    return turn().then(look);
+  }
+  settling = again = false;
+  if (active === 0) idle();
 }
 
 // A full turn: a byte through a pipe to ourselves comes back only after every promise job has run.

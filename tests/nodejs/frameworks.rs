@@ -232,26 +232,6 @@ pub fn middleware() {
     run.stop();
 }
 
-pub fn middleware_compresses() {
-    let (_folder, run, address) = serve("middleware");
-    // As browsers ask: what there is no Brotli for is sent as gzip.
-    let mut stream = connect(address);
-    write!(
-        stream,
-        "GET /long HTTP/1.1\r\nhost: localhost\r\naccept-encoding: gzip, deflate, br\r\nconnection: close\r\n\r\n"
-    )
-    .unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    let head = String::from_utf8_lossy(&answer);
-    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
-    assert!(head.contains("\r\nContent-Encoding: gzip\r\n"), "{head}");
-    assert!(answer.len() < 1000, "{} bytes", answer.len());
-    let gzip = [0x1f, 0x8b, 8];
-    assert!(answer.windows(3).any(|window| window == gzip), "{head}");
-    run.stop();
-}
-
 pub fn socket_io() {
     let (_folder, run, address) = serve("middleware");
     // Engine.IO 4 by long polling: open, connect to `/`, then the server's own event.

@@ -2,6 +2,7 @@
 //! cached. Needs node, npm and its registry; without them each test is listed as ignored.
 
 mod clients;
+mod compression;
 mod frameworks;
 mod modules;
 mod snapshots;
@@ -68,7 +69,13 @@ fn main() {
         ("fastify", frameworks::fastify),
         ("ws", frameworks::ws),
         ("middleware", frameworks::middleware),
-        ("middleware_compresses", frameworks::middleware_compresses),
+        ("express_compresses", compression::express_compresses),
+        ("zlib_says_what_nodes_says", compression::zlib_says_what_nodes_says),
+        ("zstd_says_what_nodes_says", compression::zstd_says_what_nodes_says),
+        (
+            "bodies_and_web_streams_are_decoded",
+            compression::bodies_and_web_streams_are_decoded,
+        ),
         ("socket_io", frameworks::socket_io),
         (
             "bundled_files_keep_their_names",

@@ -5,9 +5,11 @@ import { Agent as SecureAgent, request as secureRequest } from './https.js';
 import { coded } from './http-headers.js';
 import { Headers, Request, Response } from './fetch-types.js';
 import { Intake } from './fetch-intake.js';
+import stream from 'readable-stream';
 import zlib from './zlib.js';
 
 export { Headers, Request, Response };
+const { PassThrough } = stream;
 const agents = { 'http:': new Agent({ keepAlive: true, timeout: 4000 }), 'https:': new SecureAgent({ keepAlive: true, timeout: 4000 }) };
 const PORTS = { 'http:': 80, 'https:': 443 };
 const WAIT_MS = 300000; // for the head of a response, and for each part of its body
@@ -212,18 +214,47 @@ const drained = (req) => new Promise((done) => {
   req.on('close', over);
 });
 
-// What Content-Encoding says was done last is undone first. One that is not known leaves the body as it is.
+// What Content-Encoding says was done last is undone first. One that is not known leaves the body as it is. What is cut off
+// gives what there is, as in browsers.
+const { Z_SYNC_FLUSH, BROTLI_OPERATION_FLUSH } = zlib.constants;
+const cut = { flush: Z_SYNC_FLUSH, finishFlush: Z_SYNC_FLUSH };
+const DECODERS = {
+  __proto__: null,
+  gzip: (body) => body.pipe(zlib.createGunzip(cut)),
+  'x-gzip': (body) => body.pipe(zlib.createGunzip(cut)),
+  deflate: inflated,
+  br: (body) => body.pipe(zlib.createBrotliDecompress({ flush: BROTLI_OPERATION_FLUSH, finishFlush: BROTLI_OPERATION_FLUSH })),
+  zstd: (body) => body.pipe(zlib.createZstdDecompress()),
+};
 function decoded(res) {
   const codings = (res.headers['content-encoding'] ?? '').toLowerCase().split(',').map((c) => c.trim()).filter(Boolean);
-  if (codings.length > 5 || !codings.every((c) => c === 'gzip' || c === 'x-gzip' || c === 'deflate')) return res;
+  if (codings.length > 5 || !codings.every((c) => DECODERS[c])) return res;
   let body = res;
   for (const coding of codings.reverse()) {
-    const next = coding === 'deflate' ? zlib.createInflate() : zlib.createGunzip();
+    const next = DECODERS[coding](body);
     body.on('error', (e) => next.destroy(e));
     next.on('error', () => res.destroy());
-    body = body.pipe(next);
+    body = next;
   }
   return body;
+}
+// Some servers say deflate and send no header of zlib's.
+function inflated(body) {
+  const out = new PassThrough();
+  let inflate = null;
+  body.on('data', (chunk) => {
+    if (!inflate) {
+      inflate = (chunk[0] & 15) === 8 ? zlib.createInflate(cut) : zlib.createInflateRaw(cut);
+      inflate.on('error', (e) => out.destroy(e));
+      out.on('close', () => inflate.destroy());
+      inflate.pipe(out);
+    }
+    if (inflate.write(chunk)) return;
+    body.pause();
+    inflate.once('drain', () => body.resume());
+  });
+  body.on('end', () => (inflate ?? out).end());
+  return out;
 }
 
 // `data:text/plain;base64,…`

@@ -4,6 +4,7 @@ import './globals.js';
 import './globals-events.js';
 import './url.js';
 import './fetch.js';
+import './zlib/web.js';
 import environment from 'wasi:cli/environment@0.2.12';
 import random from 'wasi:random/random@0.2.12';
 import stream from 'readable-stream';

@@ -1,71 +1,76 @@
-// node:zlib by pako: gzip, deflate, raw deflate. Brotli's functions are not defined: packages look whether they are, and
-// do without.
-import stream from 'readable-stream';
-import * as pako from 'pako';
-import { setImmediate } from './timers.js';
+// node:zlib, by the runtime's streams: as fast as Node's own, whose C this is not.
+import compression from 'wasmrun:zlib/compression@0.1.0';
+import { codes, constants } from './zlib/constants.js';
+import { bytesOf, outOfRange, tooLarge, wrongType } from './zlib/options.js';
+import * as streams from './zlib/streams.js';
 
-const { Transform } = stream;
-const buf = (u) => Buffer.from(u.buffer, u.byteOffset, u.byteLength);
-const bytes = (d) => (typeof d === 'string' ? Buffer.from(d) : d instanceof ArrayBuffer ? new Uint8Array(d) : new Uint8Array(d.buffer, d.byteOffset, d.byteLength));
-const coded = (e) => Object.assign(e instanceof Error ? e : new Error(String(e)), { code: 'Z_DATA_ERROR', errno: -3 });
+const KINDS = ['Deflate', 'Inflate', 'Gzip', 'Gunzip', 'DeflateRaw', 'InflateRaw', 'Unzip', 'BrotliCompress', 'BrotliDecompress', 'ZstdCompress', 'ZstdDecompress'];
+const FUNCTIONS = ['Deflate', 'Gzip', 'DeflateRaw', 'Unzip', 'Inflate', 'Gunzip', 'InflateRaw', 'BrotliCompress', 'BrotliDecompress', 'ZstdCompress', 'ZstdDecompress']; // in Node's order
+const MAKERS = ['Deflate', 'Inflate', 'DeflateRaw', 'InflateRaw', 'Gzip', 'Gunzip', 'Unzip', 'BrotliCompress', 'BrotliDecompress', 'ZstdCompress', 'ZstdDecompress'];
+const verb = (name) => name[0].toLowerCase() + name.slice(1);
 
-class Codec extends Transform {
-  constructor(engine) {
-    super();
-    this._engine = engine;
-    engine.onData = (chunk) => this.push(buf(chunk));
-    this._flushNow = 0;
-  }
-  _run(chunk, mode, done) {
-    let bad = null;
-    try {
-      this._engine.push(chunk, mode);
-      if (this._engine.err) bad = coded(this._engine.msg || 'incorrect data');
-    } catch (e) {
-      bad = coded(e);
-    }
-    done(bad);
-  }
-  _transform(chunk, encoding, done) { this._run(chunk, 0, done); }
-  _flush(done) { this._run(new Uint8Array(), 4, done); }
-  flush(kind, done) {
-    if (typeof kind === 'function') done = kind;
-    this.write(Buffer.alloc(0), () => this._run(new Uint8Array(), 2, () => done?.()));
-  }
-  close(done) { if (done) this.once('close', done); this.destroy(); }
-  params(level, strategy, done) { done?.(); }
+function crc32(data, value = 0) {
+  if (typeof data !== 'string' && !ArrayBuffer.isView(data)) throw wrongType('data', 'of type string or an instance of Buffer, TypedArray, or DataView', data);
+  if (typeof value !== 'number') throw wrongType('value', 'of type number', value);
+  if (!Number.isInteger(value)) throw outOfRange('value', 'an integer', value);
+  if (value < 0 || value > 4294967295) throw outOfRange('value', '>= 0 && <= 4294967295', value);
+  const bytes = typeof data === 'string' ? Buffer.from(data) : bytesOf(data);
+  // The engine has numbers of 32 bits with a sign.
+  return compression.crc32(value | 0, new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)) >>> 0;
 }
-const make = (Engine, preset) => class extends Codec {
-  constructor(options) { super(new Engine({ ...(options?.level !== undefined && options.level >= 0 && { level: options.level }), ...preset })); }
-};
-const KINDS = {
-  Gzip: [pako.Deflate, { gzip: true }, 'gzip'], Gunzip: [pako.Inflate, {}, 'gunzip'], Deflate: [pako.Deflate, {}, 'deflate'], Inflate: [pako.Inflate, {}, 'inflate'],
-  DeflateRaw: [pako.Deflate, { raw: true }, 'deflateRaw'], InflateRaw: [pako.Inflate, { raw: true }, 'inflateRaw'], Unzip: [pako.Inflate, {}, 'unzip'],
-};
-const zlib = {};
-for (const [name, [Engine, preset, verb]] of Object.entries(KINDS)) {
-  const Kind = (zlib[name] = make(Engine, preset));
-  zlib['create' + name] = (options) => new Kind(options);
-  const once = (zlib[verb + 'Sync'] = (data, options) => {
-    const engine = new Engine({ ...(options?.level >= 0 && { level: options.level }), ...preset });
-    engine.push(bytes(data), true);
-    if (engine.err) throw coded(engine.msg || 'incorrect header check');
-    return buf(engine.result);
+
+function whole(engine, data) {
+  const bytes = typeof data === 'string' ? Buffer.from(data) : bytesOf(data);
+  if (!bytes) {
+    engine.close();
+    throw wrongType('buffer', 'of type string or an instance of Buffer, TypedArray, DataView, or ArrayBuffer', data);
+  }
+  const buffer = streams.processSync(engine, bytes, engine._finishFlushFlag);
+  return engine._info ? { buffer, engine } : buffer;
+}
+
+function wholeLater(engine, data, done) {
+  if (typeof done !== 'function') throw wrongType('callback', 'of type function', done);
+  const parts = [];
+  let size = 0;
+  engine.on('data', (chunk) => {
+    if (size > engine._maxOutputLength) return;
+    parts.push(chunk);
+    size += chunk.length;
+    if (size <= engine._maxOutputLength) return;
+    engine.close();
+    done(tooLarge(engine._maxOutputLength));
   });
-  zlib[verb] = (data, options, done) => {
-    if (typeof options === 'function') [options, done] = [{}, options];
-    setImmediate(() => {
-      let out;
-      try {
-        out = once(data, options);
-      } catch (e) {
-        return done(e);
-      }
-      done(null, out);
-    });
-  };
+  engine.on('error', (error) => {
+    engine.removeAllListeners('end');
+    done(error);
+  });
+  engine.on('end', () => {
+    const buffer = parts.length === 1 ? parts[0] : Buffer.concat(parts, size);
+    engine.close();
+    done(null, engine._info ? { buffer, engine } : buffer);
+  });
+  const bytes = typeof data === 'string' ? data : bytesOf(data);
+  if (bytes === undefined && data !== null) throw wrongType('chunk', 'of type string or an instance of Buffer, TypedArray, or DataView', data);
+  engine.end(bytes ?? data);
 }
-zlib.constants = { Z_NO_FLUSH: 0, Z_PARTIAL_FLUSH: 1, Z_SYNC_FLUSH: 2, Z_FULL_FLUSH: 3, Z_FINISH: 4, Z_OK: 0, Z_BEST_SPEED: 1, Z_BEST_COMPRESSION: 9, Z_DEFAULT_COMPRESSION: -1, Z_DEFAULT_STRATEGY: 0, Z_DEFAULT_WINDOWBITS: 15, Z_DEFAULT_MEMLEVEL: 8, Z_DEFAULT_CHUNK: 16384,
-  BROTLI_OPERATION_PROCESS: 0, BROTLI_OPERATION_FLUSH: 1, BROTLI_OPERATION_FINISH: 2, BROTLI_PARAM_QUALITY: 1, BROTLI_DEFAULT_QUALITY: 11, BROTLI_MIN_QUALITY: 0, BROTLI_MAX_QUALITY: 11 };
-Object.assign(zlib, zlib.constants);
+
+const zlib = { crc32 };
+for (const name of KINDS) zlib[name] = streams[name];
+for (const name of FUNCTIONS) {
+  const Kind = streams[name];
+  zlib[verb(name)] = (data, options, done) => {
+    if (typeof options === 'function') [options, done] = [{}, options];
+    return wholeLater(new Kind(options), data, done);
+  };
+  zlib[`${verb(name)}Sync`] = (data, options) => whole(new Kind(options), data);
+}
+for (const name of MAKERS) zlib[`create${name}`] = (options) => new streams[name](options);
+const fixed = (name, value) => Object.defineProperty(zlib, name, { enumerable: true, value });
+fixed('constants', constants);
+fixed('codes', codes);
+// Older names of zlib's own.
+for (const [name, value] of Object.entries(constants)) {
+  if (!/^(BROTLI|ZSTD)_/.test(name)) Object.defineProperty(zlib, name, { value });
+}
 export default zlib;

@@ -1,6 +1,6 @@
 """The component's own module. What is imported here is in the snapshot that every start begins with."""
 
-from wasmrun_guest import absent, ending, passwords, sockets, storage, streams, threads, tls  # First: others take names from what these change.
+from wasmrun_guest import absent, compression, ending, passwords, sockets, storage, streams, threads, tls  # First: others take names from what these change.
 
 streams.install()
 storage.install()
@@ -9,6 +9,7 @@ threads.install()
 sockets.install()
 absent.install()
 tls.install()
+compression.install()
 passwords.install()
 
 from wasmrun_guest import servers, loops, stdlib, packages, start

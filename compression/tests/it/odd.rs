@@ -1,8 +1,23 @@
 //! Bytes that nobody meant: they are an error or an end, soon, and never more than was asked for.
 
-use crate::support::{KINDS, pair, text, whole};
-use compression::{Format, Stream};
+use crate::support::{KINDS, LZMA2, pair, text, whole};
+use compression::{Check, Container, Decoding, Encoding, Filter, Format, Setting, Stream};
 use proptest::prelude::*;
+
+const LZMA1: u64 = 0x4000_0000_0000_0001;
+const SETTINGS: [Setting; 11] = [
+    Setting::Preset,
+    Setting::DictionarySize,
+    Setting::LiteralContextBits,
+    Setting::LiteralPositionBits,
+    Setting::PositionBits,
+    Setting::Mode,
+    Setting::NiceLength,
+    Setting::MatchFinder,
+    Setting::Depth,
+    Setting::Distance,
+    Setting::StartOffset,
+];
 
 /// As a guest that does all that it can.
 fn push_all(stream: &mut Stream, input: &[u8], operations: &[u8], mosts: &[usize]) {
@@ -40,10 +55,8 @@ fn mosts() -> impl Strategy<Value = Vec<usize>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(768))]
-
     #[test]
-    fn random_bytes_end_nothing(
+    fn fuzzed_random_bytes_end_nothing(
         kind in 0..KINDS,
         input in proptest::collection::vec(any::<u8>(), 0..2000),
         operations in operations(),
@@ -56,7 +69,7 @@ proptest! {
     }
 
     #[test]
-    fn what_was_changed_on_its_way_ends_nothing(
+    fn fuzzed_what_was_changed_on_its_way_ends_nothing(
         kind in 0..KINDS,
         length in 0_usize..20_000,
         changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..5),
@@ -75,7 +88,31 @@ proptest! {
     }
 
     #[test]
-    fn any_settings_are_good_or_refused(
+    fn fuzzed_filters_are_good_or_refused(
+        ids in proptest::collection::vec(prop_oneof![0_u64..13, Just(LZMA2), Just(LZMA1), any::<u64>()], 0..5),
+        settings in proptest::collection::vec((0_usize..11, prop_oneof![0_u32..40, Just(4096), any::<u32>()]), 0..5),
+        preset in prop_oneof![0_u32..12, Just(6 | 1 << 31), any::<u32>()],
+        container in 0_usize..4,
+        limit in proptest::option::of(any::<u64>()),
+        operations in operations(),
+    ) {
+        let container = [Container::Auto, Container::Xz, Container::Alone, Container::Raw][container];
+        let settings = settings.iter().map(|(setting, value)| (SETTINGS[*setting], *value)).collect::<Vec<_>>();
+        let chain = || ids.iter().map(|id| Filter { id: *id, settings: settings.clone() }).collect::<Vec<_>>();
+        let encoding = Encoding { container, check: Check::Sha256, preset, filters: chain() };
+        let decoding = Decoding { container, limit, filters: chain() };
+        for format in [Format::LzmaEncode(encoding), Format::LzmaDecode(decoding)] {
+            if format.size() > 1 << 28 {
+                continue;
+            }
+            if let Ok(mut stream) = Stream::open(format) {
+                push_all(&mut stream, &text(3000), &operations, &[1000, 5]);
+            }
+        }
+    }
+
+    #[test]
+    fn fuzzed_settings_are_good_or_refused(
         numbers in proptest::collection::vec(prop_oneof![-20_i32..60, any::<i32>()], 4),
         parameters in proptest::collection::vec(
             (prop_oneof![0_u32..10, 99_u32..110, 159_u32..165, 199_u32..204, 399_u32..403, any::<u32>()],

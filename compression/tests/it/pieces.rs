@@ -21,8 +21,6 @@ fn contents() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(192))]
-
     #[test]
     fn what_is_packed_in_pieces_comes_back_in_pieces(
         kind in 0..KINDS,

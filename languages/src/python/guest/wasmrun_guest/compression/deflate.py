@@ -94,12 +94,24 @@ class Unpacked:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
+def _made(kind, *arguments):
+    """What its functions alone make."""
+    value = object.__new__(kind)
+    value._set(*arguments)
+    return value
+
+
+def _cannot_be_made(kind, *_, **__):
+    raise TypeError(f"cannot create '{kind.__module__}.{kind.__qualname__}' instances")
+
+
 class Compress:
     """Object returned by zlib.compressobj()."""
 
     __module__ = "zlib"
+    __new__ = _cannot_be_made
 
-    def __init__(self, settings, own):
+    def _set(self, settings, own):
         self._settings = settings
         # zlib's, until the first bytes say that the runtime's is better.
         self._own, self._stream = own, None
@@ -143,7 +155,7 @@ class Compress:
         return made
 
     def copy(self):
-        other = Compress(self._settings, self._own and self._own.copy())
+        other = _made(Compress, self._settings, self._own and self._own.copy())
         other._size = self._size
         if self._own is None:
             if self._is_over:
@@ -168,8 +180,9 @@ class Decompress:
     """Object returned by zlib.decompressobj()."""
 
     __module__ = "zlib"
+    __new__ = _cannot_be_made
 
-    def __init__(self, wbits, zdict, own):
+    def _set(self, wbits, zdict, own):
         self._settings = (wbits, zdict)
         self._own, self._of_host = own, None
         self._is_begun, self._taken, self._size = False, [], 0
@@ -215,7 +228,7 @@ class Decompress:
         return self._take(self._tail, 0, _FINISH, "flushing")
 
     def copy(self):
-        other = Decompress(*self._settings, self._own and self._own.copy())
+        other = _made(Decompress, *self._settings, self._own and self._own.copy())
         other._is_begun = self._is_begun
         if self._own is None:
             if self._size > _COPIED:
@@ -264,13 +277,13 @@ class ZlibDecompressor(host.Decompressor):
 def compressobj(level=-1, method=zlib.DEFLATED, wbits=zlib.MAX_WBITS, memLevel=zlib.DEF_MEM_LEVEL, strategy=zlib.Z_DEFAULT_STRATEGY, zdict=None):
     own = _compressobj(level, method, wbits, memLevel, strategy) if zdict is None else _compressobj(level, method, wbits, memLevel, strategy, zdict)
     zdict = None if zdict is None else host.contents(zdict)
-    return Compress((operator.index(level), operator.index(wbits), operator.index(memLevel), operator.index(strategy), zdict), own)
+    return _made(Compress, (operator.index(level), operator.index(wbits), operator.index(memLevel), operator.index(strategy), zdict), own)
 
 
 def decompressobj(wbits=zlib.MAX_WBITS, zdict=None):
     # With an empty one zlib says something else than with none.
     own = _decompressobj(wbits) if zdict is None else _decompressobj(wbits, zdict)
-    return Decompress(operator.index(wbits), None if zdict is None else host.contents(zdict), own)
+    return _made(Decompress, operator.index(wbits), None if zdict is None else host.contents(zdict), own)
 
 
 def install():

@@ -98,6 +98,8 @@ def _filter(spec):
 
 
 def _chain(specs):
+    if isinstance(specs, dict):
+        raise TypeError("dict is not a sequence")
     if len(specs) > _MOST_FILTERS:
         raise ValueError(f"Too many filters - liblzma supports a maximum of {_MOST_FILTERS}")
     return [_filter(spec) for spec in specs]

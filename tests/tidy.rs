@@ -26,6 +26,7 @@ use text::{blanked, has, imports, joined, link_targets, numbered, reaches, witho
 const SOURCES: [&str; 12] = [
     "src/",
     "compression/src/",
+    "crypto/src/",
     "gateway/src/",
     "page/src/",
     "netns/src/",
@@ -132,9 +133,10 @@ const MAP: &str = "ARCHITECTURE.md";
 const WALLS: [(&str, &[&str]); 12] = [
     ("report", &[]),
     ("netns", &[]),
+    ("crypto", &[]),
     ("tls", &[]),
     ("compression", &[]),
-    ("runtime", &["compression", "tls"]),
+    ("runtime", &["compression", "crypto", "tls"]),
     ("tunnel", &[]),
     ("gateway", &["tunnel"]),
     ("page", &["gateway", "tunnel"]),
@@ -146,6 +148,7 @@ const WALLS: [(&str, &[&str]); 12] = [
         "",
         &[
             "compression",
+            "crypto",
             "files",
             "gateway",
             "page",

@@ -42,6 +42,7 @@ pub enum Format {
 const CRATES: [&str; 12] = [
     "wasmrun",
     "compression",
+    "crypto",
     "files",
     "gateway",
     "languages",

@@ -14,7 +14,7 @@ use support::{Run, connect, eventually, mutations, output, wasmrun};
 fn main() {
     let has_python = succeeds("python3", &["-c", "import venv, ensurepip"]);
     let has_psql = succeeds("psql", &["--version"]);
-    let tests: [program::Test; 34] = [
+    let tests: [program::Test; 35] = [
         ("a_full_file_system_is_said", true, a_full_file_system_is_said),
         (
             "a_handler_that_exits_ends_nobody_else",
@@ -40,6 +40,7 @@ fn main() {
         ("odd_requests_end_nothing", true, odd_requests_end_nothing),
         ("a_program_hears_of_its_end", true, a_program_hears_of_its_end),
         ("a_handler_ends_the_program", true, a_handler_ends_the_program),
+        ("hashes_are_as_cpythons", true, hashes_are_as_cpythons),
         (
             "passwords_are_derived_as_everywhere",
             true,
@@ -494,6 +495,36 @@ fn what_frameworks_take_for_granted_is_there() {
     assert_eq!(*last, "x".repeat(1_000_000));
     assert!(ended.stderr.contains(&"y".repeat(1_000_000)), "all of it");
     assert_eq!(ended.code, Some(0));
+}
+
+/// `hashlib` and `hmac` print here what they print with OpenSSL, and packages on them take what they have made.
+fn hashes_are_as_cpythons() {
+    let folder = project("crypto-python");
+    let script = folder.path().join("hashes.py");
+    let native = output({
+        let mut python = std::process::Command::new("python3");
+        python.arg(&script);
+        python
+    });
+    assert_eq!(native.code, Some(0), "{}", native.stderr);
+    let ended = output(wasmrun(&["os", script.to_str().unwrap()]));
+    assert_eq!(ended.stdout, native.stdout, "{}", ended.stderr);
+    let ended = output(wasmrun(&["os", folder.path().to_str().unwrap()]));
+    let packages = "\
+scrypt True False
+pbkdf2 True False
+pbkdf2:sha1:1000 True False
+pbkdf2_sha256 True False
+pbkdf2_sha1 True False
+scrypt True False
+md5 True False
+pbkdf2_sha256
+pbkdf2_sha256 True False
+scrypt True False
+sha512_crypt True False
+{'a': 1}
+";
+    assert_eq!(ended.stdout, format!("{}{packages}", native.stdout), "{}", ended.stderr);
 }
 
 /// As CPython with OpenSSL has them, and as Werkzeug and Django store passwords.

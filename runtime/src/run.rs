@@ -13,6 +13,7 @@ use crate::stop::Stop;
 use crate::trust::Trust;
 use crate::wasi::command;
 use crate::wasi::compression::Streams;
+use crate::wasi::crypto::Holdings;
 use crate::wasi::http::{self, LoadMore, Outgoing};
 use crate::wasi::preview1;
 use crate::wasi::sockets::Network;
@@ -101,6 +102,7 @@ fn start(
                 outgoing: Arc::new(Outgoing::new(trust.clone())),
                 contexts: Contexts::new(trust),
                 streams: Streams::new(),
+                crypto: Holdings::default(),
             };
             events(Event::Loaded(kind));
             match kind {

@@ -4,6 +4,7 @@ use super::gate::Gate;
 use crate::guest::Guest;
 use crate::host::memory::{Budget, Share};
 use crate::wasi::compression::Streams;
+use crate::wasi::crypto::Holdings;
 use crate::wasi::http::Outgoing;
 use crate::wasi::sockets::{Network, View};
 use crate::wasi::tls::Contexts;
@@ -66,6 +67,7 @@ pub(crate) struct Host {
     network: Network,
     contexts: Contexts,
     streams: Streams,
+    crypto: Holdings,
     share: Share,
 }
 
@@ -77,6 +79,7 @@ pub(crate) struct Stores {
     pub(crate) outgoing: Arc<Outgoing>,
     pub(crate) contexts: Contexts,
     pub(crate) streams: Streams,
+    pub(crate) crypto: Holdings,
 }
 
 impl Stores {
@@ -95,6 +98,7 @@ impl Stores {
             network: self.network.clone(),
             contexts: self.contexts.clone(),
             streams: self.streams.clone(),
+            crypto: self.crypto.clone(),
             share: Share::new(self.budget.clone()),
         };
         let mut store = Store::new(engine, host);
@@ -117,6 +121,11 @@ impl Host {
     /// What compression needs of it.
     pub(crate) fn streams(&mut self) -> (&mut ResourceTable, &Streams) {
         (&mut self.table, &self.streams)
+    }
+
+    /// What cryptography needs of it.
+    pub(crate) fn crypto(&mut self) -> (&mut ResourceTable, &Holdings) {
+        (&mut self.table, &self.crypto)
     }
 
     /// What sockets need of it.

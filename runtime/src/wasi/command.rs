@@ -1,7 +1,7 @@
 //! Components that export `wasi:cli/run`.
 
 use super::compression;
-use super::derivation;
+use super::crypto;
 use super::files;
 use super::lifecycle;
 use super::records;
@@ -22,7 +22,7 @@ pub(crate) fn linker(component: &Component) -> Result<InstancePre<Host>> {
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
     compression::add_to_linker(&mut linker, component)?;
-    derivation::add_to_linker(&mut linker)?;
+    crypto::add_to_linker(&mut linker, component)?;
     lifecycle::add_to_linker(&mut linker)?;
     records::add_to_linker(&mut linker)?;
     tls::add_to_linker(&mut linker, component)?;

@@ -2,7 +2,7 @@
 
 pub(crate) mod command;
 pub(crate) mod compression;
-mod derivation;
+pub(crate) mod crypto;
 pub(crate) mod files;
 pub(crate) mod http;
 mod lifecycle;

@@ -1,7 +1,8 @@
 """The component's own module. What is imported here is in the snapshot that every start begins with."""
 
-from wasmrun_guest import absent, compression, ending, passwords, sockets, storage, streams, threads, tls  # First: others take names from what these change.
+from wasmrun_guest import absent, compression, ending, hashes, sockets, storage, streams, threads, tls  # First: others take names from what these change.
 
+hashes.install()
 streams.install()
 storage.install()
 ending.install()
@@ -10,7 +11,6 @@ sockets.install()
 absent.install()
 tls.install()
 compression.install()
-passwords.install()
 
 from wasmrun_guest import servers, loops, stdlib, packages, start
 

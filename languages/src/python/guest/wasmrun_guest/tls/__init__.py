@@ -7,25 +7,14 @@ A context is plain settings, so those that packages make when they are imported 
 runtime is made when the first connection begins. In OpenSSL's words: its constants, its errors, its version.
 """
 
-import importlib.abc
-import importlib.util
-import sys
+from .. import natives
 
 
-class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds the module when somebody asks for it."""
+def _names():
+    from . import interface
 
-    def find_spec(self, name, path=None, target=None):
-        return importlib.util.spec_from_loader(name, self) if name == "_ssl" else None
-
-    def create_module(self, spec):
-        return None
-
-    def exec_module(self, module):
-        from . import interface
-
-        vars(module).update(interface.names())
+    return interface.names()
 
 
 def install():
-    sys.meta_path.append(_Finder())
+    natives.provide("_ssl", _names)

@@ -1,0 +1,7 @@
+"""Errors of `_hashlib`."""
+
+
+class UnsupportedDigestmodError(ValueError):
+    """A hash that HMAC cannot have."""
+
+    __module__ = "_hashlib"

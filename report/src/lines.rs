@@ -39,7 +39,7 @@ pub enum Format {
 }
 
 /// Our own crates: what libraries trace is not written for users.
-const CRATES: [&str; 12] = [
+const CRATES: [&str; 13] = [
     "wasmrun",
     "compression",
     "crypto",

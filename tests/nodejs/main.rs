@@ -3,6 +3,7 @@
 
 mod clients;
 mod compression;
+mod crypto;
 mod frameworks;
 mod modules;
 mod snapshots;
@@ -17,7 +18,7 @@ use support::{connect, eventually, mutations, output, wasmrun};
 
 fn main() {
     let has_node = succeeds("node", &["--version"]) && succeeds("npm", &["--version"]);
-    let tests: [(&'static str, fn()); 47] = [
+    let tests: [(&'static str, fn()); 50] = [
         ("a_project_says_itself_what_it_is", a_project_says_itself_what_it_is),
         ("failures_are_emitted", failures_are_emitted),
         ("sockets_leave_by_rules", sockets_leave_by_rules),
@@ -30,6 +31,12 @@ fn main() {
         ("tls_is_as_nodes_is", tls::is_as_nodes_is),
         ("packages_call_and_serve_by_tls", tls::packages_call_and_serve_by_tls),
         ("hostile_clients_of_tls_end_nothing", tls::hostile_clients_end_nothing),
+        ("crypto_is_as_nodes_is", crypto::crypto_is_as_nodes_is),
+        ("web_crypto_is_as_nodes_is", crypto::web_crypto_is_as_nodes_is),
+        (
+            "tokens_and_passwords_are_as_under_node",
+            crypto::tokens_and_passwords_are_as_under_node,
+        ),
         ("odd_requests_end_nothing", odd_requests_end_nothing),
         ("a_program_hears_of_its_end", a_program_hears_of_its_end),
         (

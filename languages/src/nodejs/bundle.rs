@@ -142,6 +142,9 @@ pub(super) async fn make(program: &Source, out: &Path) -> Result<Bundle> {
             "--target=es2022",
             "--keep-names",
             "--sourcemap=external",
+            // The guest has them with the runtime's own bcrypt (guest/src/crypto-bcrypt.js).
+            "--external:bcrypt",
+            "--external:bcryptjs",
             "--sources-content=false",
         ]
         .map(OsString::from),

@@ -2,6 +2,7 @@
 import path from 'path-browserify';
 import { isGiven, sync as files } from './fs.js';
 import { builtin, builtins } from './builtins.js';
+import { hosted, isHosted } from './crypto-bcrypt.js';
 import { claim } from './stack.js';
 import { isOpen as isBundled } from './positions.js';
 import { adopt } from './promise.js';
@@ -227,7 +228,10 @@ export class Module {
 function load(name, parent) {
   const own = builtin(name);
   if (own !== undefined) return own;
+  // esbuild leaves these to us.
+  if (isHosted(name) && isBundle(parent.filename)) return hosted(name);
   const file = resolve(name, parent.path);
+  if (isHosted(name)) return hosted(name, scope(path.dirname(file))?.version);
   const inner = builtin(file);
   if (inner !== undefined) return inner;
   const had = cache[file];

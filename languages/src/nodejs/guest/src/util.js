@@ -1,6 +1,7 @@
 // node:util: the npm package, and what Node got since.
 import util from 'util/';
 import * as shown from 'node-inspect-extracted';
+import { KeyObject } from './crypto-secret.js';
 import { parseEnv } from './env-files.js';
 const ANSI = /\x1b\[[0-9;]*[A-Za-z]/g;
 const CODES = { bold: [1, 22], red: [31, 39], green: [32, 39], yellow: [33, 39], blue: [34, 39], cyan: [36, 39], gray: [90, 39] };
@@ -32,7 +33,10 @@ const isDeepStrictEqual = (a, b) => {
 };
 // The npm package throws where an engine cannot tell; nothing of the kind is met here.
 const no = () => false;
-const types = { ...util.types, isProxy: no, isExternal: no, isModuleNamespaceObject: no };
+const types = {
+  ...util.types, isProxy: no, isExternal: no, isModuleNamespaceObject: no,
+  isKeyObject: (value) => value instanceof KeyObject, isCryptoKey: (value) => value?.[Symbol.toStringTag] === 'CryptoKey' && value._keyObject !== undefined,
+};
 export default {
   ...util, types, inspect: shown.inspect, format: shown.format, formatWithOptions: shown.formatWithOptions, parseArgs, parseEnv, isDeepStrictEqual, TextEncoder, TextDecoder,
   debuglog: () => debug, debug: () => debug,

@@ -1,8 +1,8 @@
 //! Programs of packages: `bin` of their package.json (<https://docs.npmjs.com/cli/configuring-npm/package-json#bin>).
 
-use super::entry;
 use super::manifest;
 use super::packages::FOLDER;
+use super::program;
 use report::Result;
 use serde_json::Value;
 use std::path::{Component, Path, PathBuf};
@@ -30,7 +30,7 @@ pub(super) fn find(name: &str, folder: &Path, shown: &Path, installed: Option<&P
     });
     found.ok_or_else(|| {
         let start = whole.pointer("/scripts/start").and_then(Value::as_str).unwrap_or(name);
-        entry::unusable(
+        program::unusable(
             start,
             &format!("`{name}` is neither Node.js nor a program of its packages"),
         )

@@ -1,6 +1,6 @@
 //! The command of a start script (<https://docs.npmjs.com/cli/commands/npm-start>), as far as it runs one program of JavaScript.
 
-use super::entry::{Entry, Program, resolved};
+use super::program::{Entry, Program, resolved};
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -2,6 +2,7 @@
 
 use super::command::{self, Refused, Scripts};
 use super::manifest;
+use super::program::{Entry, Program, resolved, unusable};
 use crate::config;
 use crate::project::Project;
 use anyhow::anyhow;
@@ -11,34 +12,6 @@ use std::path::{Path, PathBuf};
 
 /// Files that are taken without being named, the first that is there.
 const USUAL: [&str; 4] = ["index", "server", "app", "main"];
-const EXTENSIONS: [&str; 4] = ["js", "mjs", "cjs", "ts"];
-/// A program of JavaScript.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Program {
-    Script(PathBuf),
-    /// What a package of the project calls so under `bin` of its package.json.
-    OfPackage(String),
-}
-
-impl Default for Program {
-    fn default() -> Program {
-        Program::Script(PathBuf::new())
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Entry {
-    pub program: Program,
-    /// What the start script sets before it.
-    pub variables: Vec<(String, String)>,
-    /// Files of more (`--env-file`), as they are named in the project's folder.
-    pub env_files: Vec<String>,
-    /// Modules that are loaded before it (`--require`, `--import`).
-    pub preloads: Vec<String>,
-    /// What the start script has behind it.
-    pub arguments: Vec<String>,
-}
-
 /// The part of package.json that matters here.
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -47,75 +20,48 @@ struct Manifest {
     scripts: Scripts,
 }
 
-impl Entry {
-    pub(super) fn find(project: &Project, named: Option<&Path>) -> Result<Entry> {
-        let plain = |script: PathBuf| Entry {
-            program: Program::Script(script),
-            ..Entry::default()
-        };
-        if let Some(script) = &project.script {
-            return Ok(plain(script.clone()));
-        }
-        if let Some(script) = named {
-            let script = project.folder.join(script);
-            if !script.is_file() {
-                let message = anyhow!("`[nodejs] script`: {} does not exist", script.display());
-                return Err(Failure::usage(message));
-            }
-            return Ok(plain(script));
-        }
-        let manifest = project.folder.join(manifest::NAME);
-        let manifest = if manifest.is_file() {
-            manifest::read(&manifest)?
-        } else {
-            Manifest::default()
-        };
-        if let Some(start) = manifest.scripts.get("start") {
-            return command::entry(&project.folder, &manifest.scripts, start).map_err(|refused| {
-                let what = match refused {
-                    Refused::NoProgram => "it runs more than one program of JavaScript, or none".to_owned(),
-                    Refused::Option(option) => format!("`{option}` is not supported"),
-                };
-                unusable(start, &what)
-            });
-        }
-        let main = manifest.main.and_then(|main| resolved(&project.folder, &main));
-        let usual = || USUAL.iter().find_map(|name| resolved(&project.folder, name));
-        main.or_else(usual).map(plain).ok_or_else(|| {
-            let message = anyhow!(
-                "no entry point in {}: package.json has neither `start` under `scripts` nor `main`, and there is no {}.js",
-                project.folder.display(),
-                USUAL.join(".js, ")
-            );
-            Failure::usage(message).hint(format!("name the entry point: `script` under `[nodejs]` in {}", config::NAME))
-        })
+pub(super) fn find(project: &Project, named: Option<&Path>) -> Result<Entry> {
+    let plain = |script: PathBuf| Entry {
+        program: Program::Script(script),
+        ..Entry::default()
+    };
+    if let Some(script) = &project.script {
+        return Ok(plain(script.clone()));
     }
-}
-
-/// A start script that cannot be obeyed.
-pub(super) fn unusable(start: &str, what: &str) -> Failure {
-    let message = anyhow!("cannot use the start script `{start}` of package.json: {what}");
-    Failure::usage(message).hint(format!(
-        "name the entry point: `script` under `[nodejs]` in {}",
-        config::NAME
-    ))
-}
-
-/// A file as it may be named without its extension.
-pub(super) fn resolved(folder: &Path, name: &str) -> Option<PathBuf> {
-    let path = folder.join(name.trim_start_matches("./"));
-    let endings = EXTENSIONS.iter().map(|extension| {
-        let mut path = path.clone().into_os_string();
-        path.push(".");
-        path.push(extension);
-        PathBuf::from(path)
-    });
-    let index = EXTENSIONS
-        .iter()
-        .map(|extension| path.join("index").with_extension(extension));
-    [path.clone()]
-        .into_iter()
-        .chain(endings)
-        .chain(index)
-        .find(|path| path.is_file())
+    if let Some(script) = named {
+        let script = project.folder.join(script);
+        if !script.is_file() {
+            let message = anyhow!("`[nodejs] script`: {} does not exist", script.display());
+            return Err(Failure::usage(message));
+        }
+        return Ok(plain(script));
+    }
+    let manifest = project.folder.join(manifest::NAME);
+    let manifest = if manifest.is_file() {
+        manifest::read(&manifest)?
+    } else {
+        Manifest::default()
+    };
+    if let Some(start) = manifest.scripts.get("start") {
+        return command::entry(&project.folder, &manifest.scripts, start).map_err(|refused| {
+            let what = match refused {
+                Refused::NoProgram => "it runs more than one program of JavaScript, or none".to_owned(),
+                Refused::Option(option) => format!("`{option}` is not supported"),
+            };
+            unusable(start, &what)
+        });
+    }
+    let main = manifest.main.and_then(|main| resolved(&project.folder, &main));
+    let usual = || USUAL.iter().find_map(|name| resolved(&project.folder, name));
+    main.or_else(usual).map(plain).ok_or_else(|| {
+        let message = anyhow!(
+            "no entry point in {}: package.json has neither `start` under `scripts` nor `main`, and there is no {}.js",
+            project.folder.display(),
+            USUAL.join(".js, ")
+        );
+        Failure::usage(message).hint(format!(
+            "name the entry point: `script` under `[nodejs]` in {}",
+            config::NAME
+        ))
+    })
 }

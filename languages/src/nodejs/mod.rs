@@ -12,6 +12,7 @@ mod esbuild;
 mod manifest;
 mod packages;
 mod positions;
+mod program;
 mod snapshot;
 mod source;
 mod stack;
@@ -22,7 +23,6 @@ use crate::plan::{self, Ahead, Built, Policy, Program, Snapshot, Variable};
 use crate::project::Project;
 use crate::tools::digest::Digest;
 use anyhow::anyhow;
-use entry::Entry;
 use files::Directory;
 use files::cache;
 use futures::future::LocalBoxFuture;
@@ -71,7 +71,7 @@ impl Language for Nodejs {
         let section: Section = project.section(self.id())?;
         Ok(Arc::new(Plan {
             folder: project.folder.clone(),
-            entry: Entry::find(project, section.script.as_deref())?,
+            entry: entry::find(project, section.script.as_deref())?,
             // Apart from what builds write: code of a project was never at work there.
             out: cache::folder(cache::Kind::Build)?.join(
                 Digest::default()
@@ -118,7 +118,7 @@ struct Section {
 struct Plan {
     /// The project; the guest sees it by the same name, so that stacks have the user's own paths.
     folder: PathBuf,
-    entry: Entry,
+    entry: program::Entry,
     out: PathBuf,
     policy: Policy,
 }
@@ -126,8 +126,8 @@ struct Plan {
 impl plan::Plan for Plan {
     fn describe(&self) -> String {
         let program = match &self.entry.program {
-            entry::Program::Script(script) => script.display().to_string(),
-            entry::Program::OfPackage(name) => name.clone(),
+            program::Program::Script(script) => script.display().to_string(),
+            program::Program::OfPackage(name) => name.clone(),
         };
         format!("Node.js, {program} (in {})", self.folder.display())
     }
@@ -170,8 +170,8 @@ impl Plan {
                 .map(|folder| Directory::read_only(folder, packages::PLACE)),
         );
         let script = &match &self.entry.program {
-            entry::Program::Script(script) => script.clone(),
-            entry::Program::OfPackage(name) => binary::find(name, &self.folder, &shown, packages.as_deref())?,
+            program::Program::Script(script) => script.clone(),
+            program::Program::OfPackage(name) => binary::find(name, &self.folder, &shown, packages.as_deref())?,
         };
         let is_bundle = bundle::is_needed(&self.folder, script)?;
         if let (true, Some(first)) = (is_bundle, self.entry.preloads.first()) {

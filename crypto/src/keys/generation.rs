@@ -45,7 +45,7 @@ fn rsa(bits: u32, exponent: u32) -> Result<Private, Failure> {
     if bits > *BITS.end() {
         return Err(Failure::Limit);
     }
-    if !BITS.contains(&bits) || exponent < 3 || exponent % 2 == 0 {
+    if !BITS.contains(&bits) || exponent < 3 || exponent.is_multiple_of(2) {
         return Err(Failure::Invalid);
     }
     let key = rsa::RsaPrivateKey::new_with_exp(&mut OsRng, bits as usize, &BigUint::from(exponent));

@@ -14,7 +14,7 @@ pub(crate) fn read(text: &[u8], password: Option<&[u8]>) -> Result<(String, Vec<
     let until = text.find(&end).ok_or(Failure::Invalid)?;
     // Curves come in front of OpenSSL's own keys, and the key follows.
     if label == "EC PARAMETERS" {
-        return read(text[until + end.len()..].as_bytes(), password);
+        return read(&text.as_bytes()[until + end.len()..], password);
     }
     let header = format!("-----BEGIN {label}-----");
     let body = text[header.len()..until].trim_start();

@@ -14,13 +14,16 @@ const AT_ONCE: usize = 4;
 /// Keys that were used last, which need not be read again. None is larger than a few KiB.
 const KEYS: usize = 64;
 
+/// Keys by their DER, the last used first.
+type Recent = VecDeque<(Box<[u8]>, Arc<Key>)>;
+
 /// What all of a guest's instances share.
 #[derive(Clone)]
 pub(crate) struct Holdings {
     room: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
     at_once: Arc<Semaphore>,
-    keys: Arc<Mutex<VecDeque<(Box<[u8]>, Arc<Key>)>>>,
+    keys: Arc<Mutex<Recent>>,
 }
 
 /// Something that is kept, and its room.

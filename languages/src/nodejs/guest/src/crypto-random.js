@@ -77,10 +77,10 @@ export function randomUUID() {
   const h = b.toHex();
   return `${h.slice(0, 8)}-${h.slice(8, 12)}-${h.slice(12, 16)}-${h.slice(16, 20)}-${h.slice(20)}`;
 }
-const INTEGERS = new Set(['Int8Array', 'Uint8Array', 'Uint8ClampedArray', 'Int16Array', 'Uint16Array', 'Int32Array', 'Uint32Array', 'BigInt64Array', 'BigUint64Array', 'Buffer']);
+const INTEGERS = new Set(['Int8Array', 'Uint8Array', 'Uint8ClampedArray', 'Int16Array', 'Uint16Array', 'Int32Array', 'Uint32Array', 'BigInt64Array', 'BigUint64Array']);
 const exception = (message, name, code) => (globalThis.DOMException ? new DOMException(message, name) : Object.assign(new Error(message), { name, code }));
 export function getRandomValues(array) {
-  if (!ArrayBuffer.isView(array) || !INTEGERS.has(array.constructor.name)) throw exception('The data argument must be an integer-type TypedArray', 'TypeMismatchError', 17);
+  if (!ArrayBuffer.isView(array) || !INTEGERS.has(array[Symbol.toStringTag])) throw exception('The data argument must be an integer-type TypedArray', 'TypeMismatchError', 17);
   if (array.byteLength > 65536) throw exception(`The requested length exceeds 65,536 bytes`, 'QuotaExceededError', 22);
   const to = view(array);
   to.set(draw(to.length));

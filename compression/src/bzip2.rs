@@ -20,6 +20,8 @@ pub(crate) struct Compressor {
 pub(crate) struct Decompressor {
     decompress: Decompress,
     is_end: bool,
+    /// After an error the library may only be told to end (bzip2's manual, 3.3.2): its state is one that it does not go on from.
+    failed: Option<Failure>,
 }
 
 /// BZ_SEQUENCE_ERROR and its kin.
@@ -87,6 +89,7 @@ impl Decompressor {
         Decompressor {
             decompress: Decompress::new(false),
             is_end: false,
+            failed: None,
         }
     }
 }
@@ -96,17 +99,24 @@ impl Coder for Decompressor {
         if self.is_end {
             return Ok(ENDED);
         }
-        let (before_in, before_out) = (self.decompress.total_in(), self.decompress.total_out());
-        let status = self.decompress.decompress(input, output).map_err(failure)?;
-        if status == Status::MemNeeded {
-            return Err(Failure::new(-3, "Out of memory"));
+        if let Some(failed) = &self.failed {
+            return Err(failed.clone());
         }
-        self.is_end = status == Status::StreamEnd;
-        Ok(Step {
-            taken: (self.decompress.total_in() - before_in) as usize,
-            made: (self.decompress.total_out() - before_out) as usize,
-            is_end: self.is_end,
-        })
+        let (before_in, before_out) = (self.decompress.total_in(), self.decompress.total_out());
+        let failed = match self.decompress.decompress(input, output) {
+            Ok(Status::MemNeeded) => Failure::new(-3, "Out of memory"),
+            Err(error) => failure(error),
+            Ok(status) => {
+                self.is_end = status == Status::StreamEnd;
+                return Ok(Step {
+                    taken: (self.decompress.total_in() - before_in) as usize,
+                    made: (self.decompress.total_out() - before_out) as usize,
+                    is_end: self.is_end,
+                });
+            }
+        };
+        self.failed = Some(failed.clone());
+        Err(failed)
     }
 
     fn restart(&mut self) -> Result<(), Failure> {

@@ -2,31 +2,21 @@
 (wit/deps/zlib); and zlib's functions by the same where there is more to do than a call of the runtime costs.
 """
 
-import importlib.abc
-import importlib.util
-import sys
+from functools import partial
+from importlib import import_module
+
+from .. import natives
 
 _MODULES = {"_bz2": "bzip2", "_lzma": "lzma", "_zstd": "zstd"}
 
 
-class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds a module when somebody asks for it."""
-
-    def find_spec(self, name, path=None, target=None):
-        return importlib.util.spec_from_loader(name, self) if name in _MODULES else None
-
-    def create_module(self, spec):
-        return None
-
-    def exec_module(self, module):
-        from importlib import import_module
-
-        own = import_module(f"{__name__}.{_MODULES[module.__name__]}")
-        vars(module).update(own.names())
+def _names(own):
+    return import_module(f"{__name__}.{own}").names()
 
 
 def install():
-    sys.meta_path.append(_Finder())
+    for name, own in _MODULES.items():
+        natives.provide(name, partial(_names, own))
     from . import deflate
 
     deflate.install()

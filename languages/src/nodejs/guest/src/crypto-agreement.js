@@ -1,6 +1,6 @@
 // Secrets that two sides share: ECDH and diffieHellman() of node:crypto.
 import keys from 'wasmrun:crypto/keys@0.1.0';
-import { buffer, bytes, callback, coded, object, out, text, wrongValue } from './crypto-arguments.js';
+import { buffer, bytes, callback, coded, object, out, text, wrongValue } from './arguments.js';
 import { generateKeyPairSync } from './crypto-generate.js';
 import { createPrivateKey, createPublicKey } from './crypto-keys.js';
 import { later } from './crypto-later.js';

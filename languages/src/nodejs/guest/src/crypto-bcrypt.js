@@ -2,7 +2,7 @@
 // seconds for a password, the second is native code.
 import deferred from 'wasmrun:crypto/deferred@0.1.0';
 import derivation from 'wasmrun:crypto/derivation@0.1.0';
-import { failure } from './crypto-arguments.js';
+import { failure } from './arguments.js';
 import { isEqual } from './crypto-hash.js';
 import { awaited } from './crypto-later.js';
 import { draw } from './crypto-random.js';

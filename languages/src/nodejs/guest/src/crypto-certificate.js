@@ -1,18 +1,11 @@
 // X509Certificate, by what wasmrun:tls/session says of a certificate.
 import session from 'wasmrun:tls/session@0.1.0';
-import { buffer, view, wrongType } from './crypto-arguments.js';
-import { digestOf } from './crypto-hash.js';
+import { buffer, view, wrongType } from './arguments.js';
+import { date, fingerprint } from './certificate-fields.js';
 import { PublicKeyObject } from './crypto-keys.js';
 import { host, unreadable } from './crypto-openssl.js';
 
 const lines = (name) => name.map(({ short, value }) => `${short}=${value}`).join('\n');
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
-function date(seconds) {
-  const d = new Date(Number(seconds) * 1000);
-  const two = (n) => String(n).padStart(2, '0');
-  return `${MONTHS[d.getUTCMonth()]} ${String(d.getUTCDate()).padStart(2, ' ')} ${two(d.getUTCHours())}:${two(d.getUTCMinutes())}:${two(d.getUTCSeconds())} ${d.getUTCFullYear()} GMT`;
-}
-const print = (hash, der) => digestOf(hash, der).toHex().toUpperCase().match(/../g).join(':');
 
 export class X509Certificate {
   #der;
@@ -29,9 +22,9 @@ export class X509Certificate {
   get serialNumber() { return this.#fields.serial; }
   get validFrom() { return date(this.#fields.notBefore); }
   get validTo() { return date(this.#fields.notAfter); }
-  get fingerprint() { return print('sha1', this.#der); }
-  get fingerprint256() { return print('sha256', this.#der); }
-  get fingerprint512() { return print('sha512', this.#der); }
+  get fingerprint() { return fingerprint('sha1', this.#der); }
+  get fingerprint256() { return fingerprint('sha256', this.#der); }
+  get fingerprint512() { return fingerprint('sha512', this.#der); }
   get ca() { return this.#fields.authority; }
   get raw() { return buffer(this.#der.slice()); }
   get publicKey() { return new PublicKeyObject(this.#fields.publicKey); }

@@ -1,7 +1,7 @@
 // Ciphers of node:crypto, by wasmrun:crypto/ciphers.
 import stringDecoder from 'string_decoder/';
 import ciphers from 'wasmrun:crypto/ciphers@0.1.0';
-import { bytes, chunk, coded, integer, mind, out, release, text, unsigned, view, wrongType } from './crypto-arguments.js';
+import { bytes, chunk, coded, integer, mind, out, release, text, unsigned, view, wrongType } from './arguments.js';
 import { Lazy } from './crypto-lazy.js';
 import { badDecrypt, host, openssl, wrongLength } from './crypto-openssl.js';
 import { secretOf } from './crypto-secret.js';

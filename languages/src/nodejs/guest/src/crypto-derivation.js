@@ -1,7 +1,7 @@
 // Keys from passwords and from keys. The host computes them; with a callback it does so while the program goes on.
 import deferred from 'wasmrun:crypto/deferred@0.1.0';
 import derivation from 'wasmrun:crypto/derivation@0.1.0';
-import { buffer, bytes, callback, coded, failure, integer, outOfRange, text, unsigned, view, wrongType } from './crypto-arguments.js';
+import { buffer, bytes, callback, coded, failure, integer, outOfRange, text, unsigned, view, wrongType } from './arguments.js';
 import { digestNamed, invalidDigest } from './crypto-hash.js';
 import { awaited, later, tell } from './crypto-later.js';
 import { KeyObject } from './crypto-secret.js';

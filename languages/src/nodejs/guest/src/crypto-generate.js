@@ -2,7 +2,7 @@
 import util from 'util/';
 import deferred from 'wasmrun:crypto/deferred@0.1.0';
 import keys from 'wasmrun:crypto/keys@0.1.0';
-import { callback, coded, integer, object, text, unsigned, wrongValue } from './crypto-arguments.js';
+import { callback, coded, integer, object, text, unsigned, wrongValue } from './arguments.js';
 import { PrivateKeyObject, publicOf } from './crypto-keys.js';
 import { awaited, later } from './crypto-later.js';
 import { host, openssl } from './crypto-openssl.js';

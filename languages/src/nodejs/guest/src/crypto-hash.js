@@ -1,6 +1,6 @@
 // Hashes and HMAC of node:crypto, by wasmrun:crypto/hashing. What is short is one call of the host.
 import hashing from 'wasmrun:crypto/hashing@0.1.0';
-import { bytes, chunk, coded, failure, mind, out, release, text, unsigned, view, wrongType } from './crypto-arguments.js';
+import { bytes, chunk, coded, failure, mind, out, release, text, unsigned, view, wrongType } from './arguments.js';
 import { Lazy } from './crypto-lazy.js';
 import { secretOf } from './crypto-secret.js';
 

@@ -1,7 +1,7 @@
 // Keys of two halves, by wasmrun:crypto/keys. A key object has the DER; the host keeps what it has read of the last ones.
 import keys from 'wasmrun:crypto/keys@0.1.0';
 import session from 'wasmrun:tls/session@0.1.0';
-import { buffer, bytes, coded, object, view, wrongType, wrongValue } from './crypto-arguments.js';
+import { buffer, bytes, coded, object, view, wrongType, wrongValue } from './arguments.js';
 import { badDecrypt, host, openssl, tooLarge, unreadable } from './crypto-openssl.js';
 import { KeyObject, createSecretKey, materialOf } from './crypto-secret.js';
 

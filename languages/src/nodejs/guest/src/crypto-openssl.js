@@ -1,9 +1,12 @@
 // Errors as OpenSSL has them, for what the host refuses.
-import { failure } from './crypto-arguments.js';
+import { failure } from './arguments.js';
 
-const PREFIXES = { 'digital envelope routines': 'EVP_', 'rsa routines': 'RSA_', 'asn1 encoding routines': 'ASN1_', 'common libcrypto routines': 'CRYPTO_' };
+const PREFIXES = {
+  'digital envelope routines': 'OSSL_EVP_', 'rsa routines': 'OSSL_RSA_', 'asn1 encoding routines': 'OSSL_ASN1_', 'common libcrypto routines': 'OSSL_CRYPTO_', 'PEM routines': 'OSSL_PEM_',
+  'x509 certificate routines': 'OSSL_X509_', 'SSL routines': 'SSL_',
+};
 export function openssl(number, library, reason) {
-  const code = `ERR_OSSL_${PREFIXES[library] ?? ''}${reason.toUpperCase().replaceAll(' ', '_')}`;
+  const code = `ERR_${PREFIXES[library] ?? 'OSSL_'}${reason.toUpperCase().replace(/[^A-Z0-9]+/g, '_')}`;
   return Object.assign(new Error(`error:${number}:${library}::${reason}`), { library, reason, code });
 }
 export const unreadable = () => openssl('1E08010C', 'DECODER routines', 'unsupported');

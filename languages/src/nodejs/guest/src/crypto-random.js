@@ -1,6 +1,6 @@
 // Random numbers of the host.
 import random from 'wasi:random/random@0.2.12';
-import { buffer, callback, integer, outOfRange, unsigned, view, wrongType } from './crypto-arguments.js';
+import { buffer, callback, integer, outOfRange, unsigned, view, wrongType } from './arguments.js';
 import { later } from './crypto-later.js';
 
 // One call to the host for many small wishes.

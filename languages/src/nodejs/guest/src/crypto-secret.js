@@ -1,5 +1,5 @@
 // KeyObject and secret keys. Those of two halves are in crypto-keys.js.
-import { buffer, bytes, coded, object, out, view, wrongType, wrongValue } from './crypto-arguments.js';
+import { buffer, bytes, coded, object, out, view, wrongType, wrongValue } from './arguments.js';
 import hashing from 'wasmrun:crypto/hashing@0.1.0';
 
 const material = new WeakMap();

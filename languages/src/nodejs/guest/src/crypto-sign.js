@@ -1,7 +1,7 @@
 // Signatures of node:crypto. A message is kept until its end, and is signed in one call of the host.
 import stream from 'readable-stream';
 import keys from 'wasmrun:crypto/keys@0.1.0';
-import { buffer, bytes, callback, chunk, coded, integer, out, text, wrongType, wrongValue } from './crypto-arguments.js';
+import { buffer, bytes, callback, chunk, coded, integer, out, text, wrongType, wrongValue } from './arguments.js';
 import { digestNamed, traits } from './crypto-hash.js';
 import { RSA, privateOf, publicHalf } from './crypto-keys.js';
 import { later } from './crypto-later.js';

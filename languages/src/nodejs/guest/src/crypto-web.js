@@ -1,6 +1,6 @@
 // WebCrypto (https://www.w3.org/TR/WebCryptoAPI/), on the functions of node:crypto.
 import keys from 'wasmrun:crypto/keys@0.1.0';
-import { buffer, view } from './crypto-arguments.js';
+import { buffer, view } from './arguments.js';
 import { diffieHellman } from './crypto-agreement.js';
 import { createCipheriv, createDecipheriv } from './crypto-cipher.js';
 import { hkdfSync, pbkdf2 } from './crypto-derivation.js';

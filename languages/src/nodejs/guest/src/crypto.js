@@ -1,6 +1,6 @@
 // node:crypto, by wasmrun:crypto: the host computes.
 import { createECDH, diffieHellman, ECDH } from './crypto-agreement.js';
-import { notThere } from './crypto-arguments.js';
+import { notThere } from './arguments.js';
 import { X509Certificate } from './crypto-certificate.js';
 import { Cipheriv, createCipheriv, createDecipheriv, Decipheriv, getCipherInfo, getCiphers } from './crypto-cipher.js';
 import { hkdf, hkdfSync, pbkdf2, pbkdf2Sync, scrypt, scryptSync } from './crypto-derivation.js';

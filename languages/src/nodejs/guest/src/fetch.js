@@ -11,7 +11,6 @@ import zlib from './zlib.js';
 export { Headers, Request, Response };
 const { PassThrough } = stream;
 const agents = { 'http:': new Agent({ keepAlive: true, timeout: 4000 }), 'https:': new SecureAgent({ keepAlive: true, timeout: 4000 }) };
-const PORTS = { 'http:': 80, 'https:': 443 };
 const WAIT_MS = 300000; // for the head of a response, and for each part of its body
 const MAX_REDIRECTS = 20;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
@@ -79,7 +78,7 @@ class Exchange {
     try {
       const open = url.protocol === 'https:' ? secureRequest : request;
       req = open({
-        protocol: url.protocol, hostname: hostname.startsWith('[') ? hostname.slice(1, -1) : hostname, port: url.port || PORTS[url.protocol], path: url.pathname + url.search, method: this.method, headers,
+        protocol: url.protocol, hostname: hostname.startsWith('[') ? hostname.slice(1, -1) : hostname, port: url.port || agents[url.protocol].defaultPort, path: url.pathname + url.search, method: this.method, headers,
         agent: this.again ? false : agents[url.protocol], timeout: WAIT_MS,
       });
     } catch (e) {

@@ -1,8 +1,5 @@
 // A time by which something has to come, set anew for each request: a timer is made only where it would fire too late.
-import { hrtimeNs } from './loop.js';
-import { setTimeout, clearTimeout } from './timers.js';
-
-const now = () => Number(hrtimeNs()) / 1e6;
+import { clearTimeout, nowMs, setTimeout } from './timers.js';
 
 export class Deadline {
   constructor() {
@@ -12,7 +9,7 @@ export class Deadline {
     this.late = null;
   }
   set(ms, late) {
-    this.at = now() + ms;
+    this.at = nowMs() + ms;
     this.late = late;
     if (this.timer === null || this.at < this.due) this._arm(ms);
   }
@@ -25,13 +22,13 @@ export class Deadline {
   }
   _arm(ms) {
     clearTimeout(this.timer);
-    this.due = now() + ms;
+    this.due = this.at;
     this.timer = setTimeout(() => this._fired(), ms).unref();
   }
   _fired() {
     this.timer = null;
     if (this.at === Infinity) return;
-    const left = this.at - now();
+    const left = this.at - nowMs();
     if (left > 0) return this._arm(left);
     this.at = Infinity;
     this.late();

@@ -1,4 +1,6 @@
 // Header fields: which are valid, and how a message's repeated ones become one value.
+import { received } from './arguments.js';
+
 export const maxHeaderSize = 16384;
 export const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 export const BAD_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
@@ -18,13 +20,6 @@ export function lowerCase(name) {
 
 export const coded = (Type, code, text) => Object.assign(new Type(text), { code });
 
-// What Node says of an argument that it does not take.
-export function received(value) {
-  if (value === null || value === undefined) return `Received ${value}`;
-  if (typeof value === 'function') return `Received function ${value.name}`;
-  if (typeof value === 'object') return value.constructor?.name ? `Received an instance of ${value.constructor.name}` : 'Received an object';
-  return `Received type ${typeof value} (${typeof value === 'string' ? `'${value}'` : String(value)})`;
-}
 export const wrongType = (what, wants, value) => coded(TypeError, 'ERR_INVALID_ARG_TYPE', `The ${what} must be ${wants}. ${received(value)}`);
 
 export function validateHeaderName(name) {

@@ -1,5 +1,6 @@
 // What a request is asked for with: an address, options, or both.
-import { TOKEN, coded, received, wrongType } from './http-headers.js';
+import { received } from './arguments.js';
+import { TOKEN, coded, wrongType } from './http-headers.js';
 
 const BAD_PATH = /[^\x21-\xff]/;
 

@@ -399,53 +399,47 @@ const BAD_TARGET = /[\x00-\x20\x7f]/;
 const NONE = [], KEEPS = { keepAlive: true }, CLOSES = { keepAlive: false };
 const KNOWN = new Set(METHODS);
 
-// What a server of either kind does with its connections, which it gets by `event`.
-export function serve(server, options, listener, event) {
-  server._Incoming = options.IncomingMessage ?? IncomingMessage;
-  server._Response = options.ServerResponse ?? ServerResponse;
-  server._connections = new Set();
-  server.timeout = 0;
-  server.keepAliveTimeout = options.keepAliveTimeout ?? 5000;
-  server.headersTimeout = options.headersTimeout ?? 60000;
-  server.requestTimeout = options.requestTimeout ?? 300000;
-  server.maxHeadersCount = null;
-  server.maxRequestsPerSocket = 0;
-  server.requireHostHeader = options.requireHostHeader ?? true;
-  if (listener) server.on('request', listener);
-  server.on('listening', () => addToEnding(server));
-  server.on('close', () => removeFromEnding(server));
-  server.on(event, (socket) => server._connections.add(new Connection(server, socket)));
-}
-
-// The methods that both kinds have.
-serve.equip = (Kind, Below) => {
-  const methods = {
-    get _keepText() {
-      return `Connection: keep-alive\r\n${this.keepAliveTimeout ? `Keep-Alive: timeout=${Math.floor(this.keepAliveTimeout / 1000)}\r\n` : ''}`;
-    },
-    setTimeout(ms, fn) {
-      this.timeout = ms;
-      if (fn) this.on('timeout', fn);
-      return this;
-    },
-    close(done) {
-      Below.prototype.close.call(this, done);
-      this.closeIdleConnections();
-      return this;
-    },
-    closeAllConnections() { for (const c of this._connections) c.socket.destroy(); },
-    closeIdleConnections() { for (const c of this._connections) if (!c.res && !c.buf?.length) c.socket.destroy(); },
-  };
-  for (const [name, method] of Object.entries(Object.getOwnPropertyDescriptors(methods))) Object.defineProperty(Kind.prototype, name, { ...method, enumerable: false });
+// A server of requests, above one that gives its connections by `event`.
+export const withRequests = (Below, event) => class extends Below {
+  _serve(options, listener) {
+    this._Incoming = options.IncomingMessage ?? IncomingMessage;
+    this._Response = options.ServerResponse ?? ServerResponse;
+    this._connections = new Set();
+    this.timeout = 0;
+    this.keepAliveTimeout = options.keepAliveTimeout ?? 5000;
+    this.headersTimeout = options.headersTimeout ?? 60000;
+    this.requestTimeout = options.requestTimeout ?? 300000;
+    this.maxHeadersCount = null;
+    this.maxRequestsPerSocket = 0;
+    this.requireHostHeader = options.requireHostHeader ?? true;
+    if (listener) this.on('request', listener);
+    this.on('listening', () => addToEnding(this));
+    this.on('close', () => removeFromEnding(this));
+    this.on(event, (socket) => this._connections.add(new Connection(this, socket)));
+  }
+  get _keepText() {
+    return `Connection: keep-alive\r\n${this.keepAliveTimeout ? `Keep-Alive: timeout=${Math.floor(this.keepAliveTimeout / 1000)}\r\n` : ''}`;
+  }
+  setTimeout(ms, fn) {
+    this.timeout = ms;
+    if (fn) this.on('timeout', fn);
+    return this;
+  }
+  close(done) {
+    super.close(done);
+    this.closeIdleConnections();
+    return this;
+  }
+  closeAllConnections() { for (const c of this._connections) c.socket.destroy(); }
+  closeIdleConnections() { for (const c of this._connections) if (!c.res && !c.buf?.length) c.socket.destroy(); }
 };
 
-export class Server extends NetServer {
+export class Server extends withRequests(NetServer, 'connection') {
   constructor(options, listener) {
     if (typeof options === 'function') [options, listener] = [{}, options];
     super({ allowHalfOpen: true });
-    serve(this, options ?? {}, listener, 'connection');
+    this._serve(options ?? {}, listener);
   }
 }
-serve.equip(Server, NetServer);
 
 export const createServer = (options, listener) => new Server(options, listener);

@@ -2,7 +2,7 @@
 import { Agent as HttpAgent } from './http-agent.js';
 import { ClientRequest } from './http-client.js';
 import { isAddress } from './http-options.js';
-import { serve } from './http-server.js';
+import { withRequests } from './http-server.js';
 import { connect } from './tls.js';
 import { Server as TlsServer } from './tls-server.js';
 
@@ -54,17 +54,16 @@ export function get(...args) {
   return req;
 }
 
-export class Server extends TlsServer {
+export class Server extends withRequests(TlsServer, 'secureConnection') {
   constructor(options, listener) {
     if (typeof options === 'function') [options, listener] = [{}, options];
     super({ ALPNProtocols: options?.ALPNCallback ? undefined : ['http/1.1'], ...options });
-    serve(this, options ?? {}, listener, 'secureConnection');
+    this._serve(options ?? {}, listener);
     this.on('tlsClientError', (error, socket) => {
       if (!this.emit('clientError', error, socket)) socket.destroy(error);
     });
   }
 }
-serve.equip(Server, TlsServer);
 export const createServer = (options, listener) => new Server(options, listener);
 
 export default {

@@ -7,7 +7,7 @@ let wake = Infinity;
 let ids = 1;
 const byId = new Map();
 
-const nowMs = () => hrtimeNs() / 1e6;
+export const nowMs = () => hrtimeNs() / 1e6;
 
 class Timeout {
   constructor(fn, ms, args, repeat) {

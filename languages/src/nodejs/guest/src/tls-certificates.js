@@ -1,18 +1,10 @@
 // Certificates as programs see them, and whether one is for a host.
 import tls from 'wasmrun:tls/session@0.1.0';
 import { isIP, isIPv4, parse6, text6 } from './addresses.js';
-import crypto from './crypto.js';
+import { date, fingerprint } from './certificate-fields.js';
 import { coded } from './http-headers.js';
 
-const MONTHS = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ');
 const NIST = { prime256v1: 'P-256', secp384r1: 'P-384', secp521r1: 'P-521' };
-
-// As ASN1_TIME_print(3).
-function date(seconds) {
-  const at = new Date(Number(seconds) * 1000);
-  const two = (n) => String(n).padStart(2, '0');
-  return `${MONTHS[at.getUTCMonth()]} ${String(at.getUTCDate()).padStart(2)} ${two(at.getUTCHours())}:${two(at.getUTCMinutes())}:${two(at.getUTCSeconds())} ${at.getUTCFullYear()} GMT`;
-}
 
 // An attribute that is there twice is a list.
 function attributes(parts) {
@@ -20,8 +12,6 @@ function attributes(parts) {
   for (const { short, value } of parts) all[short] = short in all ? [].concat(all[short], value) : value;
   return all;
 }
-
-const print = (der, hash) => crypto.createHash(hash).update(der).digest('hex').toUpperCase().match(/../g).join(':');
 
 // An element of DER (X.690, 8.1) that begins at `at`: where its content is, and where it ends.
 function element(der, at) {
@@ -73,7 +63,7 @@ export function legacy(bytes) {
     ...(fields.alternatives.length && { subjectaltname: fields.alternatives.map(alternative).join(', ') }),
     ...(Object.keys(access).length && { infoAccess: access }),
     ca: fields.authority, ...key(fields), valid_from: date(fields.notBefore), valid_to: date(fields.notAfter),
-    fingerprint: print(raw, 'sha1'), fingerprint256: print(raw, 'sha256'), fingerprint512: print(raw, 'sha512'),
+    fingerprint: fingerprint('sha1', raw), fingerprint256: fingerprint('sha256', raw), fingerprint512: fingerprint('sha512', raw),
     ...(fields.extendedUsage.length && { ext_key_usage: fields.extendedUsage }),
     serialNumber: fields.serial, raw,
   };

@@ -1,7 +1,8 @@
 // What sessions have in common: certificates, keys, roots, versions. A context is plain settings; what the runtime has of it is made
 // when a session needs it, and kept for the next with the same settings.
 import tls from 'wasmrun:tls/session@0.1.0';
-import { coded, wrongType } from './http-headers.js';
+import { buffer, bytes as bytesOf, wrongType } from './arguments.js';
+import { coded } from './http-headers.js';
 import fs from './fs.js';
 import process from './process.js';
 import { sslError } from './tls-errors.js';
@@ -16,12 +17,7 @@ export const CIPHERS = [
   'ecdhe-rsa-aes256-gcm-sha384', 'ecdhe-rsa-aes128-gcm-sha256', 'ecdhe-rsa-chacha20-poly1305',
 ];
 
-function bytes(value, name) {
-  if (typeof value === 'string') return Buffer.from(value);
-  if (value instanceof ArrayBuffer) return new Uint8Array(value);
-  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  throw wrongType(`"${name}" property`, 'of type string or an instance of Buffer, TypedArray, or DataView', value);
-}
+const bytes = (value, name) => bytesOf(value, name, undefined, 'of type string or an instance of Buffer, TypedArray, or DataView');
 const list = (value) => (value === undefined || value === null ? [] : Array.isArray(value) ? value : [value]);
 
 function version(name, standard) {
@@ -75,7 +71,7 @@ function extraRoots() {
 
 export class SecureContext {
   constructor(options = {}) {
-    if (options === null || typeof options !== 'object') throw wrongType('"options" argument', 'of type object', options);
+    if (options === null || typeof options !== 'object') throw wrongType('options', 'of type object', options);
     const [minimum, maximum] = versions(options);
     const isOwn = options.ca !== undefined && options.ca !== null;
     const roots = isOwn ? list(options.ca).map((one) => bytes(one, 'options.ca')) : extraRoots();
@@ -87,7 +83,7 @@ export class SecureContext {
     this.context = this;
   }
 }
-const text = (part) => (part === undefined ? '' : Buffer.from(part.buffer, part.byteOffset, part.byteLength).toString('latin1'));
+const text = (part) => (part === undefined ? '' : buffer(part).toString('latin1'));
 export const createSecureContext = (options) => new SecureContext(options);
 
 let standard;

@@ -1,4 +1,5 @@
 // What fails in TLS, as OpenSSL and Node say it.
+import { openssl } from './crypto-openssl.js';
 import { coded } from './http-headers.js';
 
 // X509_V_ERR_* (X509_STORE_CTX_get_error(3)).
@@ -15,8 +16,8 @@ const TEXTS = {
 
 // The libraries of what is no fault of a session, and the numbers of reasons: ERR_PACK(3).
 const ELSEWHERE = {
-  'no start line': ['PEM routines', 'PEM', 0x0480006c], 'bad base64 decode': ['PEM routines', 'PEM', 0x04800064], 'bad password read': ['PEM routines', 'PEM', 0x04800068],
-  unsupported: ['DECODER routines', null, 0x1e08010c], 'bad decrypt': ['Provider routines', null, 0x1c800064], 'key values mismatch': ['x509 certificate routines', 'X509', 0x05800074], 'not enough data': ['asn1 encoding routines', 'ASN1', 0x0680008e],
+  'no start line': ['0480006C', 'PEM routines'], 'bad base64 decode': ['04800064', 'PEM routines'], 'bad password read': ['04800068', 'PEM routines'],
+  unsupported: ['1E08010C', 'DECODER routines'], 'bad decrypt': ['1C800064', 'Provider routines'], 'key values mismatch': ['05800074', 'x509 certificate routines'], 'not enough data': ['0680008E', 'asn1 encoding routines'],
 };
 const REASONS = {
   'bad signature': 123, 'http request': 156, 'certificate verify failed': 134, 'no certificate assigned': 177, 'no protocols available': 191, 'no shared cipher': 193, 'packet length too long': 198, 'peer did not return a certificate': 199,
@@ -36,11 +37,8 @@ export function sslError(thrown, first) {
   if (typeof failure?.text !== 'string') return thrown instanceof Error ? thrown : new Error(String(thrown));
   const { alert, received } = failure;
   const text = first && failure.text === 'wrong version number' && isHttp(first) ? 'http request' : failure.text;
-  const name = text.toUpperCase().replace(/[^A-Z0-9]+/g, '_');
-  const [library, part, number] = ELSEWHERE[text] ?? ['SSL routines', undefined, 0x0a000000 + (received ? 1000 + alert : REASONS[text] ?? 0)];
-  const code = part === undefined ? `ERR_SSL_${name}` : `ERR_OSSL_${part ? `${part}_` : ''}${name}`;
-  const message = `error:${number.toString(16).toUpperCase().padStart(8, '0')}:${library}::${text}`;
-  return Object.assign(coded(Error, code, message), { library, reason: text });
+  const [number, library] = ELSEWHERE[text] ?? [(0x0a000000 + (received ? 1000 + alert : REASONS[text] ?? 0)).toString(16).toUpperCase().padStart(8, '0'), 'SSL routines'];
+  return openssl(number, library, text);
 }
 
 // A write that waited for the handshake fails by its name.

@@ -1,18 +1,19 @@
 // A server whose connections have TLS.
 import { Server as NetServer } from './net.js';
-import { coded, wrongType } from './http-headers.js';
+import { wrongType } from './arguments.js';
+import { coded } from './http-headers.js';
 import { SecureContext, createSecureContext, protocolsOf } from './tls-context.js';
 import { TLSSocket } from './tls-socket.js';
 
 export class Server extends NetServer {
   constructor(options, listener) {
     if (typeof options === 'function') [options, listener] = [{}, options];
-    else if (options !== undefined && (options === null || typeof options !== 'object')) throw wrongType('"options" argument', 'of type object', options);
+    else if (options !== undefined && (options === null || typeof options !== 'object')) throw wrongType('options', 'of type object', options);
     options ??= {};
     super({ allowHalfOpen: options.allowHalfOpen, pauseOnConnect: options.pauseOnConnect });
     this._tls = options;
     this._contexts = [];
-    for (const name of ['SNICallback', 'ALPNCallback']) if (options[name] && typeof options[name] !== 'function') throw wrongType(`"options.${name}" property`, 'of type function', options[name]);
+    for (const name of ['SNICallback', 'ALPNCallback']) if (options[name] && typeof options[name] !== 'function') throw wrongType(`options.${name}`, 'of type function', options[name]);
     if (options.ALPNCallback && options.ALPNProtocols) throw coded(TypeError, 'ERR_TLS_ALPN_CALLBACK_WITH_PROTOCOLS', 'The ALPNCallback and ALPNProtocols TLS options are mutually exclusive');
     this.setSecureContext(options);
     if (listener) this.on('secureConnection', listener);

@@ -1,7 +1,8 @@
 // A connection with TLS on another one: what arrives there is fed to a session of the runtime, what is written is sealed by it. The
 // other one is of node:net, or any Duplex (tls.connect({ socket }), STARTTLS).
 import tls from 'wasmrun:tls/session@0.1.0';
-import { coded, wrongType } from './http-headers.js';
+import { buffer, text } from './arguments.js';
+import { coded } from './http-headers.js';
 import { isIP } from './addresses.js';
 import { nextTick } from './loop.js';
 import { Socket, connectArgs } from './net.js';
@@ -15,8 +16,6 @@ import { hello } from './tls-hello.js';
 const SLICE = 262144; // bytes that are sealed at once
 const HANDSHAKE_MS = 120000;
 const LINGER_MS = 1000; // for an alert to be taken
-
-const asBuffer = (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 export class TLSSocket extends Socket {
   constructor(parent, options = {}) {
@@ -152,11 +151,11 @@ export class TLSSocket extends Socket {
   }
 
   _advance({ plaintext, toSend, handshaking, closed }) {
-    const isSent = !toSend.length || this._parent.write(asBuffer(toSend));
+    const isSent = !toSend.length || this._parent.write(buffer(toSend));
     if (!handshaking && this.secureConnecting) this._shaken();
     if (this.destroyed) return false;
     let goesOn = true;
-    if (plaintext.length) goesOn = this._deliver(asBuffer(plaintext));
+    if (plaintext.length) goesOn = this._deliver(buffer(plaintext));
     if (closed && !this.destroyed) goesOn = this._over();
     // Who sends what has to be answered, and does not read, waits.
     if (goesOn && !isSent && !handshaking && !this._parent?.destroyed) {
@@ -225,7 +224,7 @@ export class TLSSocket extends Socket {
       this._parent = null;
       const over = setTimeout(() => parent.destroy(), LINGER_MS).unref();
       parent.once('close', () => clearTimeout(over));
-      parent.end(asBuffer(toSend), () => parent.destroy());
+      parent.end(buffer(toSend), () => parent.destroy());
     }
     this._failed(this._held?.isWrite ? ofWrite(error) : error);
   }
@@ -243,7 +242,7 @@ export class TLSSocket extends Socket {
   _shaken() {
     clearTimeout(this._limit);
     const facts = (this._facts = this._session.facts());
-    this.alpnProtocol = facts.protocol ? asBuffer(facts.protocol).toString('latin1') : false;
+    this.alpnProtocol = facts.protocol ? buffer(facts.protocol).toString('latin1') : false;
     const error = this._isServer ? this._verdictOfServer(facts) : this._verdict(facts);
     if (error) {
       this.authorizationError = error.code ?? error.message;
@@ -299,7 +298,7 @@ export class TLSSocket extends Socket {
     }
     this.bytesWritten += part.length;
     const next = at + part.length;
-    this._parent.write(asBuffer(sealed), (error) => {
+    this._parent.write(buffer(sealed), (error) => {
       if (error || next >= chunk.length || this.destroyed) return done(error);
       this._touch();
       this._seal(chunk, next, done);
@@ -313,7 +312,7 @@ export class TLSSocket extends Socket {
     }
     const parent = this._parent;
     if (!parent || parent.destroyed || !this._session) return done();
-    parent.end(asBuffer(this._session.close()), () => done());
+    parent.end(buffer(this._session.close()), () => done());
   }
 
   _destroy(error, done) {
@@ -353,15 +352,15 @@ export class TLSSocket extends Socket {
   getSharedSigalgs() { return []; }
   exportKeyingMaterial(length, label, context) {
     if (!this._session || this.secureConnecting) throw coded(Error, 'ERR_TLS_INVALID_STATE', 'TLS socket connection must be securely established');
-    if (typeof label !== 'string') throw wrongType('"label" argument', 'of type string', label);
+    text(label, 'label');
     try {
-      return asBuffer(this._session.derive(label, context === undefined ? undefined : new Uint8Array(context), length));
+      return buffer(this._session.derive(label, context === undefined ? undefined : new Uint8Array(context), length));
     } catch (e) {
       throw sslError(e);
     }
   }
   setServername(name) {
-    if (typeof name !== 'string') throw wrongType('"name" argument', 'of type string', name);
+    text(name, 'name');
     if (this._isServer) throw coded(Error, 'ERR_TLS_SNI_FROM_SERVER', 'Cannot issue SNI from a TLS server-side socket');
     this.servername = name;
   }
@@ -379,7 +378,6 @@ export class TLSSocket extends Socket {
   ref() { this._parent?.ref?.(); return this; }
   unref() { this._parent?.unref?.(); return this; }
   address() { return this._parent?.address?.() ?? {}; }
-  resetAndDestroy() { return this.destroy(); }
   get pending() { return this.connecting || !this._parent; }
   get remoteAddress() { return this._parent?.remoteAddress; }
   get remotePort() { return this._parent?.remotePort; }

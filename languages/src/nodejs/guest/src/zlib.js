@@ -1,7 +1,8 @@
 // node:zlib, by the runtime's streams: as fast as Node's own, whose C this is not.
 import compression from 'wasmrun:zlib/compression@0.1.0';
 import { codes, constants } from './zlib/constants.js';
-import { bytesOf, outOfRange, tooLarge, wrongType } from './zlib/options.js';
+import { callback, unsigned, view, wrongType } from './arguments.js';
+import { tooLarge } from './zlib/options.js';
 import * as streams from './zlib/streams.js';
 
 const KINDS = ['Deflate', 'Inflate', 'Gzip', 'Gunzip', 'DeflateRaw', 'InflateRaw', 'Unzip', 'BrotliCompress', 'BrotliDecompress', 'ZstdCompress', 'ZstdDecompress'];
@@ -11,16 +12,14 @@ const verb = (name) => name[0].toLowerCase() + name.slice(1);
 
 function crc32(data, value = 0) {
   if (typeof data !== 'string' && !ArrayBuffer.isView(data)) throw wrongType('data', 'of type string or an instance of Buffer, TypedArray, or DataView', data);
-  if (typeof value !== 'number') throw wrongType('value', 'of type number', value);
-  if (!Number.isInteger(value)) throw outOfRange('value', 'an integer', value);
-  if (value < 0 || value > 4294967295) throw outOfRange('value', '>= 0 && <= 4294967295', value);
-  const bytes = typeof data === 'string' ? Buffer.from(data) : bytesOf(data);
+  unsigned(value, 'value');
+  const bytes = view(typeof data === 'string' ? Buffer.from(data) : data);
   // The engine has numbers of 32 bits with a sign.
-  return compression.crc32(value | 0, new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)) >>> 0;
+  return compression.crc32(value | 0, bytes) >>> 0;
 }
 
 function whole(engine, data) {
-  const bytes = typeof data === 'string' ? Buffer.from(data) : bytesOf(data);
+  const bytes = typeof data === 'string' ? Buffer.from(data) : view(data);
   if (!bytes) {
     engine.close();
     throw wrongType('buffer', 'of type string or an instance of Buffer, TypedArray, DataView, or ArrayBuffer', data);
@@ -30,7 +29,7 @@ function whole(engine, data) {
 }
 
 function wholeLater(engine, data, done) {
-  if (typeof done !== 'function') throw wrongType('callback', 'of type function', done);
+  callback(done);
   const parts = [];
   let size = 0;
   engine.on('data', (chunk) => {
@@ -50,7 +49,7 @@ function wholeLater(engine, data, done) {
     engine.close();
     done(null, engine._info ? { buffer, engine } : buffer);
   });
-  const bytes = typeof data === 'string' ? data : bytesOf(data);
+  const bytes = typeof data === 'string' ? data : view(data);
   if (bytes === undefined && data !== null) throw wrongType('chunk', 'of type string or an instance of Buffer, TypedArray, or DataView', data);
   engine.end(bytes ?? data);
 }

@@ -1,11 +1,11 @@
 // The runtime's streams (wasmrun:zlib/compression): what Node's native handles are in Node.
 import compression from 'wasmrun:zlib/compression@0.1.0';
+import { view } from '../arguments.js';
 import { codes, constants, zstdError } from './constants.js';
 
 const MOST = 1 << 20; // of one call
 const PART = 1 << 16;
 const { Z_BUF_ERROR, Z_FINISH, Z_MEM_ERROR, BROTLI_OPERATION_FINISH } = constants;
-const plain = (value) => (value && Object.getPrototypeOf(value) !== Uint8Array.prototype ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength) : value);
 
 const fault = (text, code, errno) => Object.assign(new Error(text), { errno, code });
 const unfinished = () => fault('unexpected end of file', 'Z_BUF_ERROR', Z_BUF_ERROR);
@@ -32,14 +32,14 @@ export class Handle {
     this.coder = ask(() => compression.Coder.open({ tag, val }));
   }
 
-  static inflate(windowBits, members, dictionary) { return new Handle('inflate', { windowBits: windowBits | 0, members, dictionary: plain(dictionary) }, 'zlib', Z_FINISH); }
+  static inflate(windowBits, members, dictionary) { return new Handle('inflate', { windowBits: windowBits | 0, members, dictionary: view(dictionary) }, 'zlib', Z_FINISH); }
   static deflate({ level, windowBits, memoryLevel, strategy, dictionary }) {
-    return new Handle('deflate', { level: level | 0, windowBits: windowBits | 0, memoryLevel: memoryLevel | 0, strategy: strategy | 0, dictionary: plain(dictionary) }, 'zlib', Z_FINISH);
+    return new Handle('deflate', { level: level | 0, windowBits: windowBits | 0, memoryLevel: memoryLevel | 0, strategy: strategy | 0, dictionary: view(dictionary) }, 'zlib', Z_FINISH);
   }
   static brotliEncode(parameters) { return new Handle('brotli-encode', parameters, 'brotliEncode', -1); }
   static brotliDecode(parameters) { return new Handle('brotli-decode', parameters, 'brotliDecode', BROTLI_OPERATION_FINISH); }
   static zstd(compresses, parameters, dictionary, pledged) {
-    return new Handle(compresses ? 'zstd-compress' : 'zstd-decompress', { parameters, dictionary: plain(dictionary), pledged }, 'zstd', -1);
+    return new Handle(compresses ? 'zstd-compress' : 'zstd-decompress', { parameters, dictionary: view(dictionary), pledged }, 'zstd', -1);
   }
 
   fault(failure) {
@@ -62,7 +62,7 @@ export class Handle {
     const isPart = rest > longest;
     if (isPart) rest = longest;
     const part = from === 0 && !isPart ? input : input.subarray(from, from + rest);
-    const { output, taken, isEnd, isFull } = this.call(() => this.coder.push(plain(part), isPart ? 0 : operation | 0, Math.min(most, MOST) | 0));
+    const { output, taken, isEnd, isFull } = this.call(() => this.coder.push(view(part), isPart ? 0 : operation | 0, Math.min(most, MOST) | 0));
     const at = from + taken;
     const more = isFull || (isPart && !isEnd);
     if (!more && !isEnd && operation === this.finish) throw unfinished();

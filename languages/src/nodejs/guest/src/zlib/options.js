@@ -1,9 +1,7 @@
 // What Node takes as options, and what it says of others.
-import { coded, received } from '../http-headers.js';
+import { outOfRange, view, wrongType } from '../arguments.js';
+import { coded } from '../http-headers.js';
 
-const shown = (value) => (typeof value === 'number' && Math.abs(value) > 2 ** 32 && Number.isInteger(value) ? String(value).replace(/\B(?=(\d{3})+$)/g, '_') : typeof value === 'bigint' ? `${value}n` : String(value));
-export const outOfRange = (name, range, value) => coded(RangeError, 'ERR_OUT_OF_RANGE', `The value of "${name}" is out of range. It must be ${range}. Received ${shown(value)}`);
-export const wrongType = (name, wants, value) => coded(TypeError, 'ERR_INVALID_ARG_TYPE', `The "${name}" ${name.includes('.') ? 'property' : 'argument'} must be ${wants}. ${received(value)}`);
 export const tooLarge = (most) => coded(RangeError, 'ERR_BUFFER_TOO_LARGE', `Cannot create a Buffer larger than ${most} bytes`);
 export const cannotBegin = (text = 'Initialization failed') => coded(Error, 'ERR_ZLIB_INITIALIZATION_FAILED', text);
 
@@ -16,15 +14,10 @@ export function ranged(value, name, least, most, usual) {
   return value;
 }
 
-const isBuffer = (value) => value instanceof ArrayBuffer || (globalThis.SharedArrayBuffer !== undefined && value instanceof SharedArrayBuffer);
-export function bytesOf(value) {
-  if (ArrayBuffer.isView(value)) return value instanceof Uint8Array ? value : new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  return isBuffer(value) ? new Uint8Array(value) : undefined;
-}
 export function dictionaryOf(options) {
   const { dictionary } = options ?? {};
   if (dictionary === undefined) return undefined;
-  const bytes = bytesOf(dictionary);
+  const bytes = view(dictionary);
   if (!bytes) throw wrongType('options.dictionary', 'an instance of Buffer, TypedArray, DataView, or ArrayBuffer', dictionary);
   return bytes;
 }

@@ -1,7 +1,7 @@
 // CompressionStream and DecompressionStream (https://compression.spec.whatwg.org), by the same handles as node:zlib.
 import { constants } from './constants.js';
 import { Handle } from './coder.js';
-import { bytesOf, wrongType } from './options.js';
+import { view, wrongType } from '../arguments.js';
 import { coded } from '../http-headers.js';
 import '../fetch-types.js'; // TransformStream
 
@@ -42,7 +42,7 @@ function pair(kind, format, compresses) {
   };
   const stream = new TransformStream({
     transform(chunk, controller) {
-      const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : bytesOf(chunk);
+      const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : view(chunk);
       if (!bytes) fail(wrongType('chunk', 'of type string or an instance of Buffer, TypedArray, or DataView', chunk));
       if (bytes.length) run(bytes, 0, controller);
     },

@@ -1,9 +1,9 @@
-// Arguments of node:crypto: what they may be, and Node's errors for what they may not.
+// Arguments: what they may be, and Node's errors for what they may not.
 import { inspect } from 'node-inspect-extracted';
 
 export const coded = (error, code) => Object.assign(error, { code });
 
-function received(value) {
+export function received(value) {
   if (value === undefined || value === null) return `Received ${value}`;
   if (typeof value === 'function') return `Received function ${value.name}`;
   if (typeof value === 'object') return value.constructor?.name ? `Received an instance of ${value.constructor.name}` : `Received ${inspect(value, { depth: -1 })}`;

@@ -15,6 +15,7 @@ use crate::wasi::command;
 use crate::wasi::compression::Streams;
 use crate::wasi::crypto::Holdings;
 use crate::wasi::http::{self, LoadMore, Outgoing};
+use crate::wasi::imports;
 use crate::wasi::preview1;
 use crate::wasi::sockets::Network;
 use crate::wasi::tls::Contexts;
@@ -88,7 +89,7 @@ fn start(
             epoch::start(component.engine())?;
             let instance = command::linker(&component)?;
             // Its 200 kB are not kept in memory for a guest that cannot ask for them.
-            let trust = match command::speaks_tls(&component) {
+            let trust = match imports::speaks_tls(&component) {
                 true => trust,
                 false => {
                     drop(trust);

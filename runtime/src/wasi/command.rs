@@ -29,15 +29,6 @@ pub(crate) fn linker(component: &Component) -> Result<InstancePre<Host>> {
     linker.instantiate_pre(component)
 }
 
-/// Whether a component can begin a session of TLS.
-pub(crate) fn speaks_tls(component: &Component) -> bool {
-    let ty = component.component_type();
-    // wasi:http/outgoing-handler of 0.2, wasi:http/client of 0.3.
-    let interfaces = ["wasmrun:tls/", "wasi:http/outgoing-handler@", "wasi:http/client@"];
-    ty.imports(component.engine())
-        .any(|(name, _)| interfaces.iter().any(|interface| name.starts_with(interface)))
-}
-
 /// Runs `wasi:cli/run` 0.2 to its end. The inner result is the guest's own.
 pub(crate) async fn run_02(instance: InstancePre<Host>, stores: &Stores) -> Result<Result<(), ()>> {
     let mut store = stores.make(instance.engine())?;

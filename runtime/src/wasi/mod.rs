@@ -5,6 +5,7 @@ pub(crate) mod compression;
 pub(crate) mod crypto;
 pub(crate) mod files;
 pub(crate) mod http;
+pub(crate) mod imports;
 mod lifecycle;
 pub(crate) mod preview1;
 mod readiness;

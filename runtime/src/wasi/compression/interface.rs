@@ -3,6 +3,7 @@
 use super::streams::Stream;
 use super::values::{Failure, Format, Frame, Progress};
 use crate::host::Host;
+use crate::wasi::imports::imports;
 use wasmtime::component::{Component, Linker, Resource, ResourceType};
 use wasmtime::{Result, StoreContextMut};
 
@@ -11,10 +12,8 @@ const INTERFACE: &str = "wasmrun:zlib/compression@0.1.0";
 type Store<'a> = StoreContextMut<'a, Host>;
 type Made<T> = Result<Resource<T>, Failure>;
 
-/// Nothing where the component does not ask for it: few do, and a start is counted in microseconds.
 pub(crate) fn add_to_linker(linker: &mut Linker<Host>, component: &Component) -> Result<()> {
-    let ty = component.component_type();
-    if ty.get_import(component.engine(), INTERFACE).is_none() {
+    if !imports(component, INTERFACE) {
         return Ok(());
     }
     let mut interface = linker.instance(INTERFACE)?;

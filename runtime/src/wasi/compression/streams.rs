@@ -1,9 +1,7 @@
-//! The streams of a guest, and the bound of the memory that they have in this process. It is not the guest's memory, which has
-//! a limit of its own.
+//! The streams of a guest, and the bound of the memory that they have in this process.
 
+use crate::host::{Places, Room};
 use compression::{Failure, Format, Progress};
-use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What all streams of a guest may keep, in places of [`PLACE`] bytes: 1 GiB. One has at least a place.
 const MOST: usize = 262_144;
@@ -12,36 +10,28 @@ const PLACE: usize = 4 << 10;
 /// What all of a guest's instances share.
 #[derive(Clone)]
 pub(crate) struct Streams {
-    room: Arc<Semaphore>,
+    room: Room,
 }
 
 pub(super) struct Stream {
     stream: compression::Stream,
-    places: OwnedSemaphorePermit,
+    places: Places,
     /// It needs more than there is.
     is_refused: bool,
 }
 
 impl Streams {
     pub(crate) fn new() -> Streams {
-        Streams {
-            room: Arc::new(Semaphore::new(MOST)),
-        }
+        Streams { room: Room::new(MOST) }
     }
 
     pub(super) fn open(&self, format: Format) -> Result<Stream, Failure> {
-        let places = self.room(places(format.size()))?;
+        let places = self.room.take(places(format.size())).ok_or_else(too_much)?;
         Ok(Stream {
             stream: compression::Stream::open(format)?,
             places,
             is_refused: false,
         })
-    }
-
-    fn room(&self, places: usize) -> Result<OwnedSemaphorePermit, Failure> {
-        let number = u32::try_from(places).unwrap_or(u32::MAX);
-        let room = self.room.clone().try_acquire_many_owned(number);
-        room.map_err(|_| too_much())
     }
 }
 
@@ -79,19 +69,11 @@ impl Stream {
 
     /// A format knows what it keeps when it has seen the head of its input.
     fn measure(&mut self, streams: &Streams) -> Result<(), Failure> {
-        let (has, needs) = (self.places.num_permits(), places(self.stream.size()));
-        if needs < has {
-            drop(self.places.split(has - needs));
-        } else if needs > has {
-            match streams.room(needs - has) {
-                Ok(more) => self.places.merge(more),
-                Err(failure) => {
-                    self.is_refused = true;
-                    return Err(failure);
-                }
-            }
+        self.is_refused = !streams.room.fit(&mut self.places, places(self.stream.size()));
+        match self.is_refused {
+            true => Err(too_much()),
+            false => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -105,13 +87,13 @@ mod tests {
         let best = || Format::Bzip2Compress(9);
         let size = places(best().size());
         let opened = streams.open(best()).expect("a stream");
-        assert_eq!(streams.room.available_permits(), MOST - size);
-        let all = streams.room(MOST - size).expect("the rest");
+        assert_eq!(streams.room.left(), MOST - size);
+        let all = streams.room.take(MOST - size).expect("the rest");
         assert!(streams.open(Format::Bzip2Decompress).is_err());
         drop(opened);
         streams.open(Format::Bzip2Decompress).expect("a stream");
         drop(all);
-        assert_eq!(streams.room.available_permits(), MOST);
+        assert_eq!(streams.room.left(), MOST);
     }
 
     #[test]
@@ -120,23 +102,23 @@ mod tests {
         let mut writer = streams
             .open(Format::ZstdCompress(frames(vec![(100, 19)])))
             .expect("a stream");
-        let before = streams.room.available_permits();
+        let before = streams.room.left();
         let head = writer
             .push(&streams, &[7; 100_000], 1, 1000)
             .expect("a frame's head")
             .output;
-        assert!(streams.room.available_permits() >= before, "it said more than it needs");
+        assert!(streams.room.left() >= before, "it said more than it needs");
         drop(writer);
         let mut reader = streams
             .open(Format::ZstdDecompress(frames(Vec::new())))
             .expect("a stream");
-        let before = streams.room.available_permits();
+        let before = streams.room.left();
         reader.push(&streams, &head, 0, 1000).expect("read");
-        let window = before - streams.room.available_permits();
+        let window = before - streams.room.left();
         assert!(window >= places(8 << 20) - 1, "{window} places for a window of 8 MiB");
-        let _rest = streams.room(streams.room.available_permits()).expect("the rest");
+        let _rest = streams.room.take(streams.room.left()).expect("the rest");
         drop(reader);
-        let _less = streams.room(window).expect("the window");
+        let _less = streams.room.take(window).expect("the window");
         let mut reader = streams
             .open(Format::ZstdDecompress(frames(Vec::new())))
             .expect("a stream");

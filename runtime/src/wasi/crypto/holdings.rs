@@ -1,10 +1,11 @@
-//! What a guest may keep in this process. That is not the guest's memory, which has a limit of its own.
+//! What a guest may keep in this process, and have computed at once.
 
 use super::values::Failure;
+use crate::host::{Places, Room};
 use crypto::keys::{Form, Key};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 /// Most KiB of hashes, ciphers and keys of a guest.
 const ROOM: usize = 256 << 10;
@@ -20,8 +21,8 @@ type Recent = VecDeque<(Box<[u8]>, Arc<Key>)>;
 /// What all of a guest's instances share.
 #[derive(Clone)]
 pub(crate) struct Holdings {
-    room: Arc<Semaphore>,
-    waiting: Arc<Semaphore>,
+    room: Room,
+    waiting: Room,
     at_once: Arc<Semaphore>,
     keys: Arc<Mutex<Recent>>,
 }
@@ -29,14 +30,14 @@ pub(crate) struct Holdings {
 /// Something that is kept, and its room.
 pub(super) struct Kept<T> {
     pub(super) value: T,
-    _room: OwnedSemaphorePermit,
+    _room: Places,
 }
 
 impl Default for Holdings {
     fn default() -> Holdings {
         Holdings {
-            room: Arc::new(Semaphore::new(ROOM)),
-            waiting: Arc::new(Semaphore::new(WAITING)),
+            room: Room::new(ROOM),
+            waiting: Room::new(WAITING),
             at_once: Arc::new(Semaphore::new(AT_ONCE)),
             keys: Arc::default(),
         }
@@ -45,9 +46,8 @@ impl Default for Holdings {
 
 impl Holdings {
     /// Keeps what takes about this many KiB.
-    pub(super) fn keep<T>(&self, value: T, size: u32) -> Result<Kept<T>, Failure> {
-        let room = self.room.clone().try_acquire_many_owned(size);
-        let room = room.map_err(|_| Failure::Limit)?;
+    pub(super) fn keep<T>(&self, value: T, size: usize) -> Result<Kept<T>, Failure> {
+        let room = self.room.take(size).ok_or(Failure::Limit)?;
         Ok(Kept { value, _room: room })
     }
 
@@ -74,11 +74,10 @@ impl Holdings {
         size: usize,
         compute: impl FnOnce() -> Result<T, Failure> + Send + 'static,
     ) -> impl Future<Output = Result<T, Failure>> + Send + 'static {
-        let size = u32::try_from(1 + size / 1024).unwrap_or(u32::MAX);
-        let waiting = self.waiting.clone().try_acquire_many_owned(size);
+        let waiting = self.waiting.take(1 + size / 1024);
         let at_once = self.at_once.clone();
         async move {
-            let _waiting = waiting.map_err(|_| Failure::Limit)?;
+            let _waiting = waiting.ok_or(Failure::Limit)?;
             let turn = at_once.acquire_owned().await.map_err(|_| Failure::Limit)?;
             let computed = tokio::task::spawn_blocking(move || {
                 // Whoever asked may be gone; the thread is taken until the end.
@@ -102,7 +101,7 @@ mod tests {
     #[test]
     fn a_guest_has_a_bound_and_gets_back_what_it_drops() {
         let holdings = Holdings::default();
-        let most = holdings.keep((), ROOM as u32).unwrap();
+        let most = holdings.keep((), ROOM).unwrap();
         assert_eq!(holdings.keep((), 1).err(), Some(Failure::Limit));
         drop(most);
         holdings.keep((), 1).unwrap();

@@ -2,13 +2,12 @@
 
 use super::{ciphers, derivation, hashing, keys};
 use crate::host::Host;
+use crate::wasi::imports::imports;
 use wasmtime::Result;
 use wasmtime::component::{Component, Linker};
 
-/// Nothing where the component does not ask for it: few do, and a start is counted in microseconds.
 pub(crate) fn add_to_linker(linker: &mut Linker<Host>, component: &Component) -> Result<()> {
-    let ty = component.component_type();
-    let asks = |interface: &str| ty.get_import(component.engine(), interface).is_some();
+    let asks = |interface| imports(component, interface);
     if asks(hashing::INTERFACE) {
         hashing::add_to_linker(linker)?;
     }

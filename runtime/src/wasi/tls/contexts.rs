@@ -1,10 +1,9 @@
-//! The contexts and sessions of a guest, and the bounds of what it can make this process keep with them. That is not the guest's
-//! memory, which has a limit of its own.
+//! The contexts and sessions of a guest, and the bounds of what it can make this process keep with them.
 
+use crate::host::{Places, Room};
 use crate::trust::Trust;
 use std::sync::Arc;
 use tls::{Failure, Progress, Settings};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Most contexts and most sessions of a guest; each takes the room of one, and more where it is larger.
 const MOST: usize = 65_536;
@@ -15,38 +14,38 @@ const ROOM: usize = 16 << 10;
 #[derive(Clone)]
 pub(crate) struct Contexts {
     trust: Trust,
-    configs: Arc<Semaphore>,
-    sessions: Arc<Semaphore>,
+    configs: Room,
+    sessions: Room,
 }
 
 /// A context.
 pub(super) struct Config {
     config: Arc<tls::Config>,
-    room: Arc<OwnedSemaphorePermit>,
+    room: Arc<Places>,
 }
 
 /// A session.
 pub(super) struct Session {
     pub(super) session: tls::Session,
-    room: OwnedSemaphorePermit,
+    room: Places,
     /// Bytes that were sealed before the handshake was over, which wait for it.
     early: usize,
     is_shaken: bool,
     /// The guest may have dropped the context.
-    _of_config: Arc<OwnedSemaphorePermit>,
+    _of_config: Arc<Places>,
 }
 
 impl Contexts {
     pub(crate) fn new(trust: Trust) -> Contexts {
         Contexts {
             trust,
-            configs: Arc::new(Semaphore::new(MOST)),
-            sessions: Arc::new(Semaphore::new(MOST)),
+            configs: Room::new(MOST),
+            sessions: Room::new(MOST),
         }
     }
 
     pub(super) fn config(&self, settings: &Settings) -> Result<Config, Failure> {
-        let room = room(&self.configs, 1 + size(settings) / ROOM)?;
+        let room = self.configs.take(1 + size(settings) / ROOM).ok_or_else(too_many)?;
         let config = tls::Config::create(settings, || self.trust.roots())?;
         Ok(Config {
             config: Arc::new(config),
@@ -55,7 +54,7 @@ impl Contexts {
     }
 
     pub(super) fn session(&self, of: &Config, name: Option<&str>) -> Result<Session, Failure> {
-        let room = room(&self.sessions, 1)?;
+        let room = self.sessions.take(1).ok_or_else(too_many)?;
         Ok(Session {
             session: tls::Session::open(&of.config, name)?,
             room,
@@ -66,13 +65,11 @@ impl Contexts {
     }
 }
 
-fn room(of: &Arc<Semaphore>, places: usize) -> Result<OwnedSemaphorePermit, Failure> {
-    let places = u32::try_from(places).unwrap_or(u32::MAX);
-    let room = of.clone().try_acquire_many_owned(places);
-    room.map_err(|_| Failure {
+fn too_many() -> Failure {
+    Failure {
         text: format!("too many contexts or sessions of TLS: a guest may have {MOST} of each, in 1 GiB"),
         ..Failure::default()
-    })
+    }
 }
 
 /// What is kept of settings, in bytes; about.
@@ -84,12 +81,12 @@ fn size(settings: &Settings) -> usize {
 }
 
 impl Session {
-    pub(super) fn feed(&mut self, ciphertext: &[u8], ended: bool) -> Result<Progress, Failure> {
+    pub(super) fn feed(&mut self, contexts: &Contexts, ciphertext: &[u8], ended: bool) -> Result<Progress, Failure> {
         let progress = self.session.feed(ciphertext, ended)?;
         if !progress.handshaking && !self.is_shaken {
             self.is_shaken = true;
             // What waited is on its way.
-            drop(self.room.split(self.room.num_permits() - 1));
+            contexts.sessions.fit(&mut self.room, 1);
         }
         Ok(progress)
     }
@@ -97,9 +94,9 @@ impl Session {
     pub(super) fn seal(&mut self, contexts: &Contexts, plaintext: &[u8]) -> Result<Vec<u8>, Failure> {
         if !self.is_shaken {
             let early = self.early.saturating_add(plaintext.len());
-            let wanted = 1 + early / ROOM;
-            self.room
-                .merge(room(&contexts.sessions, wanted - self.room.num_permits())?);
+            if !contexts.sessions.fit(&mut self.room, 1 + early / ROOM) {
+                return Err(too_many());
+            }
             self.early = early;
         }
         self.session.seal(plaintext)
@@ -125,15 +122,15 @@ mod tests {
         let config = contexts.config(&client()).expect("a context");
         let mut session = contexts.session(&config, None).expect("a session");
         session.seal(&contexts, &[0; 100]).expect("sealed");
-        assert_eq!(contexts.sessions.available_permits(), MOST - 1);
+        assert_eq!(contexts.sessions.left(), MOST - 1);
         session.seal(&contexts, &vec![0; 5 * ROOM]).expect("sealed");
-        assert_eq!(contexts.sessions.available_permits(), MOST - 6);
+        assert_eq!(contexts.sessions.left(), MOST - 6);
         drop(config);
         // The session still has it.
-        assert_eq!(contexts.configs.available_permits(), MOST - 1);
+        assert_eq!(contexts.configs.left(), MOST - 1);
         drop(session);
-        assert_eq!(contexts.configs.available_permits(), MOST);
-        assert_eq!(contexts.sessions.available_permits(), MOST);
+        assert_eq!(contexts.configs.left(), MOST);
+        assert_eq!(contexts.sessions.left(), MOST);
         let large = Settings {
             protocols: vec![vec![0; ROOM]; MOST],
             ..client()
@@ -141,7 +138,7 @@ mod tests {
         let failure = contexts.config(&large).err().expect("a failure");
         assert!(failure.text.starts_with("too many contexts"), "{failure}");
         let config = contexts.config(&client()).expect("a context");
-        let all = room(&contexts.sessions, MOST).expect("room");
+        let all = contexts.sessions.take(MOST).expect("room");
         assert!(contexts.session(&config, None).is_err());
         drop(all);
         contexts.session(&config, None).expect("a session");

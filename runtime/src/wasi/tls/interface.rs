@@ -3,6 +3,7 @@
 use super::contexts::{Config, Session};
 use super::values::{Certificate, Facts, Failure, Identity, Progress, Settings};
 use crate::host::Host;
+use crate::wasi::imports::imports;
 use wasmtime::component::{Component, Linker, Resource, ResourceType};
 use wasmtime::{Result, StoreContextMut};
 
@@ -11,10 +12,8 @@ const INTERFACE: &str = "wasmrun:tls/session@0.1.0";
 type Store<'a> = StoreContextMut<'a, Host>;
 type Made<T> = Result<Resource<T>, Failure>;
 
-/// Nothing where the component does not ask for it: few do, and a start is counted in microseconds.
 pub(crate) fn add_to_linker(linker: &mut Linker<Host>, component: &Component) -> Result<()> {
-    let ty = component.component_type();
-    if ty.get_import(component.engine(), INTERFACE).is_none() {
+    if !imports(component, INTERFACE) {
         return Ok(());
     }
     let mut interface = linker.instance(INTERFACE)?;
@@ -58,8 +57,8 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Host>, component: &Component) ->
     interface.func_wrap(
         "[method]session.feed",
         |mut store: Store<'_>, (session, ciphertext, ended): (Resource<Session>, Vec<u8>, bool)| {
-            let session = store.data_mut().contexts().0.get_mut(&session)?;
-            let fed = session.feed(&ciphertext, ended);
+            let (table, contexts) = store.data_mut().contexts();
+            let fed = table.get_mut(&session)?.feed(contexts, &ciphertext, ended);
             Ok((fed.map(Progress::from).map_err(Failure::from),))
         },
     )?;

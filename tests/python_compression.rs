@@ -37,22 +37,13 @@ fn here(script: &Path) -> Output {
 }
 
 #[track_caller]
-fn says(said: &Output, wanted: &str) {
-    for (said, wanted) in said.stdout.lines().zip(wanted.lines()) {
-        assert_eq!(said, wanted);
-    }
-    assert_eq!(said.stdout.lines().count(), wanted.lines().count(), "{}", said.stderr);
-    assert_eq!(said.code, Some(0), "{}", said.stderr);
-}
-
-#[track_caller]
 fn is_as_here(name: &str) {
     let folder = project("compression-python");
     let script = folder.path().join(name);
     let wanted = here(&script);
     assert_eq!(wanted.code, Some(0), "{}", wanted.stderr);
     assert!(wanted.stdout.ends_with(" calls\n"), "{}", wanted.stdout);
-    says(&in_guest(&script), &wanted.stdout);
+    in_guest(&script).prints(&wanted.stdout);
 }
 
 fn streams_say_what_they_say_everywhere() {
@@ -68,5 +59,5 @@ fn zstd_says_what_it_says_everywhere() {
     let folder = project("compression-python");
     let wanted = guests::root().join("tests/projects/compression-python/zstd.txt");
     let wanted = std::fs::read_to_string(wanted).unwrap();
-    says(&in_guest(&folder.path().join("zstd.py")), &wanted);
+    in_guest(&folder.path().join("zstd.py")).prints(&wanted);
 }

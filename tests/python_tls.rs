@@ -3,12 +3,13 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 use support::program::{self, project, succeeds};
+use support::server::{Server, free_port};
 use support::{Output, Run, certificates, connect, interpreter, output, wasmrun};
 use tempfile::TempDir;
 
@@ -63,33 +64,12 @@ fn folder() -> TempDir {
     folder
 }
 
-/// A server by this machine's Python; it ends with the test.
-struct Native {
-    process: Child,
-    port: u16,
-}
-
-impl Drop for Native {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn native(folder: &Path, kind: &str) -> Native {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+/// A server by this machine's Python.
+fn native(folder: &Path, kind: &str) -> Server {
+    let port = free_port();
     let mut command = Command::new("python3");
     command.arg(folder.join("serve.py")).args([kind, &port.to_string()]);
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null());
-    let mut process = command.spawn().unwrap();
-    let mut line = String::new();
-    let mut said = BufReader::new(process.stdout.take().unwrap());
-    said.read_line(&mut line).unwrap();
-    assert_eq!(line, "serving\n");
-    Native { process, port }
+    Server::serving(command, port)
 }
 
 /// The same server in a guest.

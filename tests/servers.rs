@@ -4,12 +4,13 @@
 mod support;
 
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 use support::program::{self, builds_apart, has_rust, project, succeeds};
+use support::server::{Server, free_port};
 use support::{Run, certificates, eventually, guests, output, wasmrun};
 
 fn main() {
@@ -86,33 +87,6 @@ fn main() {
     program::main(tests);
 }
 
-/// A server that ends with the test.
-struct Server {
-    process: Child,
-    port: u16,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn serve(mut command: Command, port: u16) -> Server {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let process = command.spawn().unwrap();
-    let server = Server { process, port };
-    eventually("the server accepts", || {
-        std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
-    });
-    server
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 fn redis() -> Server {
     let port = free_port();
     let mut command = Command::new("redis-server");
@@ -126,7 +100,7 @@ fn redis() -> Server {
         "--appendonly",
         "no",
     ]);
-    serve(command, port)
+    Server::accepting(command, port)
 }
 
 /// The same, and TLS alone.
@@ -138,7 +112,7 @@ fn redis_by_tls(folder: &Path) -> Server {
     for (option, name) in [("cert", "server.pem"), ("key", "server.key"), ("ca-cert", "ca.pem")] {
         command.arg(format!("--tls-{option}-file")).arg(folder.join(name));
     }
-    serve(command, port)
+    Server::accepting(command, port)
 }
 
 /// Where PostgreSQL's programs are, of the newest version.
@@ -180,7 +154,7 @@ fn database_with(folder: &Path, more: &[String]) -> Server {
         .arg(&data)
         .args(["-F", "-h", "127.0.0.1", "-k", "", "-p", &port.to_string()])
         .args(more);
-    serve(postgres, port)
+    Server::accepting(postgres, port)
 }
 
 /// MariaDB with a user `app`, the password `secret` and the database `shop`, as its own `identified by` has it.
@@ -221,7 +195,7 @@ fn mariadb_with(folder: &Path, more: &[String]) -> Server {
         mariadbd.arg(format!("--{option}={}", place.display()));
     }
     mariadbd.arg(format!("--port={port}")).args(more);
-    serve(mariadbd, port)
+    Server::accepting(mariadbd, port)
 }
 
 /// Servers that refuse to run as root run as Debian's nobody, who has an entry in passwd(5), as they want.
@@ -295,7 +269,7 @@ fn nginx(folder: &Path) -> Server {
     std::fs::write(folder.join("nginx.conf"), settings).unwrap();
     let mut command = Command::new(system("nginx"));
     command.args(["-e", "stderr", "-c", "nginx.conf", "-p"]).arg(folder);
-    serve(command, port)
+    Server::accepting(command, port)
 }
 
 fn calls(name: &str, variable: &str, url: &str) -> String {

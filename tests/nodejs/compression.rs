@@ -16,28 +16,19 @@ fn here(script: &Path) -> Output {
     output(command)
 }
 
-#[track_caller]
-fn says(said: &Output, wanted: &str) {
-    for (said, wanted) in said.stdout.lines().zip(wanted.lines()) {
-        assert_eq!(said, wanted);
-    }
-    assert_eq!(said.stdout.lines().count(), wanted.lines().count(), "{}", said.stderr);
-    assert_eq!(said.code, Some(0), "{}", said.stderr);
-}
-
 pub fn zlib_says_what_nodes_says() {
     let folder = project("compression-node");
     let script = folder.path().join("calls.js");
     let wanted = here(&script);
     assert!(wanted.stdout.ends_with("calls\n"), "{}", wanted.stderr);
-    says(&in_guest(&script), &wanted.stdout);
+    in_guest(&script).prints(&wanted.stdout);
 }
 
 pub fn zstd_says_what_nodes_says() {
     // Older ones have none: this is what 24.19 says.
     let folder = project("compression-node");
     let wanted = std::fs::read_to_string(guests::root().join("tests/projects/compression-node/zstd.txt")).unwrap();
-    says(&in_guest(&folder.path().join("zstd.js")), &wanted);
+    in_guest(&folder.path().join("zstd.js")).prints(&wanted);
 }
 
 pub fn bodies_and_web_streams_are_decoded() {
@@ -45,7 +36,7 @@ pub fn bodies_and_web_streams_are_decoded() {
     let script = folder.path().join("web.js");
     let wanted = here(&script);
     assert!(wanted.stdout.contains("br [60000,true]\n"), "{}", wanted.stderr);
-    says(&in_guest(&script), &wanted.stdout);
+    in_guest(&script).prints(&wanted.stdout);
 }
 
 /// What Node makes of bytes.

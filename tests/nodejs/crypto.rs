@@ -15,14 +15,9 @@ fn same(folder: &Path, script: &str, least: usize) {
     });
     assert_eq!(native.code, Some(0), "{}", native.stderr);
     let said = output(wasmrun(&["os", script.to_str().unwrap()]));
-    let lines = native.stdout.lines().zip(said.stdout.lines());
-    for (number, (wanted, line)) in lines.enumerate() {
-        assert_eq!(line, wanted, "line {}: {}", number + 1, said.stderr);
-    }
-    let (wanted, lines) = (native.stdout.lines().count(), said.stdout.lines().count());
-    assert_eq!(lines, wanted, "{}", said.stderr);
-    assert!(wanted >= least, "{wanted} lines");
-    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    let lines = native.stdout.lines().count();
+    assert!(lines >= least, "{lines} lines");
+    said.prints(&native.stdout);
 }
 
 /// Some 400 calls: hashes, derived keys, ciphers, keys, signatures, and what is wrong with arguments.

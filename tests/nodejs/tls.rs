@@ -1,11 +1,12 @@
 //! Programs that call and serve by TLS. The other side is Node.js itself, with OpenSSL.
 
 use crate::support::program::{project, start};
+use crate::support::server::{Server, free_port};
 use crate::support::{Output, Run, certificates, output, wasmrun};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -35,35 +36,16 @@ pub fn is_as_nodes_is() {
         arguments.extend(cases);
         let (native, said) = (output(native), output(wasmrun(&arguments)));
         assert_eq!(native.code, Some(0), "{}", native.stderr);
-        assert_eq!(said.stdout, native.stdout, "{}", said.stderr);
-        assert_eq!(said.code, Some(0), "{}", said.stderr);
+        said.prints(&native.stdout);
     }
 }
 
-/// A server by this machine's Node.js; it ends with the test.
-struct Native(Child);
-
-impl Drop for Native {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn native(folder: &Path) -> (Native, SocketAddr) {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+/// A server by this machine's Node.js.
+fn native(folder: &Path) -> Server {
+    let port = free_port();
     let mut command = Command::new("node");
-    command
-        .arg(folder.join("serve.js"))
-        .env("PORT", port.to_string())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped());
-    let mut server = Native(command.spawn().unwrap());
-    let mut line = String::new();
-    let said = server.0.stdout.take().unwrap();
-    BufReader::new(said).read_line(&mut line).unwrap();
-    assert_eq!(line, "serving\n");
-    (server, ([127, 0, 0, 1], port).into())
+    command.arg(folder.join("serve.js")).env("PORT", port.to_string());
+    Server::serving(command, port)
 }
 
 fn guest(folder: &Path) -> (Run, SocketAddr) {
@@ -71,12 +53,9 @@ fn guest(folder: &Path) -> (Run, SocketAddr) {
 }
 
 /// What the project's client says of a server: in a guest, or by Node.js.
-fn calls(folder: &Path, to: SocketAddr, more: &[&str]) -> Output {
+fn calls(folder: &Path, port: u16, more: &[&str]) -> Output {
     let script = folder.join("index.js");
-    let (url, rule) = (
-        format!("WEB_URL=https://localhost:{}", to.port()),
-        format!("localhost:{}", to.port()),
-    );
+    let (url, rule) = (format!("WEB_URL=https://localhost:{port}"), format!("localhost:{port}"));
     let mut arguments = vec!["os", script.to_str().unwrap(), "--env", &url, "--allow", &rule];
     arguments.extend(more);
     output(wasmrun(&arguments))
@@ -97,7 +76,7 @@ pub fn packages_call_and_serve_by_tls() {
     let installed = output(npm);
     assert_eq!(installed.code, Some(0), "{}", installed.stderr);
     let (run, address) = guest(folder);
-    let said = calls(folder, address, &["--ca", authority]);
+    let said = calls(folder, address.port(), &["--ca", authority]);
     assert_eq!(said.stdout, wanted, "{}", said.stderr);
     assert_eq!(said.code, Some(0), "{}", said.stderr);
     let mut command = Command::new("node");
@@ -109,11 +88,11 @@ pub fn packages_call_and_serve_by_tls() {
     assert_eq!(by_node.stdout, wanted, "{}", by_node.stderr);
     run.stop();
 
-    let (_server, address) = native(folder);
-    let said = calls(folder, address, &["--ca", authority]);
+    let server = native(folder);
+    let said = calls(folder, server.port, &["--ca", authority]);
     assert_eq!(said.stdout, wanted, "{}", said.stderr);
     // Nobody whom this machine trusts has signed its certificate.
-    let said = calls(folder, address, &[]);
+    let said = calls(folder, server.port, &[]);
     assert_eq!(said.stdout, "", "{}", said.stderr);
     assert!(
         said.stderr.contains("Error: unable to verify the first certificate"),

@@ -7,6 +7,7 @@ pub mod mutations;
 pub mod network;
 pub mod program;
 pub mod project;
+pub mod server;
 
 pub use network::{PATIENCE, eventually};
 
@@ -145,6 +146,16 @@ impl Output {
     pub fn says(&self, code: i32, stderr: &str) {
         assert_eq!(self.stderr.trim_end(), stderr, "standard error");
         assert_eq!(self.code, Some(code), "exit code");
+    }
+
+    /// Fails at the first line that is another one, and unless it has ended well.
+    #[track_caller]
+    pub fn prints(&self, wanted: &str) {
+        for (number, (said, wanted)) in self.stdout.lines().zip(wanted.lines()).enumerate() {
+            assert_eq!(said, wanted, "line {}: {}", number + 1, self.stderr);
+        }
+        assert_eq!(self.stdout, wanted, "{}", self.stderr);
+        assert_eq!(self.code, Some(0), "{}", self.stderr);
     }
 }
 

@@ -19,7 +19,8 @@ def watch(folder):
             return
         name = os.fspath(arguments[0])
         path = os.path.normpath(os.path.join(os.getcwd(), name)) if isinstance(name, str) else ""
-        if not path.startswith(f"{folder}/") or name.startswith((":", "file:")):
+        # Compiled modules are Python's own attempt, not the program's.
+        if not path.startswith(f"{folder}/") or name.startswith((":", "file:")) or "/__pycache__" in path:
             return
         is_said = True
         if not _is_writable(os.path.dirname(path)):

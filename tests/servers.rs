@@ -21,7 +21,7 @@ fn main() {
     let has_mariadb = Path::new("/usr/bin/mariadb-install-db").exists() && succeeds(system("mariadbd"), &["--version"]);
     let has_nginx = succeeds(system("nginx"), &["-v"]);
     let has_tls = succeeds("openssl", &["version"]);
-    let tests: [program::Test; 16] = [
+    let tests: [program::Test; 17] = [
         ("python_uses_redis", has_redis && has_python, python_uses_redis),
         (
             "python_uses_postgresql_by_its_url",
@@ -54,6 +54,11 @@ fn main() {
             "nodejs_uses_redis_by_tls",
             has_redis && has_npm && has_tls,
             nodejs_uses_redis_by_tls,
+        ),
+        (
+            "nodejs_uses_postgresql_by_tls",
+            postgresql().is_some() && has_npm && has_tls,
+            nodejs_uses_postgresql_by_tls,
         ),
         (
             "nodejs_uses_mariadb_by_tls",
@@ -345,19 +350,32 @@ fn python_uses_redis_by_tls() {
     assert_eq!(said, "hello 1000\npublished\n3000000\n");
 }
 
+fn postgresql_by_tls(folder: &Path) -> Server {
+    secured(folder);
+    let files = [("ssl_cert_file", "server.pem"), ("ssl_key_file", "server.key")];
+    let files = files.map(|(setting, name)| format!("{setting}={}", folder.join(name).display()));
+    let settings = files.into_iter().chain(["ssl=on".to_owned()]);
+    let more: Vec<String> = settings.flat_map(|setting| ["-c".to_owned(), setting]).collect();
+    database_with(folder, &more)
+}
+
 fn python_uses_postgresql_by_tls() {
     let folder = support::folder();
-    secured(folder.path());
-    let place = |name: &str| folder.path().join(name).display().to_string();
-    let more = ["ssl=on".to_owned(), format!("ssl_cert_file={}", place("server.pem"))];
-    let more = more
-        .into_iter()
-        .chain([format!("ssl_key_file={}", place("server.key"))]);
-    let more: Vec<String> = more.flat_map(|setting| ["-c".to_owned(), setting]).collect();
-    let database = database_with(folder.path(), &more);
+    let database = postgresql_by_tls(folder.path());
     let url = format!("postgresql://app:secret@localhost:{}/postgres", database.port);
     let said = calls_by_tls(DATABASES, folder.path(), "DATABASE_URL", &url);
     assert_eq!(said, "TLSv1.3 256\n3000000\n");
+}
+
+fn nodejs_uses_postgresql_by_tls() {
+    let folder = support::folder();
+    let database = postgresql_by_tls(folder.path());
+    let url = format!("postgresql://app:secret@localhost:{}/postgres", database.port);
+    let twice: Vec<String> = (0..20).map(|number| (number * 2).to_string()).collect();
+    assert_eq!(
+        calls_by_tls(CALLS, folder.path(), "POSTGRES_URL", &url),
+        format!("TLSv1.3 256\n3000000\n{}\n", twice.join(","))
+    );
 }
 
 fn mariadb_by_tls(folder: &Path) -> Server {

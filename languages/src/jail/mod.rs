@@ -142,15 +142,19 @@ impl Room {
         {
             room.reads.push(repository.to_owned());
         }
-        let name = Digest::default().add(folder.as_os_str().as_encoded_bytes()).name();
+        room.writes.extend(outputs.iter().cloned());
+        room.and_caches(&Digest::default().add(folder.as_os_str().as_encoded_bytes()).name())
+    }
+
+    /// The same with the caches of package managers. What is changed in them is seen by rooms of the same name.
+    pub fn and_caches(mut self, name: &str) -> Result<Room> {
         let changes = cache::folder(cache::Kind::Layers)?.join(name);
         for cache in tools::caches() {
             let name = Digest::default().add(cache.as_os_str().as_encoded_bytes()).name();
-            room.layers.push((cache, changes.join(name)));
+            self.layers.push((cache, changes.join(name)));
         }
-        room.lock = Some(changes);
-        room.writes.extend(outputs.iter().cloned());
-        Ok(room)
+        self.lock = Some(changes);
+        Ok(self)
     }
 
     /// Everything that the process is shown.

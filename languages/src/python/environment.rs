@@ -1,10 +1,11 @@
 //! The environment that a project runs in: its dependencies, and the component whose snapshot has them. One folder for each
 //! set of requirements, kept, and shared by all projects that have the same.
 
+use super::extensions;
+use super::may::May;
 use super::packages::{self, Packages};
 use super::requirements::Requirements;
 use super::toolchain::{COMPONENTIZE_PY, PYTHON, Toolchain, UV};
-use crate::plan::Policy;
 use crate::tools::component::{self, Component};
 use crate::tools::digest::Digest;
 use crate::tools::process::Step;
@@ -32,6 +33,8 @@ const MISSING: &str = "missing.json";
 struct Told<'a> {
     imports: BTreeSet<String>,
     native: &'a BTreeMap<String, String>,
+    /// For who misses one of these.
+    hint: Option<&'static str>,
 }
 
 /// What of uv decides which packages it takes, besides what it is told.
@@ -39,14 +42,6 @@ const CONFIGURATION: &str = "uv/uv.toml";
 /// The requirements, and what versions of others may be, in files of our own.
 const REQUIREMENTS: &str = "requirements.in";
 const CONSTRAINTS: &str = "constraints.in";
-
-/// What may be done on this machine to make one.
-#[derive(Clone, Copy)]
-pub(super) struct May {
-    pub policy: Policy,
-    /// Build packages without a wheel, which runs their code.
-    pub build: bool,
-}
 
 /// The environment for a project's requirements.
 pub(super) async fn find_or_make(project: &Path, requirements: &Requirements, may: May) -> Result<Component> {
@@ -64,13 +59,24 @@ pub(super) async fn find_or_make(project: &Path, requirements: &Requirements, ma
     for index in &requirements.indexes {
         tracing::info!("using the package index {index} of requirements.txt");
     }
-    let work = Work::begin("preparing Python and the project's packages".to_owned());
+    let begin = || Work::begin("preparing Python and the project's packages".to_owned());
+    let mut work = begin();
     // All that is ours first: later there may be links of a package's in its place.
     GUEST
         .extract(making.path())
         .with_context(|| format!("cannot write to {}", making.path().display()))?;
     install(&work, &toolchain, project, requirements, making.path(), may).await?;
-    let packages = Packages::read(&making.path().join(SITE))?;
+    let site = making.path().join(SITE);
+    let mut packages = Packages::read(&site)?;
+    if may.build && !packages.native.is_empty() {
+        drop(work);
+        let index = extensions::Index {
+            options: &requirements.options,
+            command: uv(&toolchain),
+        };
+        extensions::build(&toolchain, &mut packages, &site, &index, may).await?;
+        work = begin();
+    }
     componentize(&work, &toolchain, project, &packages, making.path(), may).await?;
     warn(making.path(), &packages);
     let folder = making.finish(|place| Component::open(place).is_some())?;
@@ -81,6 +87,9 @@ pub(super) async fn find_or_make(project: &Path, requirements: &Requirements, ma
 const BUILD_HINT: &str =
     "to allow the build, which runs the package's code in the build jail, set `build-packages = true` under `[python]`";
 
+const EXTENSION_HINT: &str =
+    "native code in Rust is built for the guest, in the build jail, with `build-packages = true` under `[python]`";
+
 /// By everything that it depends on.
 fn place(project: &Path, requirements: &Requirements, may: May) -> Result<PathBuf> {
     let mut digest = Digest::default()
@@ -90,6 +99,9 @@ fn place(project: &Path, requirements: &Requirements, may: May) -> Result<PathBu
         .add(requirements.text(project))
         .add([u8::from(may.build)])
         .add_folder(&GUEST);
+    if may.build {
+        digest = digest.add(extensions::marks()).add(env!("CARGO_PKG_VERSION"));
+    }
     for (name, value) in registry_variables() {
         digest = digest.add(name.as_encoded_bytes()).add(value.as_encoded_bytes());
     }
@@ -116,6 +128,16 @@ fn configuration() -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
+/// uv with what the user has told it.
+fn uv(toolchain: &Toolchain) -> Vec<OsString> {
+    let mut command = toolchain.uv();
+    match configuration() {
+        Some(file) => command.extend(["--config-file".into(), file.into_os_string()]),
+        None => command.push("--no-config".into()),
+    }
+    command
+}
+
 async fn install(
     work: &Work,
     toolchain: &Toolchain,
@@ -135,11 +157,7 @@ async fn install(
         &folder.join(CONSTRAINTS),
         requirements.constraints.join("\n").as_bytes(),
     )?;
-    let mut command = toolchain.uv();
-    match configuration() {
-        Some(file) => command.extend(["--config-file".into(), file.into_os_string()]),
-        None => command.push("--no-config".into()),
-    }
+    let mut command = uv(toolchain);
     // Wheels are chosen for the guest's version of Python. Native ones come along with this machine's code, which is
     // removed; many have a part in Python that does the same.
     let options = [
@@ -219,6 +237,7 @@ async fn componentize(
     let told = Told {
         imports,
         native: &packages.native,
+        hint: (!may.build).then_some(EXTENSION_HINT),
     };
     sealed::write(&folder.join(PLAN), &serde_json::to_vec(&told)?)?;
     let mut command = toolchain.componentize_py();

@@ -5,6 +5,8 @@
 
 mod entry;
 mod environment;
+mod extensions;
+mod may;
 mod packages;
 mod requirements;
 mod section;
@@ -15,10 +17,10 @@ use crate::plan::{self, Built, Policy, Program, Variable};
 use crate::project::Project;
 use crate::{artifact, config};
 use entry::Entry;
-use environment::May;
 use files::Directory;
 use files::cache;
 use futures::future::LocalBoxFuture;
+use may::May;
 use report::Result;
 use requirements::Requirements;
 use section::Section;

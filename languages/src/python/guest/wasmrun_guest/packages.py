@@ -22,6 +22,10 @@ _WITH = {
 }
 
 
+# Said where a program ends for want of native code.
+native_hint = None
+
+
 class Native(importlib.abc.MetaPathFinder):
     """Names modules that are native code, where otherwise they would only be missing."""
 
@@ -30,7 +34,7 @@ class Native(importlib.abc.MetaPathFinder):
 
     def find_spec(self, name, path=None, target=None):
         if name in self.names:
-            message = f"{name} is native code (of {self.names[name]}), which a WebAssembly guest cannot load"
+            message = f"{name} is native code (of {self.names[name]}), which is not built for the guest"
             raise ModuleNotFoundError(message, name=name)
         return None
 
@@ -40,6 +44,8 @@ def preload():
     with open(f"{PLACE}/environment.json") as file:
         environment = json.load(file)
     sys.path.insert(0, SITE)
+    global native_hint
+    native_hint = environment["hint"]
     if environment["native"]:
         sys.meta_path.insert(0, Native(environment["native"]))
     missing = {}

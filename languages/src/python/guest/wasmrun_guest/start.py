@@ -118,7 +118,10 @@ def show_traceback(folder):
             "`--dir` gives it another folder",
             file=sys.stderr,
         )
-    elif kind is ModuleNotFoundError and error.name and "native code" not in str(error):
+    elif isinstance(error, ImportError) and " is native code (" in str(error):
+        if packages.native_hint:
+            print(f"hint: {packages.native_hint}", file=sys.stderr)
+    elif kind is ModuleNotFoundError and error.name:
         top = error.name.partition(".")[0]
         if top not in sys.stdlib_module_names:
             print(f"hint: if {top} is a package, add it to requirements.txt or pyproject.toml", file=sys.stderr)

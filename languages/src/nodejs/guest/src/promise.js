@@ -13,8 +13,10 @@ class Tracked extends Native {
     const state = { handled: false, settled: false, promise: null };
     super((resolve, reject) => {
       const accept = (value) => {
+        if (state.settled) return;
         state.settled = true;
-        resolve(value);
+        if (isObject(value)) follow(value, state, resolve, reject);
+        else resolve(value);
       };
       const refuse = (reason) => {
         if (!state.settled && !state.handled) watch(state, reason);
@@ -40,6 +42,45 @@ class Tracked extends Native {
   }
 }
 Object.defineProperty(Tracked, 'name', { value: 'Promise' });
+
+const isObject = (value) => (typeof value === 'object' && value !== null) || typeof value === 'function';
+
+// What a promise takes the outcome of, where it is another one: the engine would pass its rejection on behind our back. The
+// steps and their order are ECMAScript's (Promise Resolve Functions).
+function follow(value, state, resolve, reject) {
+  const refuse = (reason) => {
+    if (!state.handled) watch(state, reason);
+    reject(reason);
+  };
+  let then;
+  try {
+    if (value === state.promise) throw new TypeError('Chaining cycle detected for promise #<Promise>');
+    ({ then } = value);
+  } catch (e) {
+    return refuse(e);
+  }
+  if (typeof then !== 'function') return resolve(value);
+  // The engine asks this one in a job of its own, as it would the other.
+  resolve({
+    then(accept, deny) {
+      let isOver = false;
+      const once = (settle) => (outcome) => {
+        if (isOver) return;
+        isOver = true;
+        settle(outcome);
+      };
+      const denied = once((reason) => {
+        if (!state.handled) watch(state, reason);
+        deny(reason);
+      });
+      try {
+        Reflect.apply(then, value, [once((outcome) => (isObject(outcome) ? follow(outcome, state, accept, deny) : accept(outcome))), denied]);
+      } catch (e) {
+        denied(e);
+      }
+    },
+  });
+}
 
 function watch(state, reason) {
   if (pending.push([state, reason]) > 1) return;

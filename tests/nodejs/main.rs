@@ -18,7 +18,7 @@ use support::{connect, eventually, mutations, output, wasmrun};
 
 fn main() {
     let has_node = succeeds("node", &["--version"]) && succeeds("npm", &["--version"]);
-    let tests: [(&'static str, fn()); 50] = [
+    let tests: [(&'static str, fn()); 51] = [
         ("a_project_says_itself_what_it_is", a_project_says_itself_what_it_is),
         ("failures_are_emitted", failures_are_emitted),
         ("sockets_leave_by_rules", sockets_leave_by_rules),
@@ -96,6 +96,7 @@ fn main() {
             "a_workspaces_packages_are_found",
             modules::a_workspaces_packages_are_found,
         ),
+        ("modules_await_as_in_nodejs", modules::modules_await_as_in_nodejs),
         ("rejections_of_commonjs_end_it", modules::rejections_of_commonjs_end_it),
         ("commonjs_imports", modules::commonjs_imports),
         ("commonjs_loads_es_modules", modules::commonjs_loads_es_modules),
@@ -150,15 +151,6 @@ fn a_project_says_itself_what_it_is() {
     assert_eq!(
         locale.stderr,
         "warning: localeCompare: this guest has no locales and no Intl yet; texts, numbers and dates are those of English\n"
-    );
-    let waits = script("package.json", r#"{"type": "module", "main": "app.js"}"#);
-    std::fs::write(waits.path().join("app.js"), "await 1;\n").unwrap();
-    let said = output(wasmrun(&["os", waits.path().to_str().unwrap()]));
-    assert!(
-        said.stderr
-            .ends_with("hint: top-level `await` is not supported: use `async function main() { … } main()`\n"),
-        "{}",
-        said.stderr
     );
     let preloads = script(
         "package.json",

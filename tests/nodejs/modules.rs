@@ -6,6 +6,7 @@ use serde_json::json as value;
 use std::io::{Read, Write};
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Command;
 
 pub fn bundled_files_keep_their_names() {
     let folder = project("typescript");
@@ -101,6 +102,33 @@ pub fn a_workspaces_packages_are_found() {
     assert_eq!(said.stdout, "far own\n", "{}", said.stderr);
 }
 
+/// Awaits at the top of modules, and the order in which promises go on.
+pub fn modules_await_as_in_nodejs() {
+    let folder = project("awaits");
+    let place = |name: &str| folder.path().canonicalize().unwrap().join(name);
+    for name in ["index.js", "order.js"] {
+        let mut native = Command::new("node");
+        native.arg(place(name));
+        let native = output(native);
+        assert_eq!(native.code, Some(0), "{}", native.stderr);
+        output(wasmrun(&["os", place(name).to_str().unwrap()])).prints(&native.stdout);
+    }
+    let said = output(wasmrun(&["os", place("throws.js").to_str().unwrap(), "--quiet"]));
+    assert_eq!((said.code, said.stdout.as_str()), (Some(1), "before\n"));
+    let wanted = format!("Error: at the top\n    at {}:4:", place("throws.js").display());
+    assert!(said.stderr.starts_with(&wanted), "{}", said.stderr);
+    let said = output(wasmrun(&["os", place("unsettled.js").to_str().unwrap(), "--quiet"]));
+    assert_eq!((said.code, said.stdout.as_str()), (Some(13), "waits\n"));
+    assert_eq!(said.stderr, "Warning: Detected unsettled top-level await\n");
+    let (run, address) = start(&place("serves.js"), 3000, &[]);
+    assert_eq!(get(address, "/"), (200, "served".to_owned()));
+    run.stop();
+    // CommonJS cannot wait for one.
+    std::fs::write(place("requires.cjs"), "require('./index.js');\n").unwrap();
+    let said = output(wasmrun(&["os", place("requires.cjs").to_str().unwrap(), "--quiet"]));
+    assert_eq!(said.code, Some(1), "{}", said.stdout);
+}
+
 pub fn rejections_of_commonjs_end_it() {
     let run = |text: &str| {
         let folder = script("app.js", text);
@@ -126,6 +154,18 @@ pub fn rejections_of_commonjs_end_it() {
         assert_eq!(code, Some(1), "{text}{said}");
         assert!(said.starts_with("Error: left alone\n"), "{text}{said}");
         assert!(said.contains("FOLDER/app.js:3:"), "{text}{said}");
+    }
+    // A promise that takes the outcome of another.
+    for text in [
+        "Promise.resolve().then(() => Promise.reject(new Error('passed on')));\n",
+        "Promise.reject(new Error('passed on')).finally(() => {});\n",
+        "new Promise((resolve) => resolve(Promise.reject(new Error('passed on'))));\n",
+        "new Promise((resolve) => resolve({ then(a, b) { b(new Error('passed on')); } }));\n",
+        "new Promise((resolve) => resolve({ then() { throw new Error('passed on'); } }));\n",
+    ] {
+        let (code, _, said) = run(text);
+        assert_eq!(code, Some(1), "{text}{said}");
+        assert!(said.starts_with("Error: passed on\n"), "{text}{said}");
     }
     let (code, said, _) = run(
         "process.on('unhandledRejection', (reason, promise) => console.log(reason.message, promise instanceof Promise));\n\

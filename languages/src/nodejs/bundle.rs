@@ -3,6 +3,7 @@
 use super::esbuild::{self, Metafile};
 use super::source::Source;
 use super::{manifest, packages, positions};
+use crate::command::words;
 use crate::home;
 use crate::tools::digest::Digest;
 use crate::tools::process::{self, Step};
@@ -10,7 +11,9 @@ use anyhow::{Context, anyhow};
 use files::regular;
 use report::{Failure, Result};
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::time::SystemTime;
 
 /// Where the guest finds it.
@@ -26,6 +29,19 @@ const OWN: [(&str, &str); 5] = [
     ("__filename", "__origin.filename"),
     ("__dirname", "__origin.dirname"),
 ];
+
+/// The engine cannot see what becomes of its own async functions; of generators that do the same it can. An `import()` that is
+/// left to it ends it.
+const LOWERED: [&str; 4] = [
+    "--supported:async-await=false",
+    "--supported:for-await=false",
+    "--supported:async-generator=false",
+    "--supported:dynamic-import=false",
+];
+/// What esbuild says of a module that awaits at its top. It makes no such of CommonJS, but functions that await, and these are
+/// lowered then.
+const AWAITS: &str = "Top-level await is ";
+const ENTRY: &str = "entry.mjs";
 
 /// A bundle that was made.
 #[derive(Clone, Debug)]
@@ -93,18 +109,6 @@ fn has_module_syntax(text: &str) -> bool {
     })
 }
 
-/// Whether a line at the top of a module waits.
-fn awaits_at_top(text: &str) -> bool {
-    text.lines().any(|line| {
-        let declares = ["const ", "let ", "var ", "export const ", "export default "];
-        let is_declaration = declares.iter().any(|word| line.starts_with(word)) && line.contains("= await ");
-        line.starts_with("await ")
-            || line.starts_with("for await ")
-            || line.starts_with("export default await ")
-            || is_declaration
-    })
-}
-
 /// What is bundled the guest has, so it must not be more than the guest would be shown: an import may name any file of the
 /// host. In a workspace the other packages are shown as well.
 fn refuse_far(inputs: &[PathBuf], folder: &Path, installed: Option<&Path>) -> Result<()> {
@@ -129,53 +133,33 @@ pub(super) async fn make(program: &Source, out: &Path) -> Result<Bundle> {
     let installed = program.installed.as_deref();
     let began = SystemTime::now();
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
-    // The engine cannot see what becomes of its own async functions; of generators that do the same it can. An `import()`
-    // that is left to it ends it.
-    let plain = ["async-await", "for-await", "async-generator", "dynamic-import"]
-        .map(|feature| format!("--supported:{feature}=false"));
-    let mut command: Vec<OsString> = vec![esbuild::program(&program.engine)?.into_os_string(), script.into()];
-    command.extend(
-        [
-            "--bundle",
-            "--format=cjs",
-            "--platform=node",
-            "--target=es2022",
-            "--keep-names",
-            "--sourcemap=external",
-            // The guest has them with the runtime's own bcrypt (guest/src/crypto-bcrypt.js).
-            "--external:bcrypt",
-            "--external:bcryptjs",
-            "--sources-content=false",
-        ]
-        .map(OsString::from),
-    );
-    command.extend(["--log-level=warning", "--color=false"].map(OsString::from));
-    command.extend(plain.map(OsString::from));
-    command.extend(OWN.map(|(what, is)| format!("--define:{what}={is}").into()));
-    let made = tempfile::Builder::new()
-        .suffix(".cjs")
-        .tempfile_in(out)
-        .with_context(|| format!("cannot write to {}", out.display()))?
-        .into_temp_path();
-    let metafile = made.with_added_extension("json");
-    command.push(format!("--outfile={}", made.display()).into());
-    command.push(format!("--metafile={}", metafile.display()).into());
-    let room = program.room(out);
-    let step = Step {
-        command: &command,
-        variables: &esbuild::variables(installed),
-        folder,
-        room: room.as_ref(),
+    let temporary = |ending: &str| {
+        let file = tempfile::Builder::new().suffix(ending).tempfile_in(out);
+        let file = file.with_context(|| format!("cannot write to {}", out.display()));
+        file.map(tempfile::NamedTempFile::into_temp_path)
     };
-    let status = step.start(false).await?.ended().await?;
+    let made = temporary(".cjs")?;
+    let metafile = made.with_added_extension("json");
+    let bundler = Bundler {
+        program,
+        out,
+        metafile: &metafile,
+    };
+    let entry = out.join(ENTRY);
+    let (mut said, mut status) = bundler.bundle(script, "cjs", &LOWERED, "external", &made).await?;
+    if !status.success() && said.contains(AWAITS) {
+        std::fs::write(&entry, waiting_for(script)).with_context(|| format!("cannot write {}", entry.display()))?;
+        let whole = temporary(".mjs")?;
+        (said, status) = bundler.bundle(&entry, "esm", &[], "inline", &whole).await?;
+        if status.success() {
+            let (more, ended) = bundler.lower(&whole, &made).await?;
+            (said, status) = (said + &more, ended);
+        }
+    }
+    let _ = std::io::stderr().write_all(said.as_bytes());
     if !status.success() {
-        let failure = Failure::usage(anyhow!("the build failed ({})", process::describe(status)));
-        let awaits = regular::read_text(script, regular::MANIFEST).is_ok_and(|text| awaits_at_top(&text));
-        return Err(if awaits {
-            failure.hint("top-level `await` is not supported: use `async function main() { … } main()`")
-        } else {
-            failure
-        });
+        let message = anyhow!("the build failed ({})", process::describe(status));
+        return Err(Failure::usage(message));
     }
     let mut map = made.to_path_buf();
     map.add_extension("map");
@@ -187,7 +171,8 @@ pub(super) async fn make(program: &Source, out: &Path) -> Result<Bundle> {
     for file in [map, metafile] {
         let _ = std::fs::remove_file(&file);
     }
-    let inputs: Vec<PathBuf> = found?.inputs.into_keys().collect();
+    let inputs = found?.inputs.into_keys().filter(|path| *path != entry);
+    let inputs: Vec<PathBuf> = inputs.collect();
     refuse_far(&inputs, folder, installed)?;
     let bundle = Bundle {
         folder: out.to_owned(),
@@ -202,6 +187,85 @@ pub(super) async fn make(program: &Source, out: &Path) -> Result<Bundle> {
     std::fs::rename(&near, bundle.positions()).with_context(cannot)?;
     made.persist(&place).with_context(cannot)?;
     Ok(bundle)
+}
+
+/// Imports a module that awaits at its top, so that it becomes a function and no other has to wait for the bundle's own text.
+/// What it never gets over ends the program as in Node.js (<https://nodejs.org/api/process.html#exit-codes>).
+fn waiting_for(script: &Path) -> String {
+    let script = serde_json::Value::from(script.to_string_lossy());
+    format!(
+        "let waits = true;
+process.on('exit', (code) => {{
+  if (!waits || code !== 0) return;
+  console.error('Warning: Detected unsettled top-level await');
+  process.exitCode = 13;
+}});
+import({script}).finally(() => {{ waits = false; }});
+"
+    )
+}
+
+/// Runs esbuild for a program.
+struct Bundler<'a> {
+    program: &'a Source,
+    out: &'a Path,
+    metafile: &'a Path,
+}
+
+impl Bundler<'_> {
+    /// One file of an entry point and all that it imports.
+    async fn bundle(
+        &self,
+        entry: &Path,
+        format: &str,
+        lowered: &[&str],
+        map: &str,
+        to: &Path,
+    ) -> Result<(String, ExitStatus)> {
+        let mut words = words(&[
+            "--bundle",
+            "--platform=node",
+            "--keep-names",
+            // The guest has them with the runtime's own bcrypt (guest/src/crypto-bcrypt.js).
+            "--external:bcrypt",
+            "--external:bcryptjs",
+        ]);
+        words.push(entry.into());
+        words.extend([format!("--format={format}").into(), format!("--sourcemap={map}").into()]);
+        words.extend(lowered.iter().map(OsString::from));
+        words.extend(OWN.map(|(what, is)| format!("--define:{what}={is}").into()));
+        words.push(format!("--metafile={}", self.metafile.display()).into());
+        self.run(words, to).await
+    }
+
+    /// The same file for the engine.
+    async fn lower(&self, whole: &Path, to: &Path) -> Result<(String, ExitStatus)> {
+        let mut words = words(&["--platform=node", "--format=cjs", "--sourcemap=external"]);
+        words.push(whole.into());
+        words.extend(LOWERED.map(OsString::from));
+        self.run(words, to).await
+    }
+
+    async fn run(&self, words: Vec<OsString>, to: &Path) -> Result<(String, ExitStatus)> {
+        let mut command: Vec<OsString> = vec![esbuild::program(&self.program.engine)?.into_os_string()];
+        command.extend(words);
+        let common = [
+            "--target=es2022",
+            "--sources-content=false",
+            "--log-level=warning",
+            "--color=false",
+        ];
+        command.extend(common.map(OsString::from));
+        command.push(format!("--outfile={}", to.display()).into());
+        let room = self.program.room(self.out);
+        let step = Step {
+            command: &command,
+            variables: &esbuild::variables(self.program.installed.as_deref()),
+            folder: &self.program.folder,
+            room: room.as_ref(),
+        };
+        process::captured(&step).await
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,5 @@
+await null;
+function fails() {
+  throw new RangeError('thrown behind an await');
+}
+fails();

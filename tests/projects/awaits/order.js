@@ -1,0 +1,24 @@
+// The order in which promises go on, and the rejections that nobody took.
+const log = [];
+const say = (x) => log.push(x);
+const thenable = (v) => ({ then(a) { say('then ' + v); a(v); } });
+Promise.resolve().then(() => say(1)).then(() => say(2)).then(() => say(3)).then(() => say(4)).then(() => say(5)).then(() => say(6));
+Promise.resolve().then(() => Promise.resolve('p')).then((v) => say(v));
+new Promise((r) => r(thenable('t'))).then((v) => say('got ' + v));
+new Promise((r) => r(thenable(thenable('nested')))).then((v) => say('got ' + v));
+Promise.resolve('f').finally(() => say('finally')).then((v) => say(v));
+Promise.reject(new Error('x')).finally(() => say('finally2')).catch((e) => say(e.message));
+(async () => { await null; say('async'); return Promise.resolve('ret'); })().then((v) => say(v));
+const cyc = new Promise((r) => setTimeout(() => r(cyc)));
+cyc.catch((e) => say(e.message));
+new Promise((r) => r({ get then() { throw new Error('getter'); } })).catch((e) => say(e.message));
+new Promise((r) => r({ then(a, b) { a('first'); b('second'); throw new Error('late'); } })).then((v) => say(v));
+new Promise((r, j) => { r('once'); j('no'); r(Promise.reject(1).catch(() => {})); }).then((v) => say(v));
+process.on('unhandledRejection', (e) => say('unhandled ' + e));
+Promise.resolve().then(() => Promise.reject('nested'));
+Promise.reject('fin').finally(() => {});
+new Promise((r) => r(Promise.reject('adopted')));
+new Promise((r) => r({ then(a, b) { b('thenable'); } }));
+new Promise((r) => r({ then(a, b) { throw 'threw'; } }));
+const handledLater = Promise.resolve().then(() => Promise.reject('handled')); handledLater.catch(() => {});
+setTimeout(() => console.log(log.join('\n')), 50);

@@ -23,6 +23,7 @@ NATIVE = os.path.abspath("bench/.native")
 PROGRAMS = {
     "Flask": ("examples/flask-status", 5000, "/api/status", "app.py", "running", [f"{NATIVE}/python/bin/python", "app.py"]),
     "Express": ("examples/express-hello", 3000, "/", "server.js", "Hello", ["node", "server.js"]),
+    "http": ("bench/http-hello", 3100, "/", "server.js", "Hello", ["node", "server.js"]),
 }
 OURS = 18090
 

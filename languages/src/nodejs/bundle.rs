@@ -11,7 +11,6 @@ use anyhow::{Context, anyhow};
 use files::regular;
 use report::{Failure, Result};
 use std::ffi::OsString;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::SystemTime;
@@ -156,7 +155,7 @@ pub(super) async fn make(program: &Source, out: &Path) -> Result<Bundle> {
             (said, status) = (said + &more, ended);
         }
     }
-    let _ = std::io::stderr().write_all(said.as_bytes());
+    process::tell(&said);
     if !status.success() {
         let message = anyhow!("the build failed ({})", process::describe(status));
         return Err(Failure::usage(message));

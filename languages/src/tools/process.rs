@@ -132,6 +132,11 @@ fn pass_on(mut from: PipeReader) -> Result<oneshot::Receiver<()>> {
     Ok(is_over)
 }
 
+/// Passes on what was captured.
+pub(crate) fn tell(said: &str) {
+    let _ = std::io::stderr().write_all(said.as_bytes());
+}
+
 /// Runs a command for what it writes, on both streams in order.
 pub(crate) async fn captured(step: &Step<'_>) -> Result<(String, ExitStatus)> {
     tracing::debug!("runs: {}", step.command.join(OsStr::new(" ")).display());

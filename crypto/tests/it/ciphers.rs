@@ -138,7 +138,7 @@ proptest! {
     }
 
     #[test]
-    fn no_argument_panics(
+    fn fuzzed_arguments_are_good_or_refused(
         index in 0..CipherKind::ALL.len(),
         encrypts: bool,
         padding: bool,

@@ -30,6 +30,7 @@ pub mod registry;
 mod rust;
 mod tools;
 mod zig;
+mod zones;
 
 pub use find::find;
 pub use language::Language;

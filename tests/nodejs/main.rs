@@ -18,7 +18,7 @@ use support::{connect, eventually, mutations, output, wasmrun};
 
 fn main() {
     let has_node = succeeds("node", &["--version"]) && succeeds("npm", &["--version"]);
-    let tests: [(&'static str, fn()); 51] = [
+    let tests: [(&'static str, fn()); 52] = [
         ("a_project_says_itself_what_it_is", a_project_says_itself_what_it_is),
         ("failures_are_emitted", failures_are_emitted),
         ("sockets_leave_by_rules", sockets_leave_by_rules),
@@ -96,6 +96,7 @@ fn main() {
             "a_workspaces_packages_are_found",
             modules::a_workspaces_packages_are_found,
         ),
+        ("intl_is_as_nodes_is", modules::intl_is_as_nodes_is),
         ("modules_await_as_in_nodejs", modules::modules_await_as_in_nodejs),
         ("rejections_of_commonjs_end_it", modules::rejections_of_commonjs_end_it),
         ("commonjs_imports", modules::commonjs_imports),
@@ -137,20 +138,6 @@ fn a_project_says_itself_what_it_is() {
             .contains("ENOENT: no such file or directory, open 'settings.env'"),
         "{}",
         said.stderr
-    );
-    let locale = output(wasmrun(&[
-        "os",
-        folder.path().join("locale.js").to_str().unwrap(),
-        "--quiet",
-    ]));
-    assert_eq!(
-        locale.stdout,
-        "a,A,ä,b,B,C\na9,a10,b1\n1,234,567.5 -0.124 1,000,000,000,000,000,000,000 12,345\n1/1/1970 Invalid Date\n{ a: 1 }\n\
-         1,234.5 1,234.5\n"
-    );
-    assert_eq!(
-        locale.stderr,
-        "warning: localeCompare: this guest has no locales and no Intl yet; texts, numbers and dates are those of English\n"
     );
     let preloads = script(
         "package.json",

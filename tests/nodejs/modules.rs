@@ -102,6 +102,27 @@ pub fn a_workspaces_packages_are_found() {
     assert_eq!(said.stdout, "far own\n", "{}", said.stderr);
 }
 
+/// A thousand lines of English, dates in zones of this machine among them.
+pub fn intl_is_as_nodes_is() {
+    let folder = project("intl");
+    let script = folder.path().join("index.js");
+    let mut native = Command::new("node");
+    native.arg(&script).env("TZ", "UTC");
+    let native = output(native);
+    assert_eq!(native.code, Some(0), "{}", native.stderr);
+    assert!(native.stdout.lines().count() > 1000);
+    output(wasmrun(&["os", script.to_str().unwrap()])).prints(&native.stdout);
+    // There is one locale, and it is said where another is asked for.
+    let other = folder.path().join("other.js");
+    let text = "for (const _ of [1, 2]) console.log((1234.5).toLocaleString('de-DE'), new Intl.NumberFormat('de').resolvedOptions().locale);\n";
+    std::fs::write(&other, text).unwrap();
+    let said = output(wasmrun(&["os", other.to_str().unwrap(), "--quiet"]));
+    assert_eq!(said.stdout, "1,234.5 en-US\n".repeat(2));
+    let warning =
+        "warning: Intl.NumberFormat: this guest has the locale of English alone, and answers for de-DE with it\n";
+    assert_eq!(said.stderr, warning);
+}
+
 /// Awaits at the top of modules, and the order in which promises go on.
 pub fn modules_await_as_in_nodejs() {
     let folder = project("awaits");

@@ -22,6 +22,7 @@ use crate::language::{Fit, Language};
 use crate::plan::{self, Ahead, Built, Policy, Program, Snapshot, Variable};
 use crate::project::Project;
 use crate::tools::digest::Digest;
+use crate::zones;
 use anyhow::anyhow;
 use files::Directory;
 use files::cache;
@@ -160,6 +161,7 @@ impl Plan {
             _ => self.folder.clone(),
         };
         let mut directories = vec![Directory::read_only(&shown, &shown.to_string_lossy())];
+        directories.extend(zones::directory());
         let packages = match packages {
             Packages::Installed(folder) => Some(folder),
             Packages::Own | Packages::Workspace(_) => None,

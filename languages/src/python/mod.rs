@@ -15,7 +15,7 @@ mod toolchain;
 use crate::language::{Fit, Language};
 use crate::plan::{self, Built, Policy, Program, Variable};
 use crate::project::Project;
-use crate::{artifact, config};
+use crate::{artifact, config, zones};
 use entry::Entry;
 use files::Directory;
 use files::cache;
@@ -31,9 +31,6 @@ use std::sync::Arc;
 const PLAN: &str = "WASMRUN_PYTHON";
 /// Where the guest finds its dependencies: the name that componentize-py gives the first folder of modules.
 const ENVIRONMENT: &str = "/0";
-
-/// This machine's time zones, where `zoneinfo` looks for them (tzfile(5)).
-const TIME_ZONES: &str = "/usr/share/zoneinfo";
 
 /// Python.
 pub(crate) struct Python;
@@ -150,9 +147,7 @@ impl Plan {
             Directory::read_only(&environment.folder, ENVIRONMENT),
             Directory::read_only(&self.folder, &folder),
         ];
-        if Path::new(TIME_ZONES).is_dir() {
-            directories.push(Directory::read_only(Path::new(TIME_ZONES), TIME_ZONES));
-        }
+        directories.extend(zones::directory());
         Ok(Built {
             artifact: environment.path(),
             digest: Some(environment.digest),

@@ -22,7 +22,7 @@ import { preload, runMain } from './loader.js';
 import fs, { normal, setProject } from './fs.js';
 import { load as loadEnv } from './env-files.js';
 import { begin as holdTargets } from './weak.js';
-import './locale.js';
+import './intl/intl.js';
 
 const { Writable, Readable } = stream;
 const out = (write, fd) => Object.assign(new Writable({

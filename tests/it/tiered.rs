@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 use support::guests::guest;
 use support::project::{KeepAlive, Kind, Load, Project, version};
-use support::{Run, eventually, get, wasmrun};
+use support::{PATIENCE, Run, eventually, get, wasmrun};
 
 /// So many functions make a guest large enough to be started in two steps.
 const LARGE: usize = 1200;
@@ -163,7 +163,8 @@ fn an_upgrade_cuts_nothing_off_and_is_no_second_build() {
     project.put(b"no guest");
     let restarted = support::output(named(wasmrun(&["restart", "big"])));
     assert_eq!(restarted.code, Some(0), "{}", restarted.stderr);
-    run.wait_for("optimized as #");
+    // The compiler of optimized code comes after everybody else.
+    run.wait_within("optimized as #", 5 * PATIENCE);
     std::thread::sleep(Duration::from_secs(1));
     assert_eq!(kept.get(), Ok(1));
     drop(kept);

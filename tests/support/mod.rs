@@ -222,8 +222,9 @@ impl Run {
         }
     }
 
+    /// The same where it takes as long as other tests leave it no processor.
     #[track_caller]
-    fn wait_within(&mut self, text: &str, time: Duration) -> String {
+    pub fn wait_within(&mut self, text: &str, time: Duration) -> String {
         let end = Instant::now() + time;
         loop {
             if let Some(line) = self.stderr().lines().find(|line| line.contains(text)) {

@@ -72,6 +72,7 @@ pub(super) async fn find_or_make(project: &Path, requirements: &Requirements, ma
         drop(work);
         let index = extensions::Index {
             options: &requirements.options,
+            identity: with_registry(Digest::default()).name(),
             command: uv(&toolchain),
         };
         extensions::build(&toolchain, &mut packages, &site, &index, may).await?;
@@ -102,13 +103,19 @@ fn place(project: &Path, requirements: &Requirements, may: May) -> Result<PathBu
     if may.build {
         digest = digest.add(extensions::marks()).add(env!("CARGO_PKG_VERSION"));
     }
+    digest = with_registry(digest);
+    Ok(cache::folder(cache::Kind::Python)?.join(digest.name()))
+}
+
+/// The same with all by which the user has uv find packages.
+fn with_registry(mut digest: Digest) -> Digest {
     for (name, value) in registry_variables() {
         digest = digest.add(name.as_encoded_bytes()).add(value.as_encoded_bytes());
     }
     if let Some(configuration) = configuration() {
         digest = digest.add(std::fs::read(configuration).unwrap_or_default());
     }
-    Ok(cache::folder(cache::Kind::Python)?.join(digest.name()))
+    digest
 }
 
 /// uv's own, of the environment: which index it asks, and how it chooses.

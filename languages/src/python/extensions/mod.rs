@@ -104,6 +104,7 @@ async fn find_or_build(
         .add(distribution)
         .add(modules.join(" "))
         .add(index.text())
+        .add(&index.identity)
         .add(PYTHON)
         .add(cargo::FLAGS.join(" "))
         .name();

@@ -24,6 +24,8 @@ const FETCH: &str = include_str!("fetch.py");
 pub(in crate::python) struct Index<'a> {
     /// Lines of a requirements file.
     pub options: &'a [String],
+    /// Other where the user's settings lead uv to others.
+    pub identity: String,
     /// uv with what decides whom it asks.
     pub command: Vec<OsString>,
 }

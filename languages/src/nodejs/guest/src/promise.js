@@ -48,10 +48,7 @@ const isObject = (value) => (typeof value === 'object' && value !== null) || typ
 // What a promise takes the outcome of, where it is another one: the engine would pass its rejection on behind our back. The
 // steps and their order are ECMAScript's (Promise Resolve Functions).
 function follow(value, state, resolve, reject) {
-  const refuse = (reason) => {
-    if (!state.handled) watch(state, reason);
-    reject(reason);
-  };
+  const refuse = counted(state, reject);
   let then;
   try {
     if (value === state.promise) throw new TypeError('Chaining cycle detected for promise #<Promise>');
@@ -69,10 +66,7 @@ function follow(value, state, resolve, reject) {
         isOver = true;
         settle(outcome);
       };
-      const denied = once((reason) => {
-        if (!state.handled) watch(state, reason);
-        deny(reason);
-      });
+      const denied = once(counted(state, deny));
       try {
         Reflect.apply(then, value, [once((outcome) => (isObject(outcome) ? follow(outcome, state, accept, deny) : accept(outcome))), denied]);
       } catch (e) {
@@ -81,6 +75,11 @@ function follow(value, state, resolve, reject) {
     },
   });
 }
+
+const counted = (state, reject) => (reason) => {
+  if (!state.handled) watch(state, reason);
+  reject(reason);
+};
 
 function watch(state, reason) {
   if (pending.push([state, reason]) > 1) return;

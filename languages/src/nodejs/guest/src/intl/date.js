@@ -98,7 +98,7 @@ function timeOf(style) {
 }
 
 const literal = (value) => ({ type: 'literal', value });
-const digits = (value, form, length = 2) => (form === '2-digit' ? String(value).padStart(length, '0').slice(-length) : String(value));
+const digits = (value, form) => (form === '2-digit' ? String(value).padStart(2, '0').slice(-2) : String(value));
 const named = (name, form) => (form === 'long' ? name : form === 'short' ? name.slice(0, 3) : name[0]);
 
 // Parts with what is between them.

@@ -39,9 +39,42 @@ export const toFraction = (number, most) => cut(number, number.point + most);
 export const toSignificant = (number, most) => cut(number, most);
 
 // The digits before and behind the point.
-export function written(number, leastWhole, leastPart) {
+function written(number, leastWhole, leastPart) {
   const { digits, point } = number;
   const whole = point <= 0 ? '' : digits.slice(0, point).padEnd(point, '0');
   const part = point < 0 ? '0'.repeat(-point) + digits : digits.slice(point);
   return { whole: whole.padStart(leastWhole, '0'), part: part.padEnd(leastPart, '0') };
+}
+
+// How many digits are shown (ECMA-402, 15.1.3).
+export function readDigits(options, least, most, isCompact) {
+  const minimumIntegerDigits = options.number('minimumIntegerDigits', 1, 21, 1);
+  const { minimumSignificantDigits: first, maximumSignificantDigits: last } = options.given;
+  const digits = { minimumIntegerDigits };
+  if (first !== undefined || last !== undefined) {
+    digits.minimumSignificantDigits = options.number('minimumSignificantDigits', 1, 21, 1);
+    digits.maximumSignificantDigits = options.number('maximumSignificantDigits', digits.minimumSignificantDigits, 21, 21);
+    return digits;
+  }
+  const { minimumFractionDigits: from, maximumFractionDigits: to } = options.given;
+  if (isCompact && from === undefined && to === undefined) return digits;
+  let low = options.number('minimumFractionDigits', 0, 100, undefined);
+  let high = options.number('maximumFractionDigits', 0, 100, undefined);
+  if (low === undefined) low = high === undefined ? least : Math.min(least, high);
+  else if (high === undefined) high = Math.max(most, low);
+  else if (low > high) throw new RangeError('maximumFractionDigits value is out of range.');
+  digits.minimumFractionDigits = low;
+  digits.maximumFractionDigits = high ?? most;
+  return digits;
+}
+
+// Rounds, and writes the digits.
+export function withDigits(number, digits) {
+  if (digits.maximumSignificantDigits !== undefined) {
+    const rounded = toSignificant(number, digits.maximumSignificantDigits);
+    const shown = Math.max(0, digits.minimumSignificantDigits - Math.max(rounded.point, rounded.digits === '' ? 1 : rounded.point));
+    return { rounded, ...written(rounded, digits.minimumIntegerDigits, shown) };
+  }
+  const rounded = toFraction(number, digits.maximumFractionDigits);
+  return { rounded, ...written(rounded, digits.minimumIntegerDigits, digits.minimumFractionDigits) };
 }

@@ -1,7 +1,6 @@
 // Numbers in English (ECMA-402, 15).
-import { digitsOf, shifted, toFraction, toSignificant } from './decimal.js';
+import { digitsOf, readDigits, shifted, toFraction, toSignificant, withDigits } from './decimal.js';
 import { locale, Options, supported } from './options.js';
-import { readDigits, withDigits } from './plural.js';
 
 // Currencies whose symbol is not their code (CLDR, English), and those with other than two digits (ISO 4217).
 const SYMBOLS = { AUD: 'A$', BRL: 'R$', CAD: 'CA$', CNY: 'CN¥', EUR: '€', GBP: '£', HKD: 'HK$', ILS: '₪', INR: '₹', JPY: '¥', KRW: '₩', MXN: 'MX$', NZD: 'NZ$', PHP: '₱', TWD: 'NT$', USD: '$', VND: '₫', XAF: 'FCFA', XCD: 'EC$', XOF: 'F\u202fCFA', XPF: 'CFPF' };

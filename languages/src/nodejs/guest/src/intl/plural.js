@@ -1,45 +1,12 @@
-// Plurals, lists and relative times of English (CLDR).
-import { digitsOf, toFraction, toSignificant, written } from './decimal.js';
+// Plurals and lists of English (CLDR).
+import { digitsOf, readDigits, withDigits } from './decimal.js';
 import { locale, Options, supported } from './options.js';
 
-const IDENTITIES = {
+const JOINS = {
   conjunction: { long: ['and', ', and '], short: ['&', ', & '], narrow: [',', ', '] },
   disjunction: { long: ['or', ', or '], short: ['or', ', or '], narrow: ['or', ', or '] },
   unit: { long: [',', ', '], short: [',', ', '], narrow: ['', ' '] },
 };
-
-// How many digits are shown (ECMA-402, 15.1.3).
-export function readDigits(options, least, most, isCompact) {
-  const minimumIntegerDigits = options.number('minimumIntegerDigits', 1, 21, 1);
-  const { minimumSignificantDigits: first, maximumSignificantDigits: last } = options.given;
-  const digits = { minimumIntegerDigits };
-  if (first !== undefined || last !== undefined) {
-    digits.minimumSignificantDigits = options.number('minimumSignificantDigits', 1, 21, 1);
-    digits.maximumSignificantDigits = options.number('maximumSignificantDigits', digits.minimumSignificantDigits, 21, 21);
-    return digits;
-  }
-  const { minimumFractionDigits: from, maximumFractionDigits: to } = options.given;
-  if (isCompact && from === undefined && to === undefined) return digits;
-  let low = options.number('minimumFractionDigits', 0, 100, undefined);
-  let high = options.number('maximumFractionDigits', 0, 100, undefined);
-  if (low === undefined) low = high === undefined ? least : Math.min(least, high);
-  else if (high === undefined) high = Math.max(most, low);
-  else if (low > high) throw new RangeError('maximumFractionDigits value is out of range.');
-  digits.minimumFractionDigits = low;
-  digits.maximumFractionDigits = high ?? most;
-  return digits;
-}
-
-// Rounds, and writes the digits.
-export function withDigits(number, digits) {
-  if (digits.maximumSignificantDigits !== undefined) {
-    const rounded = toSignificant(number, digits.maximumSignificantDigits);
-    const shown = Math.max(0, digits.minimumSignificantDigits - Math.max(rounded.point, rounded.digits === '' ? 1 : rounded.point));
-    return { rounded, ...written(rounded, digits.minimumIntegerDigits, shown) };
-  }
-  const rounded = toFraction(number, digits.maximumFractionDigits);
-  return { rounded, ...written(rounded, digits.minimumIntegerDigits, digits.minimumFractionDigits) };
-}
 
 export class PluralRules {
   #type;
@@ -75,7 +42,7 @@ export class ListFormat {
     const read = new Options('ListFormat', options);
     this.#locale = locale(locales, 'Intl.ListFormat');
     this.#kind = {
-      type: read.text('type', Object.keys(IDENTITIES), 'conjunction'),
+      type: read.text('type', Object.keys(JOINS), 'conjunction'),
       style: read.text('style', ['long', 'short', 'narrow'], 'long'),
     };
   }
@@ -84,7 +51,7 @@ export class ListFormat {
       if (typeof value !== 'string') throw new TypeError(`Iterable yielded ${String(value)} which is not a string`);
       return value;
     });
-    const [word, last] = IDENTITIES[this.#kind.type][this.#kind.style];
+    const [word, last] = JOINS[this.#kind.type][this.#kind.style];
     const between = last === ' ' ? ' ' : ', ';
     const two = word === ',' ? ', ' : word === '' ? ' ' : ` ${word} `;
     return items.flatMap((value, at) => {

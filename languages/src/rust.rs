@@ -70,11 +70,8 @@ pub(crate) const CARGO: Tool = Tool {
     install: "install Rust: https://rustup.rs, then `rustup target add wasm32-wasip2`",
 };
 
-/// Where a toolchain has no target.
-pub(crate) const TARGET_HINT: &str = "the target is not installed: `rustup target add wasm32-wasip2`";
-
 /// A Rust toolchain without the target says so in many lines; the fix is one.
-const HINT: Hint = Hint {
+pub(crate) const HINT: Hint = Hint {
     // Which toolchain it is the project may decide (rust-toolchain.toml), so it is asked as it was used.
     ask: |command| {
         // Cargo's own variable for another compiler.
@@ -84,7 +81,7 @@ const HINT: Hint = Hint {
     },
     hint: |said, is_well| {
         let is_there = is_well && Path::new(said.trim()).is_dir();
-        (!is_there).then(|| TARGET_HINT.to_owned())
+        (!is_there).then(|| "the target is not installed: `rustup target add wasm32-wasip2`".to_owned())
     },
 };
 

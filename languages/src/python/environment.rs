@@ -6,6 +6,7 @@ use super::may::May;
 use super::packages::{self, Packages};
 use super::requirements::Requirements;
 use super::toolchain::{COMPONENTIZE_PY, PYTHON, Toolchain, UV};
+use super::uv;
 use crate::tools::component::{self, Component};
 use crate::tools::digest::Digest;
 use crate::tools::process::Step;
@@ -37,8 +38,6 @@ struct Told<'a> {
     hint: Option<&'static str>,
 }
 
-/// What of uv decides which packages it takes, besides what it is told.
-const CONFIGURATION: &str = "uv/uv.toml";
 /// The requirements, and what versions of others may be, in files of our own.
 const REQUIREMENTS: &str = "requirements.in";
 const CONSTRAINTS: &str = "constraints.in";
@@ -70,12 +69,7 @@ pub(super) async fn find_or_make(project: &Path, requirements: &Requirements, ma
     let mut packages = Packages::read(&site)?;
     if may.build && !packages.native.is_empty() {
         drop(work);
-        let index = extensions::Index {
-            options: &requirements.options,
-            identity: with_registry(Digest::default()).name(),
-            command: uv(&toolchain),
-        };
-        extensions::build(&toolchain, &mut packages, &site, &index, may).await?;
+        extensions::build(&toolchain, &mut packages, &site, &requirements.options, may).await?;
         work = begin();
     }
     componentize(&work, &toolchain, project, &packages, making.path(), may).await?;
@@ -103,46 +97,7 @@ fn place(project: &Path, requirements: &Requirements, may: May) -> Result<PathBu
     if may.build {
         digest = digest.add(extensions::marks()).add(env!("CARGO_PKG_VERSION"));
     }
-    digest = with_registry(digest);
-    Ok(cache::folder(cache::Kind::Python)?.join(digest.name()))
-}
-
-/// The same with all by which the user has uv find packages.
-fn with_registry(mut digest: Digest) -> Digest {
-    for (name, value) in registry_variables() {
-        digest = digest.add(name.as_encoded_bytes()).add(value.as_encoded_bytes());
-    }
-    if let Some(configuration) = configuration() {
-        digest = digest.add(std::fs::read(configuration).unwrap_or_default());
-    }
-    digest
-}
-
-/// uv's own, of the environment: which index it asks, and how it chooses.
-fn registry_variables() -> Vec<(OsString, OsString)> {
-    let mut variables: Vec<_> = std::env::vars_os()
-        .filter(|(name, _)| name.as_encoded_bytes().starts_with(b"UV_") && name != "UV_CACHE_DIR")
-        .collect();
-    variables.sort();
-    variables
-}
-
-/// The user's configuration of uv. That of a project is a stranger's.
-fn configuration() -> Option<PathBuf> {
-    let own = dirs::config_dir().map(|folder| folder.join(CONFIGURATION));
-    own.into_iter()
-        .chain([Path::new("/etc").join(CONFIGURATION)])
-        .find(|file| file.is_file())
-}
-
-/// uv with what the user has told it.
-fn uv(toolchain: &Toolchain) -> Vec<OsString> {
-    let mut command = toolchain.uv();
-    match configuration() {
-        Some(file) => command.extend(["--config-file".into(), file.into_os_string()]),
-        None => command.push("--no-config".into()),
-    }
-    command
+    Ok(cache::folder(cache::Kind::Python)?.join(uv::identified(digest).name()))
 }
 
 async fn install(
@@ -164,21 +119,8 @@ async fn install(
         &folder.join(CONSTRAINTS),
         requirements.constraints.join("\n").as_bytes(),
     )?;
-    let mut command = uv(toolchain);
-    // Wheels are chosen for the guest's version of Python. Native ones come along with this machine's code, which is
-    // removed; many have a part in Python that does the same.
-    let options = [
-        "pip",
-        "install",
-        "--python-version",
-        PYTHON,
-        "--python-platform",
-        "x86_64-unknown-linux-gnu",
-    ];
-    command.extend(options.map(OsString::from));
-    // As pip does: a company may have a certificate of its own between here and PyPI.
-    command.extend(["--system-certs", "--link-mode", "copy", "--no-progress", "--python"].map(OsString::from));
-    command.push(toolchain.python().into());
+    let mut command = uv::pip(toolchain, "install");
+    command.extend(["--link-mode", "copy", "--no-progress"].map(OsString::from));
     command.extend(["--target".into(), site.clone().into_os_string()]);
     if may.policy.offline {
         command.push("--offline".into());

@@ -11,6 +11,7 @@ mod packages;
 mod requirements;
 mod section;
 mod toolchain;
+mod uv;
 
 use crate::language::{Fit, Language};
 use crate::plan::{self, Built, Policy, Program, Variable};

@@ -76,15 +76,18 @@ impl Packages {
 /// Removes a file of a package's. The list is the package's own text, and may name any file.
 fn remove(site: &Path, file: &str) {
     let path = site.join(file);
-    let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
-    let is_below = site
-        .canonicalize()
-        .ok()
-        .zip(folder)
-        .is_some_and(|(site, folder)| folder.starts_with(site));
-    if is_below {
+    if is_inside(site, &path) {
         let _ = std::fs::remove_file(path);
     }
+}
+
+/// Whether a file lies among the packages, whatever links there are on its way.
+pub(super) fn is_inside(site: &Path, path: &Path) -> bool {
+    let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+    site.canonicalize()
+        .ok()
+        .zip(folder)
+        .is_some_and(|(site, folder)| folder.starts_with(site))
 }
 
 fn is_native(file: &str) -> bool {

@@ -4,6 +4,8 @@
 mod file;
 mod lock;
 
+pub(super) use lock::pin;
+
 use anyhow::{Context, anyhow};
 use files::regular;
 use report::{Failure, Result};

@@ -35,6 +35,7 @@ pub(super) const FLAGS: [&str; 10] = [
 const EMPTY: &str = "empty";
 /// An ar(1) archive without members.
 const NO_MEMBERS: &[u8] = b"!<arch>\n";
+/// What comes of it, for us.
 const LIBRARY: &str = "library.wasm";
 const STUB: &str = "task.o";
 const CONFIGURATION: &str = "pyo3.txt";
@@ -56,121 +57,114 @@ exec \"$@\"
 /// Errors of a build that are shown; `--verbose` shows all.
 const SHOWN: usize = 4;
 
-/// A Rust compiler that has the target.
-pub(super) struct Compiler(());
+/// Asks the compiler that cargo would use for the target.
+pub(super) async fn require(policy: Policy, folder: &Path) -> Result<()> {
+    if crate::tools::find(rust::CARGO.program).is_none() {
+        let message = anyhow!("it is Rust in many packages, and Rust is not installed");
+        return Err(Failure::usage(message).hint(rust::CARGO.install));
+    }
+    let mut command = Vec::new();
+    (rust::HINT.ask)(&mut command);
+    let room = policy.confinement.around(|| Room::writing(folder));
+    let step = Step {
+        command: &command,
+        variables: &[],
+        folder,
+        room: room.as_ref(),
+    };
+    let (said, status) = process::captured(&step).await?;
+    match (rust::HINT.hint)(&said, status.success()) {
+        Some(hint) => Err(Failure::usage(anyhow!("the Rust compiler has no {TARGET_TRIPLE}")).hint(hint)),
+        None => Ok(()),
+    }
+}
 
-impl Compiler {
-    /// Asks the one that cargo would use.
-    pub(super) async fn find(policy: Policy, folder: &Path) -> Result<Compiler> {
-        if crate::tools::find(rust::CARGO.program).is_none() {
-            let message = anyhow!("it is Rust in many packages, and Rust is not installed");
-            return Err(Failure::usage(message).hint(rust::CARGO.install));
-        }
-        let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-        let mut command = vec![rustc];
-        command.extend(["--print", "target-libdir", "--target", TARGET_TRIPLE].map(OsString::from));
-        let room = policy.confinement.around(|| Room::writing(folder));
+/// Fetches the crates that a package's is made of. Whether there is a compiler for all of them: without one for C a build
+/// would fail after minutes.
+pub(super) async fn fetch(work: &Work, recipe: &Recipe, source: &Path, room: Option<&Room>) -> Result<bool> {
+    let step = Step {
+        command: &recipe.dependencies(source),
+        variables: &[],
+        folder: source,
+        room,
+    };
+    let dependencies = work.step(&step).await?;
+    Ok(std::env::var_os(WASI_SDK).is_some() || !dependencies.lines().any(|line| line.starts_with(C_COMPILER)))
+}
+
+/// Builds a package's crate; returns the library. `folder`: for what is made on the way.
+pub(super) async fn build(
+    work: &Work,
+    recipe: &Recipe,
+    source: &Path,
+    folder: &Path,
+    room: Option<&Room>,
+) -> Result<PathBuf> {
+    let empty = folder.join(EMPTY);
+    std::fs::create_dir(&empty).with_context(|| format!("cannot make {}", empty.display()))?;
+    sealed::write(&empty.join("libc.a"), NO_MEMBERS)?;
+    sealed::write(&folder.join(STUB), &library::stub())?;
+    // <https://pyo3.rs/main/building-and-distribution.html#advanced-config-files>
+    let configuration = format!(
+        "implementation=CPython\nversion={PYTHON}\nshared=true\nabi3=false\npointer_width=32\nbuild_flags=\nsuppress_build_script_link_lines=true\n"
+    );
+    sealed::write(&folder.join(CONFIGURATION), configuration.as_bytes())?;
+    let mut flags = FLAGS.map(OsString::from).to_vec();
+    flags.push(joined("-Lnative=", &empty));
+    flags.push(joined("-Clink-arg=", &folder.join(STUB)));
+    // For the target alone, because it is named (cargo's reference, `build.rustflags`).
+    let flags = flags.join(OsStr::new("\x1f"));
+    let configuration = folder.join(CONFIGURATION);
+    let mut variables: Vec<(&str, &OsStr)> = vec![
+        ("CARGO_ENCODED_RUSTFLAGS", &flags),
+        ("PYO3_CONFIG_FILE", configuration.as_os_str()),
+        // Packages that promise the stable interface may be older than this Python.
+        ("PYO3_USE_ABI3_FORWARD_COMPATIBILITY", OsStr::new("1")),
+        // Whole-program optimization of a large extension takes longer than a user waits.
+        ("CARGO_PROFILE_RELEASE_LTO", OsStr::new("off")),
+        ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", OsStr::new("16")),
+        ("CARGO_PROFILE_RELEASE_DEBUG", OsStr::new("0")),
+    ];
+    let target = folder.join(TARGET);
+    let command = recipe.command(source, &target);
+    let run = async |variables: &[(&str, &OsStr)]| {
         let step = Step {
             command: &command,
-            variables: &[],
-            folder,
-            room: room.as_ref(),
-        };
-        let (libraries, status) = process::captured(&step).await?;
-        if !status.success() || !Path::new(libraries.trim()).is_dir() {
-            return Err(Failure::usage(anyhow!("the Rust compiler has no {TARGET_TRIPLE}")).hint(rust::TARGET_HINT));
-        }
-        Ok(Compiler(()))
-    }
-
-    /// Fetches the crates that a package's is made of. Whether there is a compiler for all of them: without one for C a build
-    /// would fail after minutes.
-    pub(super) async fn fetch(&self, work: &Work, recipe: &Recipe, source: &Path, room: Option<&Room>) -> Result<bool> {
-        let step = Step {
-            command: &recipe.dependencies(source),
-            variables: &[],
+            variables,
             folder: source,
             room,
         };
-        let dependencies = work.step(&step).await?;
-        Ok(std::env::var_os(WASI_SDK).is_some() || !dependencies.lines().any(|line| line.starts_with(C_COMPILER)))
+        work.step(&step).await
+    };
+    let built = run(&variables).await;
+    // PyO3 before 0.27 converts paths with what is stable on wasm32-wasip1 alone.
+    if built
+        .as_ref()
+        .is_err_and(|failure| failure.error.to_string().contains(UNSTABLE))
+    {
+        let wrapper = folder.join(WRAPPER);
+        sealed::write(&wrapper, ALLOWS.as_bytes())?;
+        let mode = std::fs::Permissions::from_mode(0o700);
+        std::fs::set_permissions(&wrapper, mode).with_context(|| format!("cannot use {}", wrapper.display()))?;
+        variables.push(("RUSTC_WRAPPER", wrapper.as_os_str()));
+        run(&variables).await.map_err(reason)?;
+    } else {
+        built.map_err(reason)?;
     }
-
-    /// Builds a package's crate; returns the library. `folder`: for what is made on the way.
-    pub(super) async fn build(
-        &self,
-        work: &Work,
-        recipe: &Recipe,
-        source: &Path,
-        folder: &Path,
-        room: Option<&Room>,
-    ) -> Result<PathBuf> {
-        let empty = folder.join(EMPTY);
-        std::fs::create_dir(&empty).with_context(|| format!("cannot make {}", empty.display()))?;
-        sealed::write(&empty.join("libc.a"), NO_MEMBERS)?;
-        sealed::write(&folder.join(STUB), &library::stub())?;
-        // <https://pyo3.rs/main/building-and-distribution.html#advanced-config-files>
-        let configuration = format!(
-            "implementation=CPython\nversion={PYTHON}\nshared=true\nabi3=false\npointer_width=32\nbuild_flags=\nsuppress_build_script_link_lines=true\n"
-        );
-        sealed::write(&folder.join(CONFIGURATION), configuration.as_bytes())?;
-        let mut flags = FLAGS.map(OsString::from).to_vec();
-        flags.push(joined("-Lnative=", &empty));
-        flags.push(joined("-Clink-arg=", &folder.join(STUB)));
-        // For the target alone, because it is named (cargo's reference, `build.rustflags`).
-        let flags = flags.join(OsStr::new("\x1f"));
-        let configuration = folder.join(CONFIGURATION);
-        let mut variables: Vec<(&str, &OsStr)> = vec![
-            ("CARGO_ENCODED_RUSTFLAGS", &flags),
-            ("PYO3_CONFIG_FILE", configuration.as_os_str()),
-            // Packages that promise the stable interface may be older than this Python.
-            ("PYO3_USE_ABI3_FORWARD_COMPATIBILITY", OsStr::new("1")),
-            // Whole-program optimization of a large extension takes longer than a user waits.
-            ("CARGO_PROFILE_RELEASE_LTO", OsStr::new("off")),
-            ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", OsStr::new("16")),
-            ("CARGO_PROFILE_RELEASE_DEBUG", OsStr::new("0")),
-        ];
-        let target = folder.join(TARGET);
-        let command = recipe.command(source, &target);
-        let run = async |variables: &[(&str, &OsStr)]| {
-            let step = Step {
-                command: &command,
-                variables,
-                folder: source,
-                room,
-            };
-            work.step(&step).await
-        };
-        let built = run(&variables).await;
-        // PyO3 before 0.27 converts paths with what is stable on wasm32-wasip1 alone.
-        if built
-            .as_ref()
-            .is_err_and(|failure| failure.error.to_string().contains(UNSTABLE))
-        {
-            let wrapper = folder.join(WRAPPER);
-            sealed::write(&wrapper, ALLOWS.as_bytes())?;
-            let mode = std::fs::Permissions::from_mode(0o700);
-            std::fs::set_permissions(&wrapper, mode).with_context(|| format!("cannot use {}", wrapper.display()))?;
-            variables.push(("RUSTC_WRAPPER", wrapper.as_os_str()));
-            run(&variables).await.map_err(reason)?;
-        } else {
-            built.map_err(reason)?;
-        }
-        // The package's code was at work there, so it is copied where nothing but the package is seen. Cargo's own file has two
-        // names, as one of somebody else's could have.
-        let library = folder.join(LIBRARY);
-        let outputs = target.join(TARGET_TRIPLE).join("release");
-        let mut command = crate::command::words(&["sh", "-c", "exec cp -- \"$1\"/*.wasm \"$2\"", "sh"]);
-        command.extend([outputs.into_os_string(), library.clone().into_os_string()]);
-        let step = Step {
-            command: &command,
-            variables: &[],
-            folder,
-            room,
-        };
-        work.step(&step).await?;
-        Ok(library)
-    }
+    // The package's code was at work there, so it is copied where nothing but the package is seen. Cargo's own file has two
+    // names, as one of somebody else's could have.
+    let library = folder.join(LIBRARY);
+    let outputs = target.join(TARGET_TRIPLE).join("release");
+    let mut command = crate::command::words(&["sh", "-c", "exec cp -- \"$1\"/*.wasm \"$2\"", "sh"]);
+    command.extend([outputs.into_os_string(), library.clone().into_os_string()]);
+    let step = Step {
+        command: &command,
+        variables: &[],
+        folder,
+        room,
+    };
+    work.step(&step).await?;
+    Ok(library)
 }
 
 /// Changes when a compiler, or a target of one, comes or goes: what could not be built may be built then.

@@ -10,8 +10,9 @@ mod recipe;
 mod source;
 
 use super::may::May;
-use super::packages::Packages;
+use super::packages::{Packages, is_inside};
 use super::toolchain::{PYTHON, Toolchain};
+use super::uv;
 use crate::jail::Room;
 use crate::tools::digest::Digest;
 use crate::tools::progress::Work;
@@ -22,20 +23,19 @@ pub(super) use cargo::marks;
 use files::cache;
 use recipe::Recipe;
 use report::{Failure, Result};
-pub(super) use source::Index;
 use source::Source;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// What the modules of a package are called in their folder of the cache, by their place in the list.
-const MODULE: &str = "module";
+/// What a package's library is called in its folder of the cache.
+const LIBRARY: &str = "module.so";
 /// How the names of extension modules end where CPython's build is of WASI.
 const SUFFIX: &str = "cpython-314-wasm32-wasi.so";
 
 /// What came of a package's native modules.
 enum Outcome {
-    /// They are in this folder of the cache.
-    Built(PathBuf),
+    /// They are in this library.
+    Built(Vec<u8>),
     /// They are not Rust.
     Other,
     /// They cannot be built. A package may do without.
@@ -52,26 +52,23 @@ pub(super) async fn build(
     toolchain: &Toolchain,
     packages: &mut Packages,
     site: &Path,
-    index: &Index<'_>,
+    options: &[String],
     may: May,
 ) -> Result<()> {
     let mut wanted: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (module, distribution) in &packages.native {
         wanted.entry(distribution.clone()).or_default().push(module.clone());
     }
-    let compiler = match cargo::Compiler::find(may.policy, site).await {
-        Ok(compiler) => compiler,
-        Err(failure) => {
-            let names: Vec<&str> = wanted.keys().map(String::as_str).collect();
-            tracing::warn!("native code is not built ({}): {}", names.join(", "), told(&failure));
-            return Ok(());
-        }
-    };
+    if let Err(failure) = cargo::require(may.policy, site).await {
+        let names: Vec<&str> = wanted.keys().map(String::as_str).collect();
+        tracing::warn!("native code is not built ({}): {}", names.join(", "), told(&failure));
+        return Ok(());
+    }
     for (distribution, modules) in wanted {
-        match find_or_build(toolchain, &distribution, &modules, index, &compiler, may).await? {
-            Outcome::Built(folder) => {
-                for (place, module) in modules.iter().enumerate() {
-                    put(&folder, place, site, module)?;
+        match find_or_build(toolchain, &distribution, &modules, options, may).await? {
+            Outcome::Built(library) => {
+                for module in &modules {
+                    put(&library, site, module)?;
                     packages.native.remove(module);
                 }
             }
@@ -95,24 +92,21 @@ async fn find_or_build(
     toolchain: &Toolchain,
     distribution: &str,
     modules: &[String],
-    index: &Index<'_>,
-    compiler: &cargo::Compiler,
+    options: &[String],
     may: May,
 ) -> Result<Outcome> {
-    let name = Digest::default()
+    let digest = Digest::default()
         .add("extension")
         .add(distribution)
         .add(modules.join(" "))
-        .add(index.text())
-        .add(&index.identity)
+        .add(options.join("\n"))
         .add(PYTHON)
-        .add(cargo::FLAGS.join(" "))
-        .name();
+        .add(cargo::FLAGS.join(" "));
+    let name = uv::identified(digest).name();
     let place = cache::folder(cache::Kind::Python)?.join(&name);
-    let is_whole = |place: &Path| (0..modules.len()).all(|number| place.join(file(number)).is_file());
-    if is_whole(&place) {
+    if let Ok(library) = sealed::read(&place.join(LIBRARY)) {
         drop(cache::hold(&place)?);
-        return Ok(Outcome::Built(place));
+        return Ok(Outcome::Built(library));
     }
     if may.policy.offline {
         let message = anyhow!("the source of {distribution} is not there, and offline mode forbids fetching it");
@@ -121,7 +115,7 @@ async fn find_or_build(
     let making = Staging::begin(&place)?;
     let folder = making.path();
     let work = Work::begin(format!("building {distribution} for WebAssembly"));
-    let Some(source) = Source::find(&work, toolchain, distribution, index, folder, may).await? else {
+    let Some(source) = Source::find(&work, toolchain, distribution, options, folder, may).await? else {
         return Ok(Outcome::Refused(
             anyhow!("the package index has no source of it").into(),
         ));
@@ -135,44 +129,32 @@ async fn find_or_build(
         Some(room) => Some(room.and_caches(&name)?),
         None => None,
     };
-    if !compiler.fetch(&work, &recipe, &unpacked, room.as_ref()).await? {
+    if !cargo::fetch(&work, &recipe, &unpacked, room.as_ref()).await? {
         let failure = Failure::usage(anyhow!("it has code in C"));
         return Ok(Outcome::Refused(failure.hint(cargo::C_HINT)));
     }
-    let built = match compiler.build(&work, &recipe, &unpacked, folder, room.as_ref()).await {
+    let built = match cargo::build(&work, &recipe, &unpacked, folder, room.as_ref()).await {
         Ok(built) => sealed::read(&built).with_context(|| format!("cannot read {}", built.display()))?,
         Err(failure) => return Ok(Outcome::Refused(failure)),
     };
-    for (number, module) in modules.iter().enumerate() {
-        if let Err(failure) = library::check(&built, module) {
-            return Ok(Outcome::Refused(failure));
-        }
-        sealed::write(&folder.join(file(number)), &built)?;
+    if let Some(failure) = modules.iter().find_map(|module| library::check(&built, module).err()) {
+        return Ok(Outcome::Refused(failure));
     }
+    sealed::write(&folder.join(LIBRARY), &built)?;
     // What it was made of is many times as much.
     for made in [unpacked, folder.join(cargo::TARGET)] {
         let _ = std::fs::remove_dir_all(made);
     }
-    let place = making.finish(is_whole)?;
+    making.finish(|place| place.join(LIBRARY).is_file())?;
     work.done();
-    Ok(Outcome::Built(place))
-}
-
-fn file(number: usize) -> String {
-    format!("{MODULE}-{number}.so")
+    Ok(Outcome::Built(built))
 }
 
 /// Puts a module beside the Python of its package, whose code may have been at work there.
-fn put(folder: &Path, number: usize, site: &Path, module: &str) -> Result<()> {
+fn put(library: &[u8], site: &Path, module: &str) -> Result<()> {
     let path = site.join(module.replace('.', "/")).with_added_extension(SUFFIX);
-    let parent = path.parent().and_then(|parent| parent.canonicalize().ok());
-    let site = site
-        .canonicalize()
-        .with_context(|| format!("cannot use {}", site.display()))?;
-    if !parent.is_some_and(|parent| parent.starts_with(site)) {
+    if !is_inside(site, &path) {
         return Err(anyhow!("{} is outside of the packages", path.display()).into());
     }
-    let from = folder.join(file(number));
-    let bytes = sealed::read(&from).with_context(|| format!("cannot read {}", from.display()))?;
-    sealed::write(&path, &bytes)
+    sealed::write(&path, library)
 }

@@ -1,7 +1,10 @@
 //! The source of a package: where the index has it, and what is in it.
 
+use crate::jail::Room;
 use crate::python::may::May;
-use crate::python::toolchain::{PYTHON, Toolchain};
+use crate::python::requirements::pin;
+use crate::python::toolchain::Toolchain;
+use crate::python::uv;
 use crate::tools::process::Step;
 use crate::tools::progress::Work;
 use crate::tools::sealed;
@@ -20,22 +23,6 @@ pub(super) const SETUP: &str = "setup.json";
 /// Fetches, compares and unpacks: what is taken from a package index is told by its digest.
 const FETCH: &str = include_str!("fetch.py");
 
-/// The package index of a project.
-pub(in crate::python) struct Index<'a> {
-    /// Lines of a requirements file.
-    pub options: &'a [String],
-    /// Other where the user's settings lead uv to others.
-    pub identity: String,
-    /// uv with what decides whom it asks.
-    pub command: Vec<OsString>,
-}
-
-impl Index<'_> {
-    pub(super) fn text(&self) -> String {
-        self.options.join("\n")
-    }
-}
-
 /// A source distribution
 /// (<https://packaging.python.org/en/latest/specifications/source-distribution-format/>).
 #[derive(Debug, PartialEq)]
@@ -45,50 +32,34 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// Asks the index for the source of an installed version, `NAME VERSION`; some packages have wheels alone.
+    /// Asks the index for the source of an installed version, `NAME VERSION`; some packages have wheels alone. `options`: lines
+    /// of a requirements file.
     pub(super) async fn find(
         work: &Work,
         toolchain: &Toolchain,
         distribution: &str,
-        index: &Index<'_>,
+        options: &[String],
         folder: &Path,
         may: May,
     ) -> Result<Option<Source>> {
         let Some(requirement) = requirement(distribution) else {
             return Ok(None);
         };
-        let request = format!("{}\n{requirement}\n", index.text());
+        let request = format!("{}\n{requirement}\n", options.join("\n"));
         sealed::write(&folder.join(REQUEST), request.as_bytes())?;
-        let mut command = index.command.clone();
+        let mut command = uv::pip(toolchain, "compile");
         let words = [
-            "pip",
-            "compile",
             "--no-deps",
             "--no-cache",
             "--quiet",
             "--no-header",
-            "--system-certs",
-            "--python-version",
-            PYTHON,
-            "--python-platform",
-            "x86_64-unknown-linux-gnu",
             "--format",
             "pylock.toml",
             "--output-file",
-            ANSWER,
-            REQUEST,
-            "--python",
         ];
-        command.extend(words.map(OsString::from));
-        command.push(toolchain.python().into());
+        command.extend(words.into_iter().chain([ANSWER, REQUEST]).map(OsString::from));
         let room = may.policy.confinement.around(|| toolchain.room(folder).and_fetches());
-        let step = Step {
-            command: &command,
-            variables: &[],
-            folder,
-            room: room.as_ref(),
-        };
-        work.step(&step).await?;
+        run(work, &command, folder, room).await?;
         let answer = folder.join(ANSWER);
         let text = sealed::read(&answer).with_context(|| format!("cannot read {}", answer.display()))?;
         Ok(Source::of(&String::from_utf8_lossy(&text)))
@@ -109,27 +80,31 @@ impl Source {
         let mut command: Vec<OsString> = vec![toolchain.python().into()];
         // Isolated: no variable and no file beside it changes what is imported.
         command.extend(["-I", "-c", FETCH, &self.url, &self.sha256, UNPACKED, SETUP].map(OsString::from));
-        let room = may.policy.confinement.around(|| toolchain.room(folder));
-        let step = Step {
-            command: &command,
-            variables: &[],
+        run(
+            work,
+            &command,
             folder,
-            room: room.as_ref(),
-        };
-        work.step(&step).await?;
+            may.policy.confinement.around(|| toolchain.room(folder)),
+        )
+        .await?;
         Ok(folder.join(UNPACKED))
     }
 }
 
-/// `NAME==VERSION`. The name is that of a folder, which a package chooses.
+async fn run(work: &Work, command: &[OsString], folder: &Path, room: Option<Room>) -> Result<String> {
+    let step = Step {
+        command,
+        variables: &[],
+        folder,
+        room: room.as_ref(),
+    };
+    work.step(&step).await
+}
+
+/// The name is that of a folder, which a package chooses.
 fn requirement(distribution: &str) -> Option<String> {
     let (name, version) = distribution.split_once(' ')?;
-    let is_plain = |text: &str| {
-        let mut letters = text.chars();
-        letters.next().is_some_and(|first| first.is_ascii_alphanumeric())
-            && letters.all(|letter| letter.is_ascii_alphanumeric() || "._-+!".contains(letter))
-    };
-    (is_plain(name) && is_plain(version)).then(|| format!("{name}=={version}"))
+    pin(name, version)
 }
 
 #[cfg(test)]

@@ -21,25 +21,27 @@ pub(super) fn pins(folder: &Path) -> Result<Vec<String>> {
     };
     let lock = super::table(&file)?;
     let packages = lock.get(*list).and_then(toml::Value::as_array);
-    let mut versions: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut pins: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for package in packages.into_iter().flatten() {
         let text = |key: &str| package.get(key).and_then(toml::Value::as_str);
-        let is_plain = |text: &str| {
-            text.chars()
-                .all(|letter| letter.is_ascii_alphanumeric() || "._-+!".contains(letter))
-        };
         if let (Some(name), Some(version)) = (text("name"), text("version"))
-            && is_plain(name)
-            && name.starts_with(|first: char| first.is_ascii_alphanumeric())
-            && is_plain(version)
+            && let Some(pin) = pin(name, version)
         {
-            versions.entry(name).or_default().push(version);
+            pins.entry(name).or_default().push(pin);
         }
     }
-    let single = versions.into_iter().filter(|(_, versions)| versions.len() == 1);
-    Ok(single
-        .map(|(name, versions)| format!("{name}=={}", versions[0]))
-        .collect())
+    let single = pins.into_values().filter(|pins| pins.len() == 1);
+    Ok(single.flatten().collect())
+}
+
+/// `NAME==VERSION`; none where these are more than a name and a version.
+pub(in crate::python) fn pin(name: &str, version: &str) -> Option<String> {
+    let is_plain = |text: &str| {
+        text.chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || "._-+!".contains(letter))
+    };
+    let is_name = is_plain(name) && name.starts_with(|first: char| first.is_ascii_alphanumeric());
+    (is_name && is_plain(version)).then(|| format!("{name}=={version}"))
 }
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
 //! Where a program's files come from, what they are called, and what is said when one fails.
 
-use crate::support::program::{get, json, project, script, start};
+use crate::support::program::{get, json, project, same_as_node, script, start};
 use crate::support::{connect, output, wasmrun};
 use serde_json::json as value;
 use std::io::{Read, Write};
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::Command;
 
 pub fn bundled_files_keep_their_names() {
     let folder = project("typescript");
@@ -105,13 +104,7 @@ pub fn a_workspaces_packages_are_found() {
 /// A thousand lines of English, dates in zones of this machine among them.
 pub fn intl_is_as_nodes_is() {
     let folder = project("intl");
-    let script = folder.path().join("index.js");
-    let mut native = Command::new("node");
-    native.arg(&script).env("TZ", "UTC");
-    let native = output(native);
-    assert_eq!(native.code, Some(0), "{}", native.stderr);
-    assert!(native.stdout.lines().count() > 1000);
-    output(wasmrun(&["os", script.to_str().unwrap()])).prints(&native.stdout);
+    same_as_node(&folder.path().join("index.js"), 1001);
     // There is one locale, and it is said where another is asked for.
     let other = folder.path().join("other.js");
     let text = "for (const _ of [1, 2]) console.log((1234.5).toLocaleString('de-DE'), new Intl.NumberFormat('de').resolvedOptions().locale);\n";
@@ -128,11 +121,7 @@ pub fn modules_await_as_in_nodejs() {
     let folder = project("awaits");
     let place = |name: &str| folder.path().canonicalize().unwrap().join(name);
     for name in ["index.js", "order.js"] {
-        let mut native = Command::new("node");
-        native.arg(place(name));
-        let native = output(native);
-        assert_eq!(native.code, Some(0), "{}", native.stderr);
-        output(wasmrun(&["os", place(name).to_str().unwrap()])).prints(&native.stdout);
+        same_as_node(&place(name), 10);
     }
     let said = output(wasmrun(&["os", place("throws.js").to_str().unwrap(), "--quiet"]));
     assert_eq!((said.code, said.stdout.as_str()), (Some(1), "before\n"));

@@ -41,6 +41,18 @@ fn rustc() -> OsString {
     std::env::var_os("WASMRUN_TEST_RUSTC").unwrap_or_else(|| "rustc".into())
 }
 
+/// Has a script print under Node.js and in a guest the same: so many lines, or more.
+pub fn same_as_node(script: &Path, least: usize) {
+    let mut node = Command::new("node");
+    // A guest's own zone.
+    node.arg(script).env("TZ", "UTC");
+    let native = super::output(node);
+    assert_eq!(native.code, Some(0), "{}", native.stderr);
+    let lines = native.stdout.lines().count();
+    assert!(lines >= least, "{lines} lines");
+    super::output(super::wasmrun(&["os", script.to_str().unwrap()])).prints(&native.stdout);
+}
+
 pub fn has_rust() -> bool {
     let target = ["--print", "target-libdir", "--target", "wasm32-wasip2"];
     let output = Command::new(rustc()).args(target).stderr(Stdio::null()).output();

@@ -18,9 +18,10 @@ use support::{connect, eventually, mutations, output, wasmrun};
 
 fn main() {
     let has_node = succeeds("node", &["--version"]) && succeeds("npm", &["--version"]);
-    let tests: [(&'static str, fn()); 52] = [
+    let tests: [(&'static str, fn()); 53] = [
         ("a_project_says_itself_what_it_is", a_project_says_itself_what_it_is),
         ("failures_are_emitted", failures_are_emitted),
+        ("nodes_library_is_as_in_nodejs", modules::nodes_library_is_as_in_nodejs),
         ("sockets_leave_by_rules", sockets_leave_by_rules),
         ("datagrams_are_as_nodes_are", clients::datagrams_are_as_nodes_are),
         ("records_are_as_nodes_are", clients::records_are_as_nodes_are),

@@ -116,6 +116,11 @@ pub fn intl_is_as_nodes_is() {
     assert_eq!(said.stderr, warning);
 }
 
+/// Two hundred lines of what Node.js's own modules say, from `path` to `vm`.
+pub fn nodes_library_is_as_in_nodejs() {
+    same_as_node(&project("library").path().join("index.js"), 190);
+}
+
 /// Awaits at the top of modules, and the order in which promises go on.
 pub fn modules_await_as_in_nodejs() {
     let folder = project("awaits");

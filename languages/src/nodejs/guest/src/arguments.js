@@ -1,5 +1,5 @@
 // Arguments: what they may be, and Node's errors for what they may not.
-import { inspect } from 'node-inspect-extracted';
+import { inspect } from 'internal/util/inspect';
 
 export const coded = (error, code) => Object.assign(error, { code });
 
@@ -28,6 +28,10 @@ export function integer(value, name, least = 0, most = 2147483647) {
   if (typeof value !== 'number') throw wrongType(name, 'of type number', value);
   if (!Number.isInteger(value)) throw outOfRange(name, 'an integer', value);
   if (value < least || value > most) throw outOfRange(name, `>= ${least} && <= ${most}`, value);
+  return value;
+}
+export function boolean(value, name) {
+  if (typeof value !== 'boolean') throw wrongType(name, 'of type boolean', value);
   return value;
 }
 export const unsigned = (value, name) => integer(value, name, 0, 4294967295);

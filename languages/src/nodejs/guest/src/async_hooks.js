@@ -1,70 +1,99 @@
-// AsyncLocalStorage as far as it goes without the engine's help: through callbacks of timers, nextTick and promises'
-// then(), but not across `await`, whose jobs no JavaScript can see.
-import timers from './timers.js';
+// node:async_hooks. AsyncLocalStorage holds through timers, nextTick, microtasks and promises, and across the `await` of code that
+// the loader or esbuild has rewritten; not across that of native async functions, whose jobs no JavaScript can see.
+import { newAsyncId } from 'internal/async_hooks';
+import { callback, object, text, wrongType, coded } from './arguments.js';
+import { enterFrame, frame, within } from './context.js';
 
-let current = new Map();
-const bind = (fn) => {
-  if (typeof fn !== 'function' || current.size === 0) return fn;
-  const kept = current;
-  return function (...args) {
-    const before = current;
-    current = kept;
-    try {
-      return fn.apply(this, args);
-    } finally {
-      current = before;
-    }
-  };
-};
-let patched = false;
-function patch() {
-  if (patched) return;
-  patched = true;
-  const { then } = Promise.prototype;
-  Promise.prototype.then = function (a, b) { return then.call(this, bind(a), bind(b)); };
-  for (const name of ['setTimeout', 'setInterval', 'setImmediate']) {
-    const plain = globalThis[name];
-    globalThis[name] = timers[name] = (fn, ...rest) => plain(bind(fn), ...rest);
-  }
-  const { nextTick } = process;
-  process.nextTick = (fn, ...rest) => nextTick(bind(fn), ...rest);
-  const micro = globalThis.queueMicrotask;
-  globalThis.queueMicrotask = (fn) => micro(bind(fn));
-}
 export class AsyncLocalStorage {
-  constructor() { patch(); }
+  #isOn = false;
+  static bind(fn) {
+    callback(fn, 'fn');
+    const then = frame();
+    return function (...args) { return within(then, fn, this, args); };
+  }
+  static snapshot() { return AsyncLocalStorage.bind((fn, ...args) => fn(...args)); }
   run(store, fn, ...args) {
-    const before = current;
-    current = new Map(before).set(this, store);
-    try {
-      return fn(...args);
-    } finally {
-      current = before;
-    }
+    // Nothing changes where the same holds already.
+    if (this.#isOn && Object.is(store, this.getStore())) return Reflect.apply(fn, null, args);
+    this.#isOn = true;
+    return within(new Map(frame()).set(this, store), fn, null, args);
   }
-  exit(fn, ...args) { return this.run(undefined, fn, ...args); }
-  enterWith(store) { current = new Map(current).set(this, store); }
-  getStore() { return current.get(this); }
-  disable() { current = new Map(current); current.delete(this); }
-  static bind(fn) { return bind(fn); }
-  static snapshot() { return bind((fn, ...args) => fn(...args)); }
+  exit(fn, ...args) {
+    if (!this.#isOn) return Reflect.apply(fn, null, args);
+    const without = new Map(frame());
+    without.delete(this);
+    return within(without.size === 0 ? null : without, fn, null, args);
+  }
+  enterWith(store) {
+    this.#isOn = true;
+    enterFrame(new Map(frame()).set(this, store));
+  }
+  getStore() { return this.#isOn ? frame()?.get(this) : undefined; }
+  disable() { this.#isOn = false; }
 }
+
+// What runs now, and who is told of the resources that a program makes itself. Of timers, sockets and promises nobody is told.
+let execution = { id: 1, trigger: 0, resource: {} };
+const hooks = new Set();
+const tell = (name, ...args) => {
+  for (const hook of hooks) hook[name]?.(...args);
+};
+
 export class AsyncResource {
-  constructor(type) { this.type = type; this._kept = current; }
+  #id = newAsyncId();
+  #trigger;
+  #frame = frame();
+  constructor(type, options = {}) {
+    text(type, 'type');
+    const trigger = typeof options === 'number' ? options : (options.triggerAsyncId ?? execution.id);
+    if (typeof options !== 'number' && options.requireManualDestroy !== undefined && typeof options.requireManualDestroy !== 'boolean') throw wrongType('options.requireManualDestroy', 'of type boolean', options.requireManualDestroy);
+    if (!Number.isSafeInteger(trigger) || trigger < -1) throw coded(new RangeError(`Invalid triggerAsyncId value: ${trigger}`), 'ERR_INVALID_ASYNC_ID');
+    this.#trigger = trigger;
+    tell('init', this.#id, type, trigger, this);
+  }
   runInAsyncScope(fn, self, ...args) {
-    const before = current;
-    current = this._kept;
+    const before = execution;
+    execution = { id: this.#id, trigger: this.#trigger, resource: this };
+    tell('before', this.#id);
     try {
-      return fn.apply(self, args);
+      return within(this.#frame, fn, self, args);
     } finally {
-      current = before;
+      tell('after', this.#id);
+      execution = before;
     }
   }
-  bind(fn) { return (...args) => this.runInAsyncScope(fn, undefined, ...args); }
-  static bind(fn) { return bind(fn); }
-  emitDestroy() { return this; }
-  asyncId() { return 1; }
-  triggerAsyncId() { return 0; }
+  emitDestroy() {
+    tell('destroy', this.#id);
+    return this;
+  }
+  asyncId() { return this.#id; }
+  triggerAsyncId() { return this.#trigger; }
+  bind(fn, self) {
+    callback(fn, 'fn');
+    const resource = this;
+    const bound = self === undefined ? function (...args) { return resource.runInAsyncScope(fn, this, ...args); } : (...args) => resource.runInAsyncScope(fn, self, ...args);
+    Object.defineProperties(bound, { length: { value: fn.length, configurable: true }, name: { value: `bound ${fn.name}`, configurable: true } });
+    return bound;
+  }
+  static bind(fn, type, self) { return new AsyncResource(type || fn.name || 'bound-anonymous-fn').bind(fn, self); }
 }
-const hook = { enable() { return hook; }, disable() { return hook; } };
-export default { AsyncLocalStorage, AsyncResource, createHook: () => hook, executionAsyncId: () => 1, triggerAsyncId: () => 0, executionAsyncResource: () => ({}) };
+
+const HOOKS = ['init', 'before', 'after', 'destroy', 'promiseResolve'];
+function createHook(callbacks) {
+  object(callbacks, 'callbacks');
+  for (const name of HOOKS) if (callbacks[name] !== undefined && typeof callbacks[name] !== 'function') throw coded(new TypeError(`hook.${name} must be a function`), 'ERR_ASYNC_CALLBACK');
+  const hook = {
+    enable() {
+      hooks.add(callbacks);
+      return hook;
+    },
+    disable() {
+      hooks.delete(callbacks);
+      return hook;
+    },
+  };
+  return hook;
+}
+export default {
+  AsyncLocalStorage, AsyncResource, createHook, executionAsyncId: () => execution.id, triggerAsyncId: () => execution.trigger, executionAsyncResource: () => execution.resource, asyncWrapProviders: Object.freeze({ __proto__: null, NONE: 0 }),
+};

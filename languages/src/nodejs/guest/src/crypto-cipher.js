@@ -1,5 +1,5 @@
 // Ciphers of node:crypto, by wasmrun:crypto/ciphers.
-import stringDecoder from 'string_decoder/';
+import stringDecoder from 'string_decoder';
 import ciphers from 'wasmrun:crypto/ciphers@0.1.0';
 import { bytes, chunk, coded, integer, mind, out, release, text, unsigned, view, wrongType } from './arguments.js';
 import { Lazy } from './crypto-lazy.js';

@@ -1,5 +1,5 @@
 // New keys.
-import util from 'util/';
+import util from 'util';
 import deferred from 'wasmrun:crypto/deferred@0.1.0';
 import keys from 'wasmrun:crypto/keys@0.1.0';
 import { callback, coded, integer, object, text, unsigned, wrongValue } from './arguments.js';

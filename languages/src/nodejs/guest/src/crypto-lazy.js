@@ -1,5 +1,5 @@
 // Transform streams that most programs never use as streams: one is made of an object when it is first treated as one.
-import stream from 'readable-stream';
+import stream from 'stream';
 
 const { Transform } = stream;
 

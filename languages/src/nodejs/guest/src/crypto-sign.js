@@ -1,5 +1,5 @@
 // Signatures of node:crypto. A message is kept until its end, and is signed in one call of the host.
-import stream from 'readable-stream';
+import stream from 'stream';
 import keys from 'wasmrun:crypto/keys@0.1.0';
 import { buffer, bytes, callback, chunk, coded, integer, out, text, wrongType, wrongValue } from './arguments.js';
 import { digestNamed, traits } from './crypto-hash.js';

@@ -8,13 +8,14 @@ import { generateKey, generateKeyPair, generateKeyPairSync, generateKeySync, get
 import { createHash, createHmac, digestNamed, getHashes, Hash, hash, Hmac, timingSafeEqual } from './crypto-hash.js';
 import { createPrivateKey, createPublicKey, crypter, RSA } from './crypto-keys.js';
 import { getRandomValues, randomBytes, randomFill, randomFillSync, randomInt, randomUUID } from './crypto-random.js';
+import { expose } from './globals.js';
 import { createSecretKey, KeyObject } from './crypto-secret.js';
 import { createSign, createVerify, Sign, sign, Verify, verify } from './crypto-sign.js';
 import { Crypto, CryptoKey, subtle, SubtleCrypto } from './crypto-web.js';
 
 const webcrypto = Object.assign(Object.create(Crypto.prototype), { subtle, getRandomValues, randomUUID });
 webcrypto.CryptoKey = CryptoKey;
-Object.assign(globalThis, { crypto: webcrypto, Crypto, CryptoKey, SubtleCrypto });
+expose({ crypto: webcrypto, Crypto, CryptoKey, SubtleCrypto });
 const constants = {
   ...RSA, POINT_CONVERSION_COMPRESSED: 2, POINT_CONVERSION_UNCOMPRESSED: 4, POINT_CONVERSION_HYBRID: 6,
   TLS1_VERSION: 769, TLS1_1_VERSION: 770, TLS1_2_VERSION: 771, TLS1_3_VERSION: 772,

@@ -6,7 +6,7 @@ const utf8 = (s) => unescape(encodeURIComponent(s.toWellFormed()));
 export const bytesOfLatin1 = (s) => Uint8Array.fromBase64(btoa(s));
 
 // Eight words at a time: 4 ns for each byte, where a regular expression takes 12.
-function isAscii(bytes) {
+export function isAscii(bytes) {
   const { buffer, byteOffset, length } = bytes;
   let i = 0, seen = 0;
   if (length >= 64) {
@@ -52,13 +52,9 @@ export function decode(bytes, start = 0, end = bytes.length) {
   }
 }
 
-// Each ill-formed sequence becomes U+FFFD, as the WHATWG standard has it.
-function lossy(raw) {
-  return raw.replace(
-    /[\x00-\x7f]+|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2}|[\x80-\xff]/g,
-    (part) => (part.length === 1 && part >= '\x80' ? '\ufffd' : part < '\x80' ? part : decodeURIComponent(escape(part))),
-  );
-}
+// Each ill-formed sequence becomes U+FFFD, and one that is cut off a single one (https://encoding.spec.whatwg.org/#utf-8-decoder).
+const PARTS = /[\x00-\x7f]+|([\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2})|\xe0[\xa0-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]|\xed[\x80-\x9f]|\xf0[\x90-\xbf][\x80-\xbf]?|[\xf1-\xf3][\x80-\xbf]{1,2}|\xf4[\x80-\x8f][\x80-\xbf]?|[\x80-\xff]/g;
+const lossy = (raw) => raw.replace(PARTS, (part, whole) => (whole !== undefined ? decodeURIComponent(escape(whole)) : part < '\x80' ? part : '\ufffd'));
 
 export class TextEncoder {
   get encoding() { return 'utf-8'; }
@@ -74,54 +70,4 @@ export class TextEncoder {
     }
     return { read, written };
   }
-}
-
-export class TextDecoder {
-  #label; #fatal; #keepBom; #rest = null;
-  constructor(label = 'utf-8', options = {}) {
-    this.#label = String(label).toLowerCase();
-    if (this.#label === 'utf8') this.#label = 'utf-8';
-    if (!['utf-8', 'latin1', 'iso-8859-1', 'ascii', 'us-ascii', 'windows-1252', 'utf-16le'].includes(this.#label)) throw new RangeError(`The "${label}" encoding is not supported`);
-    this.#fatal = !!options.fatal;
-    this.#keepBom = !!options.ignoreBOM;
-  }
-  get encoding() { return this.#label; }
-  get fatal() { return this.#fatal; }
-  get ignoreBOM() { return this.#keepBom; }
-  decode(input, options = {}) {
-    let bytes = input === undefined ? new Uint8Array() : input instanceof ArrayBuffer ? new Uint8Array(input) : new Uint8Array(input.buffer, input.byteOffset, input.byteLength);
-    if (this.#rest) {
-      const joined = new Uint8Array(this.#rest.length + bytes.length);
-      joined.set(this.#rest);
-      joined.set(bytes, this.#rest.length);
-      bytes = joined;
-      this.#rest = null;
-    }
-    if (this.#label === 'utf-16le') return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf16le');
-    if (this.#label !== 'utf-8') return latin1(bytes);
-    if (options.stream) {
-      const whole = complete(bytes);
-      if (whole < bytes.length) this.#rest = bytes.slice(whole);
-      bytes = bytes.subarray(0, whole);
-    }
-    if (this.#fatal) {
-      try {
-        decodeURIComponent(latin1(bytes).replace(/[%\x80-\xff]/g, (c) => '%' + c.charCodeAt(0).toString(16).padStart(2, '0')));
-      } catch {
-        throw new TypeError('The encoded data was not valid for encoding utf-8');
-      }
-    }
-    const text = decode(bytes);
-    return !this.#keepBom && text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
-  }
-}
-
-// Where the last character begins that may go on in the next chunk.
-function complete(bytes) {
-  for (let back = 1; back <= 3 && back <= bytes.length; back++) {
-    const b = bytes[bytes.length - back];
-    if (b < 0x80) return bytes.length;
-    if (b >= 0xc0) return back < (b >= 0xf0 ? 4 : b >= 0xe0 ? 3 : 2) ? bytes.length - back : bytes.length;
-  }
-  return bytes.length;
 }

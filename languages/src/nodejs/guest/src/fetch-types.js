@@ -1,10 +1,8 @@
 // Headers, Request and Response: what fetch takes and gives, and what Hono and others build on.
-import * as streams from 'web-streams-polyfill';
+import streams from 'stream/web';
 import { decode, encode } from './encoding.js';
+import { expose } from './globals.js';
 
-for (const name of ['ReadableStream', 'WritableStream', 'TransformStream', 'ByteLengthQueuingStrategy', 'CountQueuingStrategy', 'ReadableStreamDefaultReader', 'ReadableStreamDefaultController', 'ReadableByteStreamController', 'WritableStreamDefaultWriter']) {
-  if (streams[name]) globalThis[name] = streams[name];
-}
 const { ReadableStream } = streams;
 
 export class Blob {
@@ -235,4 +233,4 @@ export class Response extends Body {
   }
   static error() { const r = new Response(); r.type = 'error'; r.status = 0; return r; }
 }
-Object.assign(globalThis, { Headers, Request, Response, Blob, File, FormData });
+expose({ Headers, Request, Response, Blob, File, FormData });

@@ -3,9 +3,10 @@ import { Agent } from './http-agent.js';
 import { request } from './http-client.js';
 import { Agent as SecureAgent, request as secureRequest } from './https.js';
 import { coded } from './http-headers.js';
+import { expose } from './globals.js';
 import { Headers, Request, Response } from './fetch-types.js';
 import { Intake } from './fetch-intake.js';
-import stream from 'readable-stream';
+import stream from 'stream';
 import zlib from './zlib.js';
 
 export { Headers, Request, Response };
@@ -277,4 +278,4 @@ export function fetch(input, init) {
     new Exchange(request, done, fail);
   });
 }
-globalThis.fetch = fetch;
+expose({ fetch });

@@ -1,5 +1,5 @@
 // A request that goes out, and what comes of it.
-import stream from 'readable-stream';
+import stream from 'stream';
 import { connect } from './net.js';
 import { latin1 } from './encoding.js';
 import { nextTick } from './loop.js';

@@ -1,5 +1,5 @@
 // A message that comes in: a server's request, a client's response.
-import stream from 'readable-stream';
+import stream from 'stream';
 import { nextTick } from './loop.js';
 import { distinct, gather } from './http-headers.js';
 

@@ -1,5 +1,5 @@
 // A message that goes out: a server's response, a client's request.
-import stream from 'readable-stream';
+import stream from 'stream';
 import { nextTick } from './loop.js';
 import { bytesOfLatin1 } from './encoding.js';
 import { coded, validateHeaderName, validateHeaderValue, wrongType } from './http-headers.js';

@@ -1,7 +1,10 @@
 // CommonJS: require, from the project's files as they are, as Node finds them.
-import path from 'path-browserify';
-import { isGiven, sync as files } from './fs.js';
+import path from 'path';
+import { decode } from './encoding.js';
+import * as files from './files.js';
+import { isGiven } from './files.js';
 import { builtin, builtins } from './builtins.js';
+import { expose } from './globals.js';
 import { hosted, isHosted } from './crypto-bcrypt.js';
 import { claim } from './stack.js';
 import { isOpen as isBundled } from './positions.js';
@@ -9,7 +12,7 @@ import { adopt } from './promise.js';
 import { withoutImport, withPromises } from './rewrite.js';
 import { asFunction } from './modules.js';
 import { PARAMETERS, plain, preparedFile, preparedWire } from './prepared.js';
-import { pathToFileURL } from './url.js';
+import { pathToFileURL } from 'internal/url';
 import process from './process.js';
 
 const cache = Object.create(null);
@@ -28,7 +31,7 @@ function list(dir) {
   let l = listings.get(dir);
   if (l === undefined) {
     try {
-      l = new Map(files.readdir(dir, { withFileTypes: true }).map((e) => [e.name, e]));
+      l = new Map(files.list(dir).map((e) => [e.name, e.type]));
     } catch {
       l = null;
     }
@@ -41,14 +44,14 @@ function look(file) {
   if (up !== file && inside(up)) {
     if (kind(up) !== 'directory') return null;
     const e = list(up)?.get(path.basename(file));
-    if (!e) return isGiven(file) ? 'directory' : null;
-    if (e.isFile()) return 'file';
-    if (e.isDirectory()) return 'directory';
+    if (e === undefined) return isGiven(file) ? 'directory' : null;
+    if (e === 'regular-file') return 'file';
+    if (e === 'directory') return 'directory';
     const real = realOf(file);
     if (real !== file) return kind(real);
   }
   const s = stat(file); // a symbolic link, or a directory that was given to the guest
-  return !s ? null : s.isDirectory() ? 'directory' : 'file';
+  return !s ? null : s.type === 'directory' ? 'directory' : 'file';
 }
 // The same file by the name that has no links in it: what a package depends on lies beside where it really is (pnpm).
 const reals = new Map();
@@ -63,7 +66,7 @@ function realOf(file) {
   reals.set(file, real);
   return real;
 }
-const isLink = (file) => list(path.dirname(file))?.get(path.basename(file))?.isSymbolicLink() ?? false;
+const isLink = (file) => list(path.dirname(file))?.get(path.basename(file)) === 'symbolic-link';
 function link(file) {
   if (!isLink(file)) return null;
   try {
@@ -91,7 +94,7 @@ function packageOf(dir) {
   if (p === undefined) {
     p = null;
     if (kind(dir + '/package.json') === 'file') {
-      p = JSON.parse(files.readFile(dir + '/package.json', 'utf8'));
+      p = JSON.parse(decode(files.readFile(dir + '/package.json')));
       p._dir = dir;
     }
     packages.set(dir, p);
@@ -325,7 +328,7 @@ function run(module, file) {
 const call = (body, module, require) => body.call(module.exports, module.exports, require, module, module.filename, module.path, guestOf(require));
 function read(module, file) {
   const bytes = files.readFile(file);
-  const source = plain(bytes.toString());
+  const source = plain(decode(bytes));
   if (file.endsWith('.json')) {
     try {
       module.exports = JSON.parse(source);
@@ -356,4 +359,4 @@ const createRequire = (from) => makeRequire(new Module(String(from).startsWith('
 builtins.module = Object.assign(Module, { Module, createRequire, builtinModules: Object.keys(builtins), isBuiltin: (n) => builtin(n) !== undefined, _cache: cache, _extensions: {}, _resolveFilename: (n, p) => resolve(n, p?.path ?? '/'), wrap: (s) => s });
 // A module of the program's folder (--require).
 export const preload = (name) => createRequire(`${process.cwd()}/.`)(name);
-globalThis.__builtin = builtin;
+expose({ __builtin: builtin });

@@ -1,18 +1,22 @@
 // The event loop is the host's: each wait is an async host call, and the engine runs all promise jobs before it goes back
 // to the host. What is left for us is the order of Node's queues, and to know when nothing is left to do.
+import { enterFrame, frame, kept } from './context.js';
 import clock from 'wasi:clocks/monotonic-clock@0.3.0';
 import now from 'wasi:clocks/monotonic-clock@0.2.12';
 
+const later = globalThis.queueMicrotask;
 const ticks = [];
 let depth = 0;
 let ticking = false;
 let drainPosted = false;
 let active = 0;
 let idle = () => {};
+let refused = () => new TypeError('no function');
 let uncaught = (e) => { throw e; };
 
 export const hrtimeNs = () => now.now();
 export const onIdle = (fn) => { idle = fn; };
+export const onRefused = (fn) => { refused = fn; };
 export const onUncaught = (fn) => { uncaught = fn; };
 
 // Runs a callback as Node runs one: what it put in nextTick comes before promise jobs.
@@ -24,25 +28,32 @@ export function enter(fn, a, b) {
     uncaught(e);
   }
   depth--;
-  if (depth === 0 && ticks.length) drain();
-}
-
-export function nextTick(fn, ...args) {
-  if (typeof fn !== 'function') throw new TypeError('The "callback" argument must be of type function. Received ' + typeof fn);
-  ticks.push(fn, args);
-  if (depth === 0 && !ticking && !drainPosted) {
-    drainPosted = true;
-    queueMicrotask(drain);
+  if (depth === 0) {
+    if (ticks.length) drain();
+    if (frame() !== null) enterFrame(null);
   }
 }
 
-function drain() {
+export const uncaughtNow = (e) => uncaught(e);
+
+export function nextTick(fn, ...args) {
+  if (typeof fn !== 'function') throw refused(fn);
+  if (process._exiting) return;
+  ticks.push(kept(fn), args);
+  if (depth === 0 && !ticking && !drainPosted) {
+    drainPosted = true;
+    later(drain);
+  }
+}
+
+export function drain() {
   drainPosted = false;
   if (ticking) return;
   ticking = true;
   for (let i = 0; i < ticks.length; i += 2) {
     try {
-      ticks[i](...ticks[i + 1]);
+      const fn = ticks[i];
+      fn(...ticks[i + 1]);
     } catch (e) {
       uncaught(e);
     }
@@ -57,6 +68,7 @@ export function unref() {
   active--;
   settle();
 }
+export const isIdle = () => active === 0;
 let settling = false, again = false;
 export function settle() {
   if (active > 0) return;
@@ -90,3 +102,8 @@ export function turn() {
 }
 
 export const waitNs = (ns) => clock.waitFor(ns);
+
+// Milliseconds since the program began.
+let startNs = 0;
+export const start = () => { startNs = hrtimeNs(); };
+export const sinceStart = () => (hrtimeNs() - startNs) / 1e6;

@@ -1,25 +1,27 @@
 // The engine: holds no program. What it runs is told in WASMRUN_MAIN, where in WASMRUN_FOLDER, and in WASMRUN_BASE where the
 // packages are that were compiled into it.
-import './globals.js';
+import './node/begin.js';
 import './globals-events.js';
-import './url.js';
 import './fetch.js';
 import './zlib/web.js';
 import environment from 'wasi:cli/environment@0.2.12';
 import random from 'wasi:random/random@0.2.12';
-import stream from 'readable-stream';
-import console from './console.js';
-import process, { boot as bootProcess, fatal, writeOut, writeErr } from './process.js';
-import { boot as bootBuiltins } from './builtins.js';
+import stream from 'stream';
+import console from 'console';
+import { initializeGlobalConsole } from 'internal/console/constructor';
+import { initializeDebugEnv } from 'internal/util/debuglog';
+import { expose } from './globals.js';
+import process, { boot as bootProcess, fatal, setDirectory, setIsDirectory, writeOut, writeErr } from './process.js';
+import './builtins.js';
 import { enter, settle, onUncaught } from './loop.js';
 import './origin.js';
 import { install } from './stack.js';
 import { hear } from './ending.js';
 import { open as openPositions } from './positions.js';
 import { open as openPrepared } from './prepared.js';
-import { install as installPromise } from './promise.js';
 import { preload, runMain } from './loader.js';
-import fs, { normal, setProject } from './fs.js';
+import fs from 'fs';
+import { isDirectory, normal, setProject } from './files.js';
 import { load as loadEnv } from './env-files.js';
 import { begin as holdTargets } from './weak.js';
 import './intl/intl.js';
@@ -35,7 +37,8 @@ const out = (write, fd) => Object.assign(new Writable({
 process.stdout = out(writeOut, 1);
 process.stderr = out(writeErr, 2);
 process.stdin = Object.assign(new Readable({ read() { this.push(null); } }), { fd: 0, isTTY: false, setRawMode() {} });
-void console;
+initializeGlobalConsole(console);
+expose({ console });
 process.loadEnvFile = (path = '.env') => loadEnv(process.env, fs.readFileSync(path, 'utf8'));
 
 // The generator's state is part of the snapshot: without this every run would draw the same numbers.
@@ -57,13 +60,13 @@ export const run = {
   async run() {
     onUncaught(fatal);
     bootProcess();
-    bootBuiltins();
+    setIsDirectory(isDirectory);
+    initializeDebugEnv(process.env.NODE_DEBUG);
     if (process.env.WASMRUN_FOLDER) {
-      process.chdir(process.env.WASMRUN_FOLDER);
-      setProject(process.env.WASMRUN_FOLDER);
+      setDirectory(process.env.WASMRUN_FOLDER);
+      setProject(process.env.WASMRUN_FOLDER, writeErr);
     }
     install();
-    installPromise();
     reseed();
     holdTargets();
     hear();

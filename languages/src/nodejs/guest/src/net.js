@@ -1,8 +1,9 @@
 // node:net over wasi:sockets 0.3.
 import sockets from 'wasi:sockets/types@0.3.0';
 import EventEmitter from 'events';
-import stream from 'readable-stream';
+import stream from 'stream';
 import { isIP, isIPv4, isIPv6 } from './addresses.js';
+import { boolean, integer } from './arguments.js';
 import { lookup } from './dns.js';
 import { look as lookForEnding } from './ending.js';
 import { enter, nextTick, ref, unref } from './loop.js';
@@ -471,6 +472,9 @@ export const connect = (...args) => {
 export const createConnection = connect;
 export const Stream = Socket;
 export class BlockList { check() { return false; } addAddress() {} addRange() {} addSubnet() {} }
-export const getDefaultAutoSelectFamily = () => false;
-export const setDefaultAutoSelectFamily = () => {};
-export default { Socket, Stream, Server, BlockList, createServer, connect, createConnection, isIP, isIPv4, isIPv6, getDefaultAutoSelectFamily, setDefaultAutoSelectFamily };
+let selects = true, attemptMs = 250;
+export const getDefaultAutoSelectFamily = () => selects;
+export const setDefaultAutoSelectFamily = (value) => { selects = boolean(value, 'value'); };
+export const getDefaultAutoSelectFamilyAttemptTimeout = () => attemptMs;
+export const setDefaultAutoSelectFamilyAttemptTimeout = (value) => { attemptMs = Math.max(10, integer(value, 'value', 1)); };
+export default { Socket, Stream, Server, BlockList, createServer, connect, createConnection, isIP, isIPv4, isIPv6, getDefaultAutoSelectFamily, setDefaultAutoSelectFamily, getDefaultAutoSelectFamilyAttemptTimeout, setDefaultAutoSelectFamilyAttemptTimeout };

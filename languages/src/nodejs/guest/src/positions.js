@@ -1,27 +1,28 @@
 // Where each place of the bundle comes from, by the table that the host made of its source map (positions.rs says how it is
 // made up). It is opened at the start, because the next bundle takes its name, and read when a stack is first asked for.
-import { sync as files } from './fs.js';
+import { decode } from './encoding.js';
+import { openAt, readAll } from './files.js';
 
 const WIDTH = 5, NOWHERE = 0xffffffff;
-let fd = null;
+let opened = null;
 let table = null;
 let sources = [];
 
 export function open(file) {
   try {
-    fd = files.open(file);
+    opened = openAt(file, {}, { read: true });
   } catch {
-    fd = null; // CommonJS, which is read as it is
+    opened = null; // CommonJS, which is read as it is
   }
 }
-export const isOpen = () => fd !== null;
+export const isOpen = () => opened !== null;
 
 function read() {
-  const bytes = files.readFile(fd);
+  const bytes = readAll(opened);
   const whole = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
   const count = new Uint32Array(whole.buffer, whole.byteOffset, 1)[0];
   table = new Uint32Array(whole.buffer, whole.byteOffset + 4, count * WIDTH);
-  sources = whole.toString('utf8', 4 + 4 * table.length).split('\n');
+  sources = decode(whole, 4 + 4 * table.length).split('\n');
 }
 
 // File, line and column of what is at a place of the bundle; nothing for what esbuild has added.

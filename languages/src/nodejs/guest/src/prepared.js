@@ -1,6 +1,7 @@
 // Packages that were compiled when the engine was made into a snapshot (snapshot/ on the host), and what `require` of a name
 // in them leads to. Nothing of them has run. They are called what they are called below the folder that has node_modules,
 // which is told at the start.
+import { expose } from './globals.js';
 import { claimText, rename } from './stack.js';
 import { withoutImport } from './rewrite.js';
 
@@ -35,7 +36,7 @@ function compile(files) {
   }
 }
 
-globalThis.__prepare = (packages) => {
+const prepare = (packages) => {
   const isData = (file) => file.name.endsWith('.json');
   for (const { name, text } of packages.files.filter(isData)) ready.set(name, JSON.parse(plain(text)));
   const programs = packages.files.filter((file) => !isData(file));
@@ -46,6 +47,8 @@ globalThis.__prepare = (packages) => {
   for (const file of programs.filter(isOdd)) compile([file]);
   for (const [folder, name, to] of packages.wires) wires.set(folder + '\0' + name, to);
 };
+
+expose({ __prepare: prepare });
 
 // Without a folder they are not those that the program sees.
 export function open(folder) {

@@ -4,8 +4,18 @@ import wasiExit from 'wasi:cli/exit@0.2.12';
 import wasiOut from 'wasi:cli/stdout@0.2.12';
 import wasiErr from 'wasi:cli/stderr@0.2.12';
 import EventEmitter from 'events';
-import { nextTick, hrtimeNs, onIdle, onUncaught } from './loop.js';
+import { begin as beginPerformance } from './node/bindings/performance.js';
+import { begin as beginTimers, timers } from './node/bindings/timers.js';
+import { env } from './process-env.js';
+import { emitWarning, listenForWarnings } from './process-warning.js';
+import { onUnhandled } from './promise.js';
+import { enter, isIdle, nextTick, hrtimeNs, onRefused, settle, turn, start as beginClock, onIdle, onUncaught } from './loop.js';
+import path from 'path';
+import { format } from 'internal/util/inspect';
+import { parseFileMode, validateArray, validateBoolean, validateInteger, validateNumber, validateObject, validateString, validateUint32 } from 'internal/validators';
+import { coded, outOfRange, wrongType } from './arguments.js';
 import { encode } from './encoding.js';
+import { SIGNALS } from './node/bindings/constants.js';
 
 let cwd = '/';
 let exiting = false;
@@ -27,55 +37,112 @@ function output(get) {
 export const writeOut = output(() => wasiOut.getStdout());
 export const writeErr = output(() => wasiErr.getStderr());
 
-const process = new EventEmitter();
+// The object that modules have looked at since they loaded (node/skeleton.js).
+const process = globalThis.process;
+function Process() {}
+Process.prototype = Object.create(EventEmitter.prototype, { constructor: { value: Process, configurable: true, writable: true } });
+Object.defineProperty(Process, 'name', { value: 'process' });
+for (const name of ['on', 'emitWarning', 'nextTick']) delete process[name];
+Object.setPrototypeOf(process, Object.create(Process.prototype));
+EventEmitter.call(process);
 export default process;
-
-const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGABRT: 6, SIGKILL: 9, SIGUSR1: 10, SIGUSR2: 12, SIGTERM: 15 };
 
 function hrtime(since) {
   const ns = hrtimeNs();
-  let s = Math.floor(ns / 1e9), n = Math.floor(ns % 1e9);
-  if (since) {
-    s -= since[0];
-    n -= since[1];
-    if (n < 0) { s--; n += 1e9; }
-  }
-  return [s, n];
+  const seconds = Math.floor(ns / 1e9), rest = Math.floor(ns % 1e9);
+  if (since === undefined) return [seconds, rest];
+  validateArray(since, 'time');
+  if (since.length !== 2) throw outOfRange('time', 2, since.length);
+  const borrows = rest < since[1];
+  return [seconds - since[0] - (borrows ? 1 : 0), rest - since[1] + (borrows ? 1e9 : 0)];
 }
 hrtime.bigint = () => BigInt(Math.floor(hrtimeNs()));
 
+// There is one thread, which computes as long as the guest does.
+function cpuUsage(since) {
+  const usage = { user: Math.floor((hrtimeNs() - startNs) / 1e3), system: 0 };
+  if (!since) return usage;
+  validateObject(since, 'prevValue');
+  for (const name of ['user', 'system']) {
+    validateNumber(since[name], `prevValue.${name}`);
+    if (!(since[name] >= 0 && since[name] <= Number.MAX_SAFE_INTEGER)) throw coded(new RangeError(`The property 'prevValue.${name}' is invalid. Received ${since[name]}`), 'ERR_INVALID_ARG_VALUE');
+  }
+  return { user: usage.user - since.user, system: usage.system - since.system };
+}
+const LIMIT = 2 ** 32; // what 32-bit memories can have
+function memoryUsage() {
+  const found = globalThis.__cqjs?.getMemoryUsage?.() ?? {};
+  const heap = found.memory_used_size ?? found.memoryUsedSize ?? found.malloc_size ?? found.mallocSize ?? 0;
+  return { rss: heap, heapTotal: heap, heapUsed: heap, external: 0, arrayBuffers: 0 };
+}
+memoryUsage.rss = () => memoryUsage().rss;
+
+let mask = 0o22;
+function umask(next) {
+  const before = mask;
+  if (next !== undefined) mask = parseFileMode(next, 'mask') & 0o777;
+  return before;
+}
+
+const ids = { uid: 0, gid: 0, euid: 0, egid: 0 };
+const numbered = (value, name) => {
+  if (typeof value === 'string') throw coded(new Error(`${name === 'gid' ? 'Group' : 'User'} identifier does not exist: ${value}`), 'ERR_UNKNOWN_CREDENTIAL');
+  validateUint32(value, name);
+};
+const identity = Object.fromEntries(Object.keys(ids).flatMap((kind) => [
+  [`get${kind}`, () => ids[kind]],
+  [`set${kind}`, (value) => {
+    if (typeof value !== 'string' && typeof value !== 'number') throw wrongType('id', 'one of type number or string', value);
+    numbered(value, kind.endsWith('gid') ? 'gid' : 'uid');
+  }],
+]));
+
+let capture = null;
+function setUncaughtExceptionCaptureCallback(fn) {
+  if (fn !== null && typeof fn !== 'function') throw wrongType('fn', 'of type function or null', fn);
+  if (fn !== null && capture !== null) throw coded(new Error('`process.setupUncaughtExceptionCapture()` was called while a capture callback was already active'), 'ERR_UNCAUGHT_EXCEPTION_CAPTURE_ALREADY_SET');
+  capture = fn;
+}
+
+let exitCode;
+const asExitCode = (value) => {
+  if (value === undefined || value === null) return undefined;
+  const number = typeof value === 'string' && value !== '' && Number.isInteger(+value) ? +value : value;
+  validateInteger(number, 'code');
+  return number;
+};
+Object.defineProperty(process, 'exitCode', {
+  get: () => exitCode,
+  set(value) { exitCode = asExitCode(value) === undefined ? undefined : value; },
+  enumerable: true,
+  configurable: false,
+});
+const leave = () => process.reallyExit(+(exitCode ?? 0));
+
 Object.assign(process, {
-  title: 'node', version: 'v20.19.0', arch: 'wasm32', platform: 'linux', pid: 1, ppid: 0, execPath: '/usr/bin/node', execArgv: [], exitCode: undefined,
-  versions: { node: '20.19.0', wasmrun: '0', quickjs: 'ng', v8: '11.3.244.8', uv: '1.46.0', modules: '115' },
-  release: { name: 'node' }, config: { variables: {} }, features: {}, argv: ['/usr/bin/node'], argv0: 'node', env: {}, report: {}, allowedNodeEnvironmentFlags: new Set(),
-  nextTick, hrtime,
+  title: 'node', version: `v${process.versions.node}`, pid: 1, ppid: 0, execPath: '/usr/bin/node', execArgv: [],
+  release: { name: 'node', lts: 'Iron' }, argv: ['/usr/bin/node'], argv0: 'node', report: {}, allowedNodeEnvironmentFlags: new Set(), env,
+  nextTick, hrtime, cpuUsage, memoryUsage, umask, emitWarning, setUncaughtExceptionCaptureCallback, ...identity,
+  hasUncaughtExceptionCaptureCallback: () => capture !== null,
+  availableMemory: () => LIMIT - memoryUsage.rss(),
+  constrainedMemory: () => LIMIT,
+  getgroups: () => [0],
   cwd: () => cwd,
-  chdir: (dir) => { cwd = dir; },
-  umask: () => 0o22,
-  uptime: () => (hrtimeNs() - startNs) / 1e9,
-  getuid: () => 0, geteuid: () => 0, getgid: () => 0, getegid: () => 0, getgroups: () => [0],
-  memoryUsage: Object.assign(() => {
-    const m = globalThis.__cqjs?.getMemoryUsage?.() ?? {};
-    const heap = m.memory_used_size ?? m.memoryUsedSize ?? m.malloc_size ?? m.mallocSize ?? 0;
-    return { rss: heap, heapTotal: heap, heapUsed: heap, external: 0, arrayBuffers: 0 };
-  }, { rss: () => process.memoryUsage().rss }),
-  cpuUsage: () => ({ user: Math.floor((hrtimeNs() - startNs) / 1e3), system: 0 }),
-  resourceUsage: () => ({}),
-  emitWarning(warning, type, code) {
-    if (typeof type === 'object' && type) ({ type, code } = type);
-    const name = type || warning?.name || 'Warning';
-    if (name === 'DeprecationWarning' && process.noDeprecation) return;
-    const text = warning instanceof Error ? warning.message : String(warning);
-    const w = warning instanceof Error ? warning : Object.assign(new Error(text), { name, code });
-    if (!process.emit('warning', w)) writeErr(`(node:1) ${code ? `[${code}] ` : ''}${name}: ${text}\n`);
+  chdir(directory) {
+    validateString(directory, 'directory');
+    cwd = enterDirectory(directory, cwd);
   },
+  uptime: () => (hrtimeNs() - startNs) / 1e9,
+  resourceUsage: () => ({ userCPUTime: cpuUsage().user, systemCPUTime: 0, maxRSS: Math.ceil(memoryUsage.rss() / 1024), sharedMemorySize: 0, unsharedDataSize: 0, unsharedStackSize: 0, minorPageFault: 0, majorPageFault: 0, swappedOut: 0, fsRead: 0, fsWrite: 0, ipcSent: 0, ipcReceived: 0, signalsCount: 0, voluntaryContextSwitches: 0, involuntaryContextSwitches: 0 }),
+  getActiveResourcesInfo: () => [...Array(timers.timeoutInfo[0]).fill('Timeout'), ...Array(timers.immediateInfo[1]).fill('Immediate')],
   binding() { throw new Error('process.binding is not there under WebAssembly'); },
   // There is one process, which can signal itself.
   kill(pid, signal = 'SIGTERM') {
-    if (pid !== process.pid) throw Object.assign(new Error('kill ESRCH'), { code: 'ESRCH', errno: -3, syscall: 'kill' });
+    if (pid != (pid | 0)) throw wrongType('pid', 'of type number', pid); // eslint-disable-line eqeqeq -- as Node.js has it
     const name = typeof signal === 'number' ? Object.keys(SIGNALS).find((one) => SIGNALS[one] === signal) : signal;
+    if (signal !== 0 && !(name in SIGNALS)) throw coded(new TypeError(`Unknown signal: ${signal}`), 'ERR_UNKNOWN_SIGNAL');
+    if (+pid !== process.pid && +pid !== 0) throw Object.assign(new Error('kill ESRCH'), { code: 'ESRCH', errno: -3, syscall: 'kill' });
     if (signal === 0) return true;
-    if (!(name in SIGNALS)) throw Object.assign(new TypeError(`Unknown signal: ${signal}`), { code: 'ERR_UNKNOWN_SIGNAL' });
     nextTick(() => {
       if (name === 'SIGKILL' || !process.emit(name, name, SIGNALS[name])) process.reallyExit(128 + SIGNALS[name]);
     });
@@ -86,22 +153,36 @@ Object.assign(process, {
   exit(code) {
     if (code !== undefined) process.exitCode = code;
     if (!exiting) {
-      exiting = true;
+      exiting = process._exiting = true;
       try {
-        process.emit('exit', +process.exitCode || 0);
+        process.emit('exit', +(exitCode ?? 0));
       } catch (e) {
         // Nobody else would say it.
         fatal(e);
       }
     }
-    process.reallyExit(+process.exitCode || 0);
+    leave();
   },
-  setUncaughtExceptionCaptureCallback() {},
-  hasUncaughtExceptionCaptureCallback: () => false,
-  setSourceMapsEnabled() {},
+  setSourceMapsEnabled(value) { validateBoolean(value, 'val'); },
   getBuiltinModule: (name) => globalThis.__builtin?.(name),
+  _getActiveHandles: () => [],
+  _getActiveRequests: () => [],
+  _rawDebug: (...args) => writeErr(`${format(...args)}\n`),
 });
-process[Symbol.toStringTag] = 'process';
+listenForWarnings(process, writeErr);
+Object.defineProperty(process, Symbol.toStringTag, { value: 'process', configurable: true });
+
+// The directory with all of its name, if it is one.
+let isDirectory = () => true;
+export const setIsDirectory = (fn) => { isDirectory = fn; };
+function enterDirectory(directory, from) {
+  const whole = path.resolve(from, directory);
+  const failed = (code, errno, why) => Object.assign(new Error(`${code}: ${why}, chdir '${from}' -> '${directory}'`), { errno, code, syscall: 'chdir', path: from, dest: directory });
+  const found = isDirectory(whole);
+  if (found === undefined) throw failed('ENOENT', -2, 'no such file or directory');
+  if (!found) throw failed('ENOTDIR', -20, 'not a directory');
+  return whole;
+}
 
 export function show(e) {
   if (e instanceof Error) {
@@ -118,6 +199,10 @@ export function show(e) {
 
 // As Node: the stack to standard error and exit code 1, unless the program listens for it.
 export function fatal(e, origin = 'uncaughtException') {
+  if (capture !== null) {
+    capture(e);
+    return;
+  }
   process.emit('uncaughtExceptionMonitor', e, origin);
   if (process.listenerCount('uncaughtException')) {
     try {
@@ -132,14 +217,25 @@ export function fatal(e, origin = 'uncaughtException') {
   process.exit();
 }
 
+export const setDirectory = (directory) => { cwd = directory; };
+
 export function boot() {
   startNs = hrtimeNs();
+  beginTimers();
+  beginClock();
+  beginPerformance();
   for (const [k, v] of environment.getEnvironment()) process.env[k] = v;
   const dir = environment.initialCwd();
   if (dir) cwd = dir;
   onUncaught(fatal);
+  onRefused((fn) => wrongType('callback', 'of type function', fn));
+  onUnhandled((reason, promise) => {
+    if (process.listenerCount('unhandledRejection')) process.emit('unhandledRejection', reason, promise);
+    else fatal(reason, 'unhandledRejection');
+  });
   onIdle(() => {
-    process.emit('beforeExit', +process.exitCode || 0);
-    process.exit();
+    enter(() => process.emit('beforeExit', +process.exitCode || 0));
+    // A listener may have found something to do.
+    turn().then(() => (isIdle() ? process.exit() : settle()));
   });
 }

@@ -1,25 +1,32 @@
 // Unhandled rejections. The engine tells nobody of them, so `Promise` is one of our own that keeps count. Promises that
 // native async functions return are out of its reach; those that esbuild (bundle.rs) or the loader (rewrite.js) made of them
 // are not.
+import { kept } from './context.js';
 import { ref, turn, unref } from './loop.js';
-import process, { fatal } from './process.js';
+import { fulfil, refuse as refused, setStateOf } from './promise-state.js';
 
 const Native = Promise;
-const STATE = Symbol('state');
 let pending = [];
+let unhandled = (reason) => { throw reason; };
+export const onUnhandled = (fn) => { unhandled = fn; };
 
 class Tracked extends Native {
+  #state;
   constructor(executor) {
-    const state = { handled: false, settled: false, promise: null };
+    const state = { handled: false, settled: false, promise: null, kind: undefined, value: undefined };
     super((resolve, reject) => {
       const accept = (value) => {
         if (state.settled) return;
         state.settled = true;
         if (isObject(value)) follow(value, state, resolve, reject);
-        else resolve(value);
+        else {
+          fulfil(state, value);
+          resolve(value);
+        }
       };
       const refuse = (reason) => {
         if (!state.settled && !state.handled) watch(state, reason);
+        if (!state.settled) refused(state, reason);
         state.settled = true;
         reject(reason);
       };
@@ -31,11 +38,14 @@ class Tracked extends Native {
       }
     });
     state.promise = this;
-    this[STATE] = state;
+    this.#state = state;
   }
   then(a, b) {
-    this[STATE].handled = true;
-    return super.then(a, b);
+    if (#state in this) this.#state.handled = true; // else it is of a native async function
+    return super.then(kept(a), kept(b));
+  }
+  static {
+    setStateOf((promise) => (#state in promise ? promise.#state : undefined));
   }
   static [Symbol.hasInstance](value) {
     return this === Tracked ? Function.prototype[Symbol.hasInstance].call(Native, value) : Function.prototype[Symbol.hasInstance].call(this, value);
@@ -56,7 +66,10 @@ function follow(value, state, resolve, reject) {
   } catch (e) {
     return refuse(e);
   }
-  if (typeof then !== 'function') return resolve(value);
+  if (typeof then !== 'function') {
+    fulfil(state, value);
+    return resolve(value);
+  }
   // The engine asks this one in a job of its own, as it would the other.
   resolve({
     then(accept, deny) {
@@ -68,7 +81,7 @@ function follow(value, state, resolve, reject) {
       };
       const denied = once(counted(state, deny));
       try {
-        Reflect.apply(then, value, [once((outcome) => (isObject(outcome) ? follow(outcome, state, accept, deny) : accept(outcome))), denied]);
+        Reflect.apply(then, value, [once((outcome) => (isObject(outcome) ? follow(outcome, state, accept, deny) : (fulfil(state, outcome), accept(outcome)))), denied]);
       } catch (e) {
         denied(e);
       }
@@ -77,6 +90,7 @@ function follow(value, state, resolve, reject) {
 }
 
 const counted = (state, reject) => (reason) => {
+  refused(state, reason);
   if (!state.handled) watch(state, reason);
   reject(reason);
 };
@@ -89,8 +103,7 @@ function watch(state, reason) {
     pending = [];
     for (const [s, e] of batch) {
       if (s.handled) continue;
-      if (process.listenerCount('unhandledRejection')) process.emit('unhandledRejection', e, s.promise);
-      else fatal(e, 'unhandledRejection');
+      unhandled(e, s.promise);
     }
     unref();
   });
@@ -100,6 +113,8 @@ function watch(state, reason) {
 const { then } = Native.prototype;
 export const adopt = (native) => new Tracked((resolve, reject) => then.call(native, resolve, reject));
 
-export function install() {
-  globalThis.Promise = Tracked;
+// As own properties: Node.js's modules look for those.
+for (const [own, from] of [[Tracked, Native], [Tracked.prototype, Native.prototype]]) {
+  for (const key of Reflect.ownKeys(from)) if (!Object.hasOwn(own, key)) Object.defineProperty(own, key, Object.getOwnPropertyDescriptor(from, key));
 }
+Object.defineProperty(globalThis, 'Promise', { value: Tracked, writable: true, configurable: true, enumerable: false });

@@ -1,6 +1,8 @@
 // Names the user's own files in stacks. The engine can only evaluate text under one name, so each file is compiled with
 // as many empty lines before it as all others had together (they cost 10 ns each): the line alone then says which file.
 // In a bundle, its source map says it.
+import { overrideStackTrace } from 'internal/errors';
+import { setText } from './capture.js';
 import * as positions from './positions.js';
 
 const files = [];
@@ -70,6 +72,18 @@ export function caller() {
   return place(sites[2])[0];
 }
 
+// Line, column and file of who called the function that asks.
+export function callerPlace() {
+  const { prepareStackTrace, stackTraceLimit } = Error;
+  Error.prepareStackTrace = (_, sites) => sites;
+  Error.stackTraceLimit = 4;
+  const sites = new Error().stack;
+  Object.assign(Error, { prepareStackTrace, stackTraceLimit });
+  if (sites.length < 4 || sites[3].isNative()) return undefined;
+  const [file, line, column] = place(sites[3]);
+  return file === null ? undefined : [line, column, file];
+}
+
 // As a stack has it; nothing for what is nobody's.
 function text(site) {
   let name = site.getFunctionName();
@@ -104,6 +118,13 @@ function extend(proto) {
 }
 
 export function install() {
+  setText((error, sites) => {
+    // Node.js's modules take the places themselves where they need them.
+    const taken = overrideStackTrace.get(error);
+    if (taken === undefined) return Error.prepareStackTrace(error, sites);
+    overrideStackTrace.delete(error);
+    return taken(error, sites);
+  });
   Error.prepareStackTrace = (_, sites) => sites;
   extend(Object.getPrototypeOf(new Error().stack[0]));
   Error.stackTraceLimit = 10;

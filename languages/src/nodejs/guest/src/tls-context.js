@@ -3,7 +3,7 @@
 import tls from 'wasmrun:tls/session@0.1.0';
 import { buffer, bytes as bytesOf, wrongType } from './arguments.js';
 import { coded } from './http-headers.js';
-import fs from './fs.js';
+import fs from 'fs';
 import process from './process.js';
 import { sslError } from './tls-errors.js';
 

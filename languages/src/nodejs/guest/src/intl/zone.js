@@ -1,5 +1,5 @@
 // Time zones of this machine: files of zic(8) in the format of tzfile(5), and the rule behind their last change (POSIX TZ).
-import fs from '../fs.js';
+import fs from 'fs';
 
 const PLACE = '/usr/share/zoneinfo';
 const NAME = /^[A-Za-z0-9_+-]+(?:\/[A-Za-z0-9_+-]+){0,2}$/;

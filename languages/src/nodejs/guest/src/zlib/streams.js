@@ -1,5 +1,5 @@
 // The streams of node:zlib: functions, because programs call them without `new` and inherit from them in the old way.
-import stream from 'readable-stream';
+import stream from 'stream';
 import { constants } from './constants.js';
 import { Handle } from './coder.js';
 import { cannotBegin, dictionaryOf, parametersOf, ranged, tooLarge } from './options.js';

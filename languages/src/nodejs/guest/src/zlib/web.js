@@ -3,7 +3,6 @@ import { constants } from './constants.js';
 import { Handle } from './coder.js';
 import { view, wrongType } from '../arguments.js';
 import { coded } from '../http-headers.js';
-import '../fetch-types.js'; // TransformStream
 
 const MOST = 65536;
 const settings = (windowBits) => ({ level: constants.Z_DEFAULT_COMPRESSION, windowBits, memoryLevel: constants.Z_DEFAULT_MEMLEVEL, strategy: constants.Z_DEFAULT_STRATEGY });

@@ -1,0 +1,1 @@
+export { BroadcastChannel, MessageChannel, MessagePort, receiveMessageOnPort } from '../../../../message-channel.js';

@@ -26,6 +26,7 @@ import os from 'os';
 import perf_hooks from 'perf_hooks';
 import net from './net.js';
 import http from './http.js';
+import { BAD_VALUE } from './http-headers.js';
 import https from './https.js';
 import tls from './tls.js';
 import fs from 'fs';
@@ -42,6 +43,9 @@ import process from './process.js';
 import { load as loadNative } from './node/load.js';
 import { BuiltinModule, offer } from 'internal/bootstrap/realm';
 
+// The older modules that these are in.
+const pick = (from, names) => Object.fromEntries(names.map((name) => [name, from[name]]));
+const isToken = (value) => typeof value === 'string' && /^[\^_`a-zA-Z\-0-9!#$%&'*+.|~]+$/.test(value);
 const absent = (module, names, why = 'is not there under WebAssembly') => {
   const m = {};
   for (const n of names) m[n] = function () { throw Object.assign(new Error(`${module}.${n} ${why}`), { code: 'ERR_WASMRUN_NOT_THERE' }); };
@@ -54,6 +58,7 @@ export const builtins = {
   tty: { isatty: () => false, ReadStream: class {}, WriteStream: class {} },
   perf_hooks,
   diagnostics_channel: diagnostics, readline, 'readline/promises': readlinePromises,
+  _http_agent: pick(http, ['Agent', 'globalAgent']), _http_client: pick(http, ['ClientRequest']), _http_incoming: pick(http, ['IncomingMessage']), _http_outgoing: pick(http, ['OutgoingMessage', 'validateHeaderName', 'validateHeaderValue']), _http_server: pick(http, ['STATUS_CODES', 'Server', 'ServerResponse']), _http_common: { methods: http.METHODS, _checkIsHttpToken: isToken, _checkInvalidHeaderChar: (value) => BAD_VALUE.test(value) },
   _stream_duplex: duplex, _stream_passthrough: passthrough, _stream_readable: readable, _stream_transform: transform, _stream_writable: writable,
   constants: { ...fs.constants },
   v8: { getHeapStatistics: () => ({ heap_size_limit: 2 ** 32, total_heap_size: 0, used_heap_size: 0 }), setFlagsFromString() {}, serialize: (v) => Buffer.from(JSON.stringify(v)), deserialize: (b) => JSON.parse(b) },

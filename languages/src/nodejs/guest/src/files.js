@@ -130,6 +130,9 @@ export function readFile(path) {
   }
 }
 
+// Rises with each change of names by the program: what the loader knows of directories may be wrong then.
+export const changes = { count: 0 };
+
 export const isDirectory = (path) => {
   // What was given has parents, which nobody can list.
   if (isGiven(path)) return true;

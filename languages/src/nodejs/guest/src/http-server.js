@@ -1,4 +1,5 @@
 // The server. A connection's requests are handled one after the other, which keeps pipelined answers in their order.
+import { callable } from './callable.js';
 import { Server as NetServer } from './net.js';
 import { nextTick } from './loop.js';
 import { add as addToEnding, remove as removeFromEnding, hasBegun } from './ending.js';
@@ -434,12 +435,17 @@ export const withRequests = (Below, event) => class extends Below {
   closeIdleConnections() { for (const c of this._connections) if (!c.res && !c.buf?.length) c.socket.destroy(); }
 };
 
-export class Server extends withRequests(NetServer, 'connection') {
+const started = (options, listener) => (typeof options === 'function' ? [{}, options] : [options ?? {}, listener]);
+class ServerClass extends withRequests(NetServer, 'connection') {
   constructor(options, listener) {
-    if (typeof options === 'function') [options, listener] = [{}, options];
     super({ allowHalfOpen: true });
-    this._serve(options ?? {}, listener);
+    this._serve(...started(options, listener));
   }
 }
+Object.defineProperty(ServerClass, 'name', { value: 'Server' });
+export const Server = callable(ServerClass, (self, [options, listener]) => {
+  NetServer.call(self, { allowHalfOpen: true });
+  self._serve(...started(options, listener));
+});
 
 export const createServer = (options, listener) => new Server(options, listener);

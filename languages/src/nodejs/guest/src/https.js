@@ -1,4 +1,5 @@
 // node:https: node:http on connections of node:tls.
+import { callable } from './callable.js';
 import { Agent as HttpAgent } from './http-agent.js';
 import { ClientRequest } from './http-client.js';
 import { isAddress } from './http-options.js';
@@ -54,16 +55,27 @@ export function get(...args) {
   return req;
 }
 
-export class Server extends withRequests(TlsServer, 'secureConnection') {
-  constructor(options, listener) {
-    if (typeof options === 'function') [options, listener] = [{}, options];
-    super({ ALPNProtocols: options?.ALPNCallback ? undefined : ['http/1.1'], ...options });
-    this._serve(options ?? {}, listener);
+const below = (options) => ({ ALPNProtocols: options?.ALPNCallback ? undefined : ['http/1.1'], ...options });
+const started = (options, listener) => (typeof options === 'function' ? [{}, options] : [options ?? {}, listener]);
+class ServerClass extends withRequests(TlsServer, 'secureConnection') {
+  constructor(...args) {
+    const [options, listener] = started(...args);
+    super(below(options));
+    this._begin(options, listener);
+  }
+  _begin(options, listener) {
+    this._serve(options, listener);
     this.on('tlsClientError', (error, socket) => {
       if (!this.emit('clientError', error, socket)) socket.destroy(error);
     });
   }
 }
+Object.defineProperty(ServerClass, 'name', { value: 'Server' });
+export const Server = callable(ServerClass, (self, args) => {
+  const [options, listener] = started(...args);
+  TlsServer.call(self, below(options));
+  self._begin(options, listener);
+});
 export const createServer = (options, listener) => new Server(options, listener);
 
 export default {

@@ -1,8 +1,9 @@
 // CommonJS: require, from the project's files as they are, as Node finds them.
 import path from 'path';
-import { decode } from './encoding.js';
+import { wrongType, wrongValue } from './arguments.js';
+import { decode, encode } from './encoding.js';
 import * as files from './files.js';
-import { isGiven } from './files.js';
+import { changes, isGiven } from './files.js';
 import { builtin, builtins } from './builtins.js';
 import { expose } from './globals.js';
 import { hosted, isHosted } from './crypto-bcrypt.js';
@@ -21,7 +22,14 @@ const kinds = new Map(); // path -> 'file', 'directory' or null: most of a start
 const listings = new Map();
 const found = new Map();
 
+// What the program has written itself may be asked for next.
+let seen = 0;
+function forget() {
+  seen = changes.count;
+  for (const known of [kinds, listings, packages, found, reals, directories]) known.clear();
+}
 function kind(file) {
+  if (seen !== changes.count) forget();
   let k = kinds.get(file);
   if (k === undefined) kinds.set(file, (k = look(file)));
   return k;
@@ -75,10 +83,10 @@ function link(file) {
     return null; // WASI does not tell where an absolute one leads
   }
 }
-const known = new Map(); // directories that exist
+const directories = new Map(); // whether they exist
 function inside(dir) {
-  let yes = known.get(dir);
-  if (yes === undefined) known.set(dir, (yes = stat(dir) !== null));
+  let yes = directories.get(dir);
+  if (yes === undefined) directories.set(dir, (yes = stat(dir) !== null));
   return yes;
 }
 function stat(file) {
@@ -162,6 +170,7 @@ function exported(p, sub) {
 }
 
 function resolve(name, from) {
+  if (seen !== changes.count) forget();
   const key = from + '\0' + name;
   const had = found.get(key);
   if (had) return had;
@@ -219,14 +228,45 @@ export class Module {
     this.loaded = false;
     this.parent = parent;
     this.children = [];
-    this.paths = [];
-    for (let d = this.path; ; d = path.dirname(d)) {
-      this.paths.push((d === '/' ? '' : d) + '/node_modules');
-      if (d === '/') break;
+    this.paths = Module._nodeModulePaths(this.path);
+  }
+  require(name) {
+    if (typeof name !== 'string') throw wrongType('id', 'of type string', name);
+    if (name === '') throw wrongValue('id', name, 'must be a non-empty string');
+    return Module._load(name, this);
+  }
+  load(file) { run(this, file); }
+  // Runs a text as the file's.
+  _compile(source, file) { call(compile(plain(source), file, encode(source)), this, makeRequire(this)); }
+  static _load(name, parent) { return load(name, parent ?? main); }
+  static _resolveFilename(name, parent, isMain, options) { return resolveFor(name, parent ?? main, options); }
+  static _nodeModulePaths(from) {
+    const paths = [];
+    for (let dir = path.resolve(from); ; dir = path.dirname(dir)) {
+      if (path.basename(dir) !== 'node_modules') paths.push(`${dir === '/' ? '' : dir}/node_modules`);
+      if (dir === '/') return paths;
     }
   }
-  require(name) { return load(name, this); }
+  static _resolveLookupPaths(name, parent) {
+    if (builtin(name) !== undefined) return null;
+    return /^\.{1,2}(?:\/|$)/.test(name) ? [parent?.path ?? '.'] : (parent?.paths ?? []);
+  }
 }
+// As `require.resolve` has it.
+function resolveFor(name, module, options) {
+  if (typeof name !== 'string') throw wrongType('request', 'of type string', name);
+  if (builtin(name) !== undefined) return name;
+  if (options?.paths === undefined) return resolve(name, module.path);
+  if (!Array.isArray(options.paths)) throw wrongValue('options.paths', options.paths);
+  for (const from of options.paths) {
+    const hit = search(name, path.resolve(from));
+    if (hit) return realOf(hit);
+  }
+  throw Object.assign(new Error(`Cannot find module '${name}'\nRequired from ${options.paths}`), { code: 'MODULE_NOT_FOUND', requireStack: [module.filename] });
+}
+// What programs put in the place of one of these, or add, runs.
+const extensions = { '.js': (module, file) => read(module, file), '.json': (module, file) => read(module, file) };
+const own = { ...extensions };
 
 function load(name, parent) {
   const own = builtin(name);
@@ -251,15 +291,12 @@ function load(name, parent) {
 }
 
 export function makeRequire(module) {
-  const require = (name) => {
-    if (typeof name !== 'string' || !name) throw Object.assign(new TypeError('The "id" argument must be of type string. Received ' + typeof name), { code: 'ERR_INVALID_ARG_TYPE' });
-    return load(name, module);
-  };
-  require.resolve = (name) => (builtin(name) !== undefined ? name : resolve(name, module.path));
-  require.resolve.paths = () => module.paths;
+  const require = (name) => module.require(name);
+  require.resolve = (name, options) => Module._resolveFilename(name, module, false, options);
+  require.resolve.paths = (name) => Module._resolveLookupPaths(name, module);
   require.cache = cache;
   require.main = main;
-  require.extensions = { '.js': null, '.json': null };
+  require.extensions = extensions;
   return require;
 }
 
@@ -322,7 +359,11 @@ function run(module, file) {
   const prepared = preparedFile(file);
   if (typeof prepared === 'function') call(prepared, module, makeRequire(module));
   else if (prepared !== undefined) module.exports = prepared;
-  else read(module, file);
+  else {
+    const extension = path.extname(file);
+    const hook = extensions[extension] === own[extension] ? read : extensions[extension];
+    hook(module, file);
+  }
   module.loaded = true;
 }
 const call = (body, module, require) => body.call(module.exports, module.exports, require, module, module.filename, module.path, guestOf(require));
@@ -339,6 +380,7 @@ function read(module, file) {
   } else {
     const require = makeRequire(module);
     if (file.endsWith('.mjs') || (!file.endsWith('.cjs') && scope(module.path)?.type === 'module')) runModule(module, require, source, bytes);
+    else if (module._compile !== Module.prototype._compile) module._compile(source, file);
     else call(compile(source, file, bytes), module, require);
   }
 }
@@ -355,8 +397,9 @@ export function runMain(file) {
   run(main, at);
 }
 
+const WRAPPER = ['(function (exports, require, module, __filename, __dirname) { ', '\n});'];
 const createRequire = (from) => makeRequire(new Module(String(from).startsWith('file:') ? new URL(from).pathname : String(from), null));
-builtins.module = Object.assign(Module, { Module, createRequire, builtinModules: Object.keys(builtins), isBuiltin: (n) => builtin(n) !== undefined, _cache: cache, _extensions: {}, _resolveFilename: (n, p) => resolve(n, p?.path ?? '/'), wrap: (s) => s });
+builtins.module = Object.assign(Module, { Module, createRequire, builtinModules: Object.keys(builtins).filter((name) => builtin(name) !== undefined), isBuiltin: (name) => typeof name === 'string' && builtin(name) !== undefined, _cache: cache, _extensions: extensions, _pathCache: {}, globalPaths: [], wrap: (text) => `${WRAPPER[0]}${text}${WRAPPER[1]}`, wrapper: WRAPPER, syncBuiltinESMExports() {}, findSourceMap() {} });
 // A module of the program's folder (--require).
 export const preload = (name) => createRequire(`${process.cwd()}/.`)(name);
 expose({ __builtin: builtin });

@@ -1,9 +1,16 @@
 // node:net over wasi:sockets 0.3.
 import sockets from 'wasi:sockets/types@0.3.0';
 import EventEmitter from 'events';
+import { BlockList } from 'internal/blocklist';
+import { SocketAddress } from 'internal/socketaddress';
 import stream from 'stream';
-import { isIP, isIPv4, isIPv6 } from './addresses.js';
-import { boolean, integer } from './arguments.js';
+import { codes } from 'internal/errors';
+import { addAbortListener } from 'internal/events/abort_listener';
+import { isIP, isIPv4, isIPv6 } from 'internal/net';
+import { getTimerDuration } from 'internal/timers';
+import { validateAbortSignal, validateFunction, validateInt32, validateNumber, validatePort, validateString } from 'internal/validators';
+import { boolean, integer, wrongType, wrongValue } from './arguments.js';
+import { callable } from './callable.js';
 import { lookup } from './dns.js';
 import { look as lookForEnding } from './ending.js';
 import { enter, nextTick, ref, unref } from './loop.js';
@@ -16,9 +23,16 @@ const SLICE = 262144;
 
 export { isIP, isIPv4, isIPv6 };
 
-export class Socket extends Duplex {
-  constructor(options = {}) {
-    super({ allowHalfOpen: !!options.allowHalfOpen, autoDestroy: true, emitClose: true, decodeStrings: true, signal: options.signal });
+class SocketClass extends Duplex {
+  constructor(options) {
+    super(duplexOptions(options));
+    this._beginSocket(options);
+  }
+  _beginSocket(options = {}) {
+    if (typeof options === 'number') options = { fd: options };
+    else if (options === null || typeof options !== 'object') options = {};
+    if (options.fd !== undefined) validateInt32(options.fd, 'options.fd', 0);
+    for (const name of ['objectMode', 'readableObjectMode', 'writableObjectMode']) if (options[name]) throw wrongValue(`options.${name}`, options[name], 'is not supported');
     this._conn = null;
     this._rx = this._tx = this._rxDone = this._txDone = null;
     this._reading = null;
@@ -29,7 +43,7 @@ export class Socket extends Duplex {
     this._isHeld = false;
     this.connecting = false;
     this.bytesRead = 0;
-    this.bytesWritten = 0;
+    this._sent = 0;
     this.server = null;
     this.timeout = 0;
     // Node's sockets end their own side when the other has ended.
@@ -88,15 +102,20 @@ export class Socket extends Duplex {
 
   _write(chunk, encoding, done) {
     if (this.connecting) {
-      this.once('connect', () => this._write(chunk, encoding, done));
+      const gone = () => done(new codes.ERR_SOCKET_CLOSED_BEFORE_CONNECTION());
+      this.once(GONE, gone);
+      this.once('connect', () => {
+        this.off(GONE, gone);
+        this._write(chunk, encoding, done);
+      });
       return;
     }
-    if (!this._tx) return done(Object.assign(new Error('This socket has been ended'), { code: 'EPIPE' }));
+    if (!this._tx) return done(this._conn ? Object.assign(new Error('This socket has been ended by the other party'), { code: 'EPIPE' }) : new codes.ERR_SOCKET_CLOSED());
     this._touch();
     this._writing = this._sendAll(chunk).then(
       (n) => {
         this._writing = null;
-        this.bytesWritten += n ?? 0;
+        this._sent += n ?? 0;
         enter(done, n < chunk.length ? Object.assign(new Error('write EPIPE'), { code: 'EPIPE', errno: -32, syscall: 'write' }) : null);
         this._hold();
       },
@@ -139,6 +158,7 @@ export class Socket extends Duplex {
   }
 
   _destroy(error, done) {
+    if (this.connecting) this.emit(GONE);
     clearTimeout(this._timer);
     this._timer = null;
     this._release().then(() => enter(done, error));
@@ -164,14 +184,18 @@ export class Socket extends Duplex {
   }
 
   connect(...args) {
-    let [options, listener] = connectArgs(args);
-    if (listener) this.once('connect', listener);
+    const [options, listener] = connectArgs(args);
+    checkConnect(options);
+    if (listener !== null && listener !== undefined) this.once('connect', listener);
     if (options.path) {
       const error = Object.assign(new Error(`connect ENOENT ${options.path}: a guest has no Unix sockets`), { code: 'ENOENT', errno: -2, syscall: 'connect', address: options.path });
       nextTick(() => this.destroy(error));
       return this;
     }
-    const host = !options.host || options.host === 'localhost' ? '127.0.0.1' : options.host;
+    // Where that is, no look-up has to say.
+    const isHere = (!options.host || options.host === 'localhost') && !options.lookup;
+    const host = isHere ? '127.0.0.1' : (options.host ?? 'localhost');
+    if (isHere) nextTick(() => this.emit('lookup', null, host, 4, 'localhost'));
     this.connecting = true;
     ref();
     (async () => {
@@ -229,9 +253,15 @@ export class Socket extends Duplex {
   }
 
   setTimeout(ms, listener) {
-    if (listener) this.once('timeout', listener);
+    if (this.destroyed) return this;
+    ms = getTimerDuration(ms, 'msecs');
+    if (listener !== undefined) validateFunction(listener, 'callback');
     this.timeout = ms;
     clearTimeout(this._timer);
+    if (listener !== undefined) {
+      if (ms === 0) this.removeListener('timeout', listener);
+      else this.once('timeout', listener);
+    }
     this._timer = ms > 0 && !this.destroyed ? setTimeout(() => this.emit('timeout'), ms).unref() : null;
     return this;
   }
@@ -263,7 +293,31 @@ export class Socket extends Duplex {
     return this.readable ? (this.writable ? 'open' : 'readOnly') : this.writable ? 'writeOnly' : 'closed';
   }
   get bufferSize() { return this.writableLength; }
+  // What has been handed over, and what waits for it.
+  get bytesWritten() { return this._sent + this.writableLength; }
+  // A program that looks for the handle wants to know whether there is a connection.
+  get _handle() { return this._conn === null ? null : HANDLE; }
 }
+const GONE = Symbol('gone before it was connected');
+const HANDLE = Object.freeze({ fd: -1, getAsyncId: () => 0, hasRef: () => true, ref() {}, unref() {} });
+function checkConnect(options) {
+  if (options.path !== undefined && options.path !== null) return validateString(options.path, 'options.path');
+  if (options.port === undefined || options.port === null) throw new codes.ERR_MISSING_ARGS(['options', 'port', 'path']);
+  if (typeof options.port !== 'number' && typeof options.port !== 'string') throw wrongType('options.port', 'of type number or string', options.port);
+  validatePort(options.port);
+  if (options.localAddress && !isIP(options.localAddress)) throw new codes.ERR_INVALID_IP_ADDRESS(options.localAddress);
+  if (options.localPort) validateNumber(options.localPort, 'options.localPort');
+  if (options.lookup !== undefined && options.lookup !== null) validateFunction(options.lookup, 'options.lookup');
+  if (options.autoSelectFamily !== undefined && options.autoSelectFamily !== null) boolean(options.autoSelectFamily, 'options.autoSelectFamily');
+  if (options.autoSelectFamilyAttemptTimeout !== undefined && options.autoSelectFamilyAttemptTimeout !== null) validateInt32(options.autoSelectFamilyAttemptTimeout, 'options.autoSelectFamilyAttemptTimeout', 1);
+  return undefined;
+}
+const duplexOptions = (options = {}) => ({ allowHalfOpen: !!options.allowHalfOpen, autoDestroy: true, emitClose: true, decodeStrings: true, signal: options.signal });
+Object.defineProperty(SocketClass, 'name', { value: 'Socket' });
+export const Socket = callable(SocketClass, (self, [options]) => {
+  Duplex.call(self, duplexOptions(options));
+  self._beginSocket(options);
+});
 
 function endToo() {
   if (!this.writableEnded) this.end();
@@ -304,6 +358,8 @@ function ended(socket) {
       if (socket._sink) socket._sink(null);
       socket.push(null);
       if (socket._sink) socket.resume();
+      // Who reads nothing hears of the end, too.
+      else if (socket.readableLength === 0) socket.read(0);
     });
     socket._hold();
   });
@@ -311,16 +367,21 @@ function ended(socket) {
 
 export function connectArgs(args) {
   if (Array.isArray(args[0])) args = args[0];
+  if (args.length === 0 || args[0] === undefined || args[0] === null) return [{}, args.find((arg) => typeof arg === 'function')];
   const listener = typeof args[args.length - 1] === 'function' ? args[args.length - 1] : undefined;
   if (typeof args[0] === 'object' && args[0]) return [args[0], listener];
   if (typeof args[0] === 'string' && isNaN(args[0])) return [{ path: args[0] }, listener];
   return [{ port: args[0], host: typeof args[1] === 'string' ? args[1] : undefined }, listener];
 }
 
-export class Server extends EventEmitter {
+class ServerClass extends EventEmitter {
   constructor(options, listener) {
     super();
+    this._beginServer(options, listener);
+  }
+  _beginServer(options, listener) {
     if (typeof options === 'function') [options, listener] = [{}, options];
+    else if (options !== undefined && options !== null && typeof options !== 'object') throw wrongType('options', 'of type object', options);
     this._options = options ?? {};
     this._ears = [];
     this._open = 0;
@@ -338,9 +399,12 @@ export class Server extends EventEmitter {
       if (typeof options === 'string' && options !== '' && !/^\d+$/.test(options)) return this._noPath(options);
       options = { port: options, host: typeof args[1] === 'string' ? args[1] : undefined };
     } else if (options.path) return this._noPath(options.path);
-    const port = +(options.port ?? 0);
-    if (!(Number.isInteger(port) && port >= 0 && port < 65536)) {
-      throw Object.assign(new RangeError(`options.port should be >= 0 and < 65536. Received ${options.port}.`), { code: 'ERR_SOCKET_BAD_PORT' });
+    const port = options.port === undefined || options.port === null ? 0 : validatePort(options.port, 'options.port');
+    if (options.signal !== undefined) {
+      validateAbortSignal(options.signal, 'options.signal');
+      const stop = () => this.close();
+      if (options.signal.aborted) nextTick(stop);
+      else addAbortListener(options.signal, stop);
     }
     if (listener) this.once('listening', listener);
     this._starting = true;
@@ -433,17 +497,27 @@ export class Server extends EventEmitter {
     if (!this.listening && this._open === 0) nextTick(() => this.emit('close'));
   }
 
+  [EventEmitter.captureRejectionSymbol](error, event, socket) {
+    if (event === 'connection') socket.destroy(error);
+    else this.emit('error', error);
+  }
   getConnections(done) { nextTick(done, null, this._open); return this; }
   get connections() { return this._open; }
   ref() { if (!this._refed) { this._refed = true; if (this.listening) ref(); } return this; }
   unref() { if (this._refed) { this._refed = false; if (this.listening) unref(); } return this; }
   [Symbol.asyncDispose]() { return new Promise((resolve) => this.close(() => resolve())); }
 }
+Object.defineProperty(ServerClass, 'name', { value: 'Server' });
+export const Server = callable(ServerClass, (self, args) => {
+  EventEmitter.call(self);
+  self._beginServer(...args);
+});
 
 function accepted(server, conn) {
-  if (server.maxConnections !== undefined && server._open >= server.maxConnections) {
+  if (server.maxConnections && server._open >= server.maxConnections) {
+    const local = swallow(() => fromWasi(conn.getLocalAddress())), remote = swallow(() => fromWasi(conn.getRemoteAddress()));
     swallow(() => conn[Symbol.dispose]());
-    return server.emit('drop', {});
+    return server.emit('drop', { localAddress: local?.address, localPort: local?.port, localFamily: local?.family, remoteAddress: remote?.address, remotePort: remote?.port, remoteFamily: remote?.family });
   }
   let socket;
   try {
@@ -471,10 +545,9 @@ export const connect = (...args) => {
 };
 export const createConnection = connect;
 export const Stream = Socket;
-export class BlockList { check() { return false; } addAddress() {} addRange() {} addSubnet() {} }
 let selects = true, attemptMs = 250;
 export const getDefaultAutoSelectFamily = () => selects;
 export const setDefaultAutoSelectFamily = (value) => { selects = boolean(value, 'value'); };
 export const getDefaultAutoSelectFamilyAttemptTimeout = () => attemptMs;
 export const setDefaultAutoSelectFamilyAttemptTimeout = (value) => { attemptMs = Math.max(10, integer(value, 'value', 1)); };
-export default { Socket, Stream, Server, BlockList, createServer, connect, createConnection, isIP, isIPv4, isIPv6, getDefaultAutoSelectFamily, setDefaultAutoSelectFamily, getDefaultAutoSelectFamilyAttemptTimeout, setDefaultAutoSelectFamilyAttemptTimeout };
+export default { Socket, Stream, Server, BlockList, SocketAddress, createServer, connect, createConnection, isIP, isIPv4, isIPv6, getDefaultAutoSelectFamily, setDefaultAutoSelectFamily, getDefaultAutoSelectFamilyAttemptTimeout, setDefaultAutoSelectFamilyAttemptTimeout };

@@ -1,16 +1,24 @@
 // A server whose connections have TLS.
+import { callable } from './callable.js';
 import { Server as NetServer } from './net.js';
 import { wrongType } from './arguments.js';
 import { coded } from './http-headers.js';
 import { SecureContext, createSecureContext, protocolsOf } from './tls-context.js';
 import { TLSSocket } from './tls-socket.js';
 
-export class Server extends NetServer {
-  constructor(options, listener) {
-    if (typeof options === 'function') [options, listener] = [{}, options];
-    else if (options !== undefined && (options === null || typeof options !== 'object')) throw wrongType('options', 'of type object', options);
-    options ??= {};
-    super({ allowHalfOpen: options.allowHalfOpen, pauseOnConnect: options.pauseOnConnect });
+function checked(options, listener) {
+  if (typeof options === 'function') return [{}, options];
+  if (options !== undefined && (options === null || typeof options !== 'object')) throw wrongType('options', 'of type object', options);
+  return [options ?? {}, listener];
+}
+const below = ({ allowHalfOpen, pauseOnConnect }) => ({ allowHalfOpen, pauseOnConnect });
+class ServerClass extends NetServer {
+  constructor(...args) {
+    const [options, listener] = checked(...args);
+    super(below(options));
+    this._beginTls(options, listener);
+  }
+  _beginTls(options, listener) {
     this._tls = options;
     this._contexts = [];
     for (const name of ['SNICallback', 'ALPNCallback']) if (options[name] && typeof options[name] !== 'function') throw wrongType(`options.${name}`, 'of type function', options[name]);
@@ -63,6 +71,12 @@ export class Server extends NetServer {
   getTicketKeys() { return Buffer.alloc(48); }
   setTicketKeys() {}
 }
+Object.defineProperty(ServerClass, 'name', { value: 'Server' });
+export const Server = callable(ServerClass, (self, args) => {
+  const [options, listener] = checked(...args);
+  NetServer.call(self, below(options));
+  self._beginTls(options, listener);
+});
 
 function secure(server, socket) {
   const { requestCert, rejectUnauthorized, ALPNProtocols, handshakeTimeout } = server._tls;

@@ -296,7 +296,7 @@ export class TLSSocket extends Socket {
     } catch (e) {
       return done(sslError(e));
     }
-    this.bytesWritten += part.length;
+    this._sent += part.length;
     const next = at + part.length;
     this._parent.write(buffer(sealed), (error) => {
       if (error || next >= chunk.length || this.destroyed) return done(error);

@@ -1,4 +1,5 @@
 // `internalBinding` of Node.js's own modules: what node has in C++.
+import { blockList } from './bindings/block-list.js';
 import { buffer } from './bindings/buffer.js';
 import { config, constants, symbols, traceEvents } from './bindings/constants.js';
 import { errors } from './bindings/errors.js';
@@ -22,7 +23,7 @@ const bindings = {
   // It asks for modules of Node.js's itself.
   get url() { return require('./bindings/url.js').url; },
   get encoding_binding() { return require('./bindings/url.js').encodingBinding; },
-  buffer, config, constants, contextify, credentials, errors, fs: { ...fs, StatWatcher }, fs_dir: fsDir, fs_event_wrap: { FSEvent }, messaging, os, performance, symbols, timers, types, util, uv, string_decoder: stringDecoder, stream_wrap: streamWrap, trace_events: traceEvents,
+  block_list: blockList, buffer, config, constants, contextify, credentials, errors, fs: { ...fs, StatWatcher }, fs_dir: fsDir, fs_event_wrap: { FSEvent }, messaging, os, performance, symbols, timers, types, util, uv, string_decoder: stringDecoder, stream_wrap: streamWrap, trace_events: traceEvents,
 };
 export function internalBinding(name) {
   const found = bindings[name];

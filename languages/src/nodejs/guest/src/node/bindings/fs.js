@@ -1,6 +1,6 @@
 // What node:fs calls in C++: each function once, called with a request that is told of the end, for a promise, or for its value.
 import { decode, encode } from '../../encoding.js';
-import { AS_IS, FOLLOW, at, failure, isGiven, list, locate, normal, openAt, readAll, readlink, realpath, stat, swallow } from '../../files.js';
+import { AS_IS, FOLLOW, at, changes, failure, isGiven, list, locate, normal, openAt, readAll, readlink, realpath, stat, swallow } from '../../files.js';
 import { enter, ref, turn, unref } from '../../loop.js';
 import { bytesOf, slice } from './text.js';
 
@@ -79,6 +79,7 @@ function open(path, flags) {
   const how = {
     ...(flags & O.O_CREAT && { create: true }), ...(flags & O.O_EXCL && { exclusive: true }), ...(flags & O.O_TRUNC && isWriting && { truncate: true }), ...((flags & O.O_DIRECTORY) === O.O_DIRECTORY && { directory: true }),
   };
+  if (flags & O.O_CREAT) changes.count++;
   const descriptor = openAt(path, how, { read: (flags & 3) !== O.O_WRONLY, write: isWriting }, flags & O.O_NOFOLLOW ? AS_IS : FOLLOW);
   const fd = nextFd++;
   handles.set(fd, { descriptor, at: 0, appends: (flags & O.O_APPEND) !== 0 });
@@ -150,6 +151,7 @@ const exists = (path) => {
   }
 };
 function mkdir(path, mode, isRecursive) {
+  changes.count++;
   if (!isRecursive) return at(path, 'mkdir', (dir, rest) => dir.createDirectoryAt(rest));
   const parts = normal(path).split('/').slice(1);
   let first;
@@ -186,6 +188,7 @@ function readdir(path, encoding, hasTypes) {
   return hasTypes ? [names, found.map(({ type }) => DIRENTS[type] ?? 0)] : names;
 }
 const both = (syscall, fn) => (from, to) => {
+  changes.count++;
   try {
     const [fromDir, fromRest] = locate(from);
     const [toDir, toRest] = locate(to);
@@ -196,6 +199,7 @@ const both = (syscall, fn) => (from, to) => {
 };
 const CHUNK = 1 << 20;
 function copyFile(from, to, mode) {
+  changes.count++;
   const into = (e) => failure(e, 'copyfile', text(from), text(to));
   let source, target;
   try {
@@ -217,6 +221,10 @@ function copyFile(from, to, mode) {
     swallow(() => target[Symbol.dispose]());
   }
 }
+const remove = (syscall, fn) => (path) => {
+  changes.count++;
+  return at(path, syscall, fn);
+};
 const moment = (seconds) => {
   const whole = Math.floor(seconds);
   return { tag: 'timestamp', val: { seconds: Math.max(0, whole), nanoseconds: Math.max(0, Math.round((seconds - whole) * 1e9)) } };
@@ -317,6 +325,7 @@ const binding = {
   link: operation(2, both('link', (fromDir, from, toDir, to) => fromDir.linkAt(AS_IS, from, toDir, to))),
   copyFile: operation(3, copyFile),
   symlink: operation(3, (target, path) => {
+    changes.count++;
     try {
       const [dir, rest] = locate(path);
       dir.symlinkAt(text(target), rest);
@@ -326,8 +335,8 @@ const binding = {
   }),
   readlink: operation(2, (path, encoding) => named(readlink(path), encoding)),
   realpath: operation(2, (path, encoding) => named(realpath(path), encoding)),
-  unlink: operation(1, (path) => at(path, 'unlink', (dir, rest) => dir.unlinkFileAt(rest))),
-  rmdir: operation(1, (path) => at(path, 'rmdir', (dir, rest) => dir.removeDirectoryAt(rest))),
+  unlink: operation(1, remove('unlink', (dir, rest) => dir.unlinkFileAt(rest))),
+  rmdir: operation(1, remove('rmdir', (dir, rest) => dir.removeDirectoryAt(rest))),
   mkdir: operation(3, mkdir),
   mkdtemp: operation(2, mkdtemp),
   readdir: operation(3, readdir),

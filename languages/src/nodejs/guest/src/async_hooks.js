@@ -2,10 +2,11 @@
 // the loader or esbuild has rewritten; not across that of native async functions, whose jobs no JavaScript can see.
 import { newAsyncId } from 'internal/async_hooks';
 import { callback, object, text, wrongType, coded } from './arguments.js';
-import { enterFrame, frame, within } from './context.js';
+import { enterFrame, frame, stores, within } from './context.js';
 
 export class AsyncLocalStorage {
   #isOn = false;
+  constructor() { stores.areUsed = true; }
   static bind(fn) {
     callback(fn, 'fn');
     const then = frame();

@@ -1,5 +1,6 @@
 // The stores of AsyncLocalStorage that hold now: a map that is never changed, or null where there are none. What a callback was
 // given in, it runs in.
+export const stores = { areUsed: false };
 let current = null;
 export const frame = () => current;
 export const enterFrame = (next) => {

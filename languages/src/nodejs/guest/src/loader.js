@@ -9,7 +9,8 @@ import { expose } from './globals.js';
 import { hosted, isHosted } from './crypto-bcrypt.js';
 import { claim } from './stack.js';
 import { isOpen as isBundled } from './positions.js';
-import { adopt } from './promise.js';
+import { adopt, run as runSteps } from './promise.js';
+import { stores } from './context.js';
 import { withoutImport, withPromises } from './rewrite.js';
 import { asFunction } from './modules.js';
 import { PARAMETERS, plain, preparedFile, preparedWire } from './prepared.js';
@@ -303,6 +304,8 @@ export function makeRequire(module) {
 // What `rewrite.js` puts into a file.
 const guestOf = (require) => ({
   promise: adopt,
+  run: runSteps,
+  of: (value) => value,
   load: (name) => new Promise((resolve) => resolve(namespace(require(String(name))))),
 });
 const namespaces = new WeakSet(); // of ES modules
@@ -314,7 +317,8 @@ function namespace(exports) {
 // Packages are known to work, and reading them closely would take most of a start: their rejections end in what calls them.
 const isOwn = (file) => !file.includes('/node_modules/');
 function made(parameters, pad, text, file) {
-  if (isOwn(file)) {
+  // Where there are stores, they have to hold behind each `await`.
+  if (isOwn(file) || stores.areUsed) {
     try {
       return new Function(...parameters, pad + withPromises(text));
     } catch (e) {

@@ -3,7 +3,7 @@
 // which is told at the start.
 import { expose } from './globals.js';
 import { claimText, rename } from './stack.js';
-import { withoutImport } from './rewrite.js';
+import { withoutImport, withPromises } from './rewrite.js';
 
 export const PARAMETERS = ['exports', 'require', 'module', '__filename', '__dirname', '__guest'];
 const AT_ONCE = 64; // files in one text
@@ -19,12 +19,12 @@ export function plain(text) {
 }
 
 // In one text each file is on lines of its own anyway, so none needs empty ones before it, which grow with the number of files.
-function compile(files) {
+function compile(files, rewrite) {
   const claims = files.map((file) => claimText(file.name, file.text));
   let text = '[', line = 1;
   files.forEach((file, i) => {
     const source = plain(file.text);
-    text += `${'\n'.repeat(claims[i].line - 1 - line)}function (${PARAMETERS}) {\n${file.is_finished ? source : withoutImport(source)}\n},`;
+    text += `${'\n'.repeat(claims[i].line - 1 - line)}function (${PARAMETERS}) {\n${file.is_finished ? source : rewrite(source)}\n},`;
     line = claims[i].line + claims[i].lines;
   });
   try {
@@ -32,7 +32,7 @@ function compile(files) {
     files.forEach((file, i) => ready.set(file.name, functions[i]));
   } catch {
     // The one that is wrong is left to the start, which says so.
-    if (files.length > 1) for (const file of files) compile([file]);
+    if (files.length > 1) for (const file of files) compile([file], rewrite);
   }
 }
 
@@ -43,8 +43,11 @@ const prepare = (packages) => {
   // The engine counts as lines what others do not: in a text of their own such files move no others.
   const isOdd = (file) => /\r(?!\n)|[\u2028\u2029]/.test(file.text);
   const even = programs.filter((file) => !isOdd(file));
-  for (let i = 0; i < even.length; i += AT_ONCE) compile(even.slice(i, i + AT_ONCE));
-  for (const file of programs.filter(isOdd)) compile([file]);
+  // Where there are stores, they have to hold behind each `await`.
+  const hasStores = programs.some((file) => file.text.includes('AsyncLocalStorage'));
+  const rewrite = (source) => (hasStores ? withPromises(withoutImport(source)) : withoutImport(source));
+  for (let i = 0; i < even.length; i += AT_ONCE) compile(even.slice(i, i + AT_ONCE), rewrite);
+  for (const file of programs.filter(isOdd)) compile([file], rewrite);
   for (const [folder, name, to] of packages.wires) wires.set(folder + '\0' + name, to);
 };
 

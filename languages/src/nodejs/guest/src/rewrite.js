@@ -1,7 +1,9 @@
 // What of CommonJS has to be written otherwise for this engine. Lines stay what they are.
 //
-// A rejection of a native async function is seen by nobody, so each becomes a plain one that returns a promise of ours:
-// `async (a) => { … }` becomes `(a) => { return __guest.promise((async () => { … })()) }`. And `import()` ends the engine.
+// A rejection of a native async function is seen by nobody, and behind its `await` nobody can say which stores of
+// AsyncLocalStorage hold. So each becomes a generator that promises of ours drive: `async (a) => { await b }` becomes
+// `(a) => { return __guest.run(function* () { (yield b) }, this, null) }`. What a generator cannot have (`super`) stays native
+// within a promise of ours. And `import()` ends the engine.
 import { tokens, isWord } from './tokens.js';
 
 const BEFORE = '__guest.promise((async () => ', AFTER = ')())';
@@ -23,22 +25,112 @@ export function withPromises(source) {
   const list = tokens(source);
   if (!list) return source;
   const edits = [];
+  const found = [];
   for (let i = 0; i < list.length; i++) {
     if (list[i].text !== 'async' || list[i - 1]?.text === '.' || list[i + 1]?.breaks) continue;
-    const found = asyncFunction(list, i);
-    if (!found || redeclares(list, found)) continue;
-    const { first, last, isBlock } = found;
+    const range = asyncFunction(list, i) ?? asyncGenerator(list, i);
+    if (range) found.push({ ...range, index: i, awaits: [] });
+  }
+  giveAwaits(list, found);
+  for (const range of found) {
+    if (range.isGenerator || redeclares(list, range)) continue;
+    const { first, last, isBlock, index } = range;
     if (isBlock && last === first + 1) continue; // empty: nothing in it can be rejected
-    edits.push({ at: list[i].start, skip: 5, text: '     ', order: i });
+    edits.push({ at: list[index].start, skip: 5, text: '     ', order: index });
+    const rest = asGenerator(list, range, edits);
+    const [before, after] = rest === null ? [BEFORE, AFTER] : ['__guest.run(function* () ', rest];
     if (isBlock) {
-      edits.push({ at: list[first].end, skip: 0, text: `return ${BEFORE}{`, order: i });
-      edits.push({ at: list[last].start, skip: 0, text: `}${AFTER}`, order: -i });
+      edits.push({ at: list[first].end, skip: 0, text: `return ${before}{`, order: index });
+      edits.push({ at: list[last].start, skip: 0, text: `}${after}`, order: -index });
+    } else if (rest === null) {
+      edits.push({ at: list[first].start, skip: 0, text: `${before}(`, order: index - 0.5 });
+      edits.push({ at: list[last].end, skip: 0, text: `)${after}`, order: -index });
     } else {
-      edits.push({ at: list[first].start, skip: 0, text: `${BEFORE}(`, order: i - 0.5 });
-      edits.push({ at: list[last].end, skip: 0, text: `)${AFTER}`, order: -i });
+      edits.push({ at: list[first].start, skip: 0, text: `${before}{ return (`, order: index - 0.5 });
+      edits.push({ at: list[last].end, skip: 0, text: `) }${after}`, order: -index });
     }
   }
   return edited(source, edits);
+}
+
+// Gives each `await` to the innermost async function that it is in.
+function giveAwaits(list, found) {
+  const open = [];
+  let next = 0;
+  for (let i = 0; i < list.length; i++) {
+    while (open.length > 0 && i > open.at(-1).last) open.pop();
+    while (next < found.length && found[next].index <= i) open.push(found[next++]);
+    if (list[i].text !== 'await' || list[i - 1]?.text === '.' || list[i + 1]?.text === ':') continue;
+    open.at(-1)?.awaits.push(i);
+  }
+}
+
+// Makes yields of its awaits; says what comes behind the generator, or null where it cannot be one.
+function asGenerator(list, { open, first, last, awaits }, edits) {
+  let hasArguments = false;
+  for (let i = first; i <= last; i++) {
+    const { text } = list[i];
+    if (list[i - 1]?.text === '.') continue;
+    if (text === 'super' || (text === 'new' && list[i + 1]?.text === '.')) return null;
+    if (text === 'arguments') hasArguments = true;
+  }
+  const own = [];
+  for (const at of awaits) {
+    // In a parameter, or a loop over what arrives.
+    if (at <= first - 1 && at > open) return null;
+    if (list[at - 1]?.text === 'for') return null;
+    const end = operandEnd(list, at + 1);
+    if (end < 0) return null;
+    // At the beginning of a line a bracket would call what is before.
+    own.push({ at: list[at].start, skip: 5, text: list[at].breaks ? '__guest.of(yield ' : '(yield ', order: at }, { at: list[end].end, skip: 0, text: ')', order: -at });
+  }
+  edits.push(...own);
+  return `, this, ${hasArguments ? 'arguments' : 'null'})`;
+}
+
+const PREFIXES = new Set(['!', '~', '+', '-', '++', '--', 'typeof', 'void', 'delete', 'await', 'new']);
+// The last token of an operand, or -1 for one that is not understood.
+function operandEnd(list, at) {
+  while (PREFIXES.has(list[at]?.text)) at += 1;
+  const token = list[at];
+  if (token === undefined || ['function', 'class', 'async', 'yield'].includes(token.text)) return -1;
+  if (token.text === '(' || token.text === '[' || token.text === '{') at = token.partner;
+  else if (token.text[0] === '`') at = templateEnd(list, at);
+  else if (!isWord(token) && !/^["']|^\/./.test(token.text)) return -1;
+  for (;;) {
+    const next = list[at + 1];
+    if (next === undefined) return at;
+    const { text } = next;
+    if (text === '=>') return -1;
+    if (text === '(' || text === '[') at = next.partner;
+    else if (text[0] === '`') at = templateEnd(list, at + 1);
+    else if ((text === '++' || text === '--') && !next.breaks) at += 1;
+    else if (text === '.' || text === '?.') {
+      const member = list[at + 2];
+      if (member === undefined) return -1;
+      if (text === '?.' && (member.text === '(' || member.text === '[')) at = member.partner;
+      else at += member.text === '#' ? 3 : 2;
+    } else return at;
+    if (at < 0) return -1;
+  }
+}
+function templateEnd(list, at) {
+  while (list[at].text.endsWith('${')) at = list[at].partner;
+  return at;
+}
+
+// Parameters and body of an async generator, which stays what it is.
+function asyncGenerator(list, at) {
+  let open = at + 1;
+  if (list[open]?.text === 'function') open += 1;
+  if (list[open]?.text !== '*') return null;
+  while (open < list.length && list[open].text !== '(') {
+    if (list[open].text === '[') open = list[open].partner;
+    open += 1;
+  }
+  const close = list[open]?.partner;
+  if (close === undefined || list[close + 1]?.text !== '{') return null;
+  return { open, close, first: close + 1, last: list[close + 1].partner, isBlock: true, isGenerator: true };
 }
 
 // Where parameters and body of an async function are; nothing for a generator, or another thing of that name.
@@ -51,7 +143,7 @@ function asyncFunction(list, at) {
   } else if (isWord(list[open]) && list[open + 1]?.text === '=>') {
     return arrow(list, open, open, open + 1);
   } else if (list[open]?.text !== '(') {
-    open += list[open]?.text === '#' ? 2 : 1;
+    open = list[open]?.text === '[' ? list[open].partner + 1 : open + (list[open]?.text === '#' ? 2 : 1);
     isMethod = true;
   }
   if (list[open]?.text !== '(') return null;

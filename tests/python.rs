@@ -14,7 +14,12 @@ use support::{Run, connect, eventually, mutations, output, wasmrun};
 fn main() {
     let has_python = succeeds("python3", &["-c", "import venv, ensurepip"]);
     let has_psql = succeeds("psql", &["--version"]);
-    let tests: [program::Test; 35] = [
+    let tests: [program::Test; 36] = [
+        (
+            "what_needs_threads_beside_each_other_says_so",
+            true,
+            what_needs_threads_beside_each_other_says_so,
+        ),
         ("a_full_file_system_is_said", true, a_full_file_system_is_said),
         (
             "a_handler_that_exits_ends_nobody_else",
@@ -250,6 +255,7 @@ fn what_recurses_too_deep_is_an_exception() {
 fn odd_requests_end_nothing() {
     let folder = project("mutated");
     let (run, address) = start(folder.path(), 8000, &["--language", "python"]);
+    assert_eq!(get(address, "/").0, 200);
     let guest = run.guest();
     mutations::send(address);
     assert_eq!(get(address, "/").0, 200);
@@ -693,6 +699,23 @@ fn a_server_in_a_thread_leaves_the_main_program() {
         said.stderr
     );
     assert!(!said.stderr.contains("ended without serving"), "{}", said.stderr);
+}
+
+fn what_needs_threads_beside_each_other_says_so() {
+    let text = "from cheroot.workers.threadpool import WorkerThread\nWorkerThread().start()\n";
+    let folder = script("app.py", text);
+    let package = folder.path().join("cheroot/workers");
+    std::fs::create_dir_all(&package).unwrap();
+    let module = "import threading\nclass WorkerThread(threading.Thread): pass\n";
+    std::fs::write(package.join("threadpool.py"), module).unwrap();
+    let said = output(wasmrun(&["os", folder.path().to_str().unwrap()]));
+    assert_eq!(said.code, Some(1), "{}", said.stderr);
+    assert!(
+        said.stderr
+            .contains("RuntimeError: cheroot (CherryPy, wsgidav) cannot serve in a guest"),
+        "{}",
+        said.stderr
+    );
 }
 
 fn modules_of_the_project_come_first() {

@@ -159,6 +159,13 @@ def end(thread):
 def _start(self):
     if not self._initialized:
         raise RuntimeError("thread.__init__() not called")
+    if type(self).__module__ == "cheroot.workers.threadpool":
+        # They would wait below each other, and the server would accept and never answer.
+        raise RuntimeError(
+            "cheroot (CherryPy, wsgidav) cannot serve in a guest: its worker threads have to wait beside each other, and all "
+            'threads of a guest share one stack. Name the WSGI application instead: `wsgi = "MODULE:NAME"` under `[python]` in '
+            ".wasmrun.toml (of CherryPy: `cherrypy.tree`)"
+        )
     if self._started.is_set():
         raise RuntimeError("threads can only be started once")
     self._started.set()

@@ -18,10 +18,11 @@ use support::{connect, eventually, mutations, output, wasmrun};
 
 fn main() {
     let has_node = succeeds("node", &["--version"]) && succeeds("npm", &["--version"]);
-    let tests: [(&'static str, fn()); 53] = [
+    let tests: [(&'static str, fn()); 54] = [
         ("a_project_says_itself_what_it_is", a_project_says_itself_what_it_is),
         ("failures_are_emitted", failures_are_emitted),
         ("nodes_library_is_as_in_nodejs", modules::nodes_library_is_as_in_nodejs),
+        ("odd_arguments_end_nothing", modules::odd_arguments_end_nothing),
         ("sockets_leave_by_rules", sockets_leave_by_rules),
         ("datagrams_are_as_nodes_are", clients::datagrams_are_as_nodes_are),
         ("records_are_as_nodes_are", clients::records_are_as_nodes_are),
@@ -115,6 +116,8 @@ fn main() {
 fn odd_requests_end_nothing() {
     let folder = project("mutated");
     let (run, address) = start(folder.path(), 8000, &["--language", "nodejs"]);
+    // It may still be compiled.
+    assert_eq!(get(address, "/").0, 200);
     let guest = run.guest();
     mutations::send(address);
     assert_eq!(get(address, "/").0, 200);

@@ -118,7 +118,25 @@ pub fn intl_is_as_nodes_is() {
 
 /// Two hundred lines of what Node.js's own modules say, from `path` to `vm`.
 pub fn nodes_library_is_as_in_nodejs() {
-    same_as_node(&project("library").path().join("index.js"), 190);
+    let folder = project("library");
+    same_as_node(&folder.path().join("index.js"), 190);
+    same_as_node(&folder.path().join("stores.js"), 5);
+}
+
+/// What a host call cannot take ended the whole guest.
+pub fn odd_arguments_end_nothing() {
+    let folder = project("library");
+    let said = output(wasmrun(&[
+        "os",
+        folder.path().join("odd.js").to_str().unwrap(),
+        "--quiet",
+    ]));
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (Some(0), "true alive\n"),
+        "{}",
+        said.stderr
+    );
 }
 
 /// Awaits at the top of modules, and the order in which promises go on.

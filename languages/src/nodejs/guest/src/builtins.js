@@ -28,6 +28,7 @@ import net from './net.js';
 import http from './http.js';
 import { BAD_VALUE } from './http-headers.js';
 import https from './https.js';
+import child_process from './child-process.js';
 import tls from './tls.js';
 import fs from 'fs';
 import fsPromises from 'fs/promises';
@@ -71,7 +72,7 @@ export const builtins = {
     promises: { ...absent('dns', ['lookupService', 'resolveAny', 'resolveNaptr', 'resolvePtr', 'resolveSoa', 'reverse']), ...dns.promises },
   },
   dgram,
-  child_process: absent('child_process', ['spawn', 'exec', 'execFile', 'fork', 'spawnSync', 'execSync', 'execFileSync']),
+  child_process,
   cluster: { isMaster: true, isPrimary: true, isWorker: false, workers: {}, ...absent('cluster', ['fork']), on() {} },
   worker_threads,
   // It keeps the standard streams that it finds while it loads.

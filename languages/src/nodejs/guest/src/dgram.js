@@ -1,6 +1,8 @@
 // node:dgram over wasi:sockets 0.3.
 import sockets from 'wasi:sockets/types@0.3.0';
 import EventEmitter from 'events';
+import { codes, ErrnoException } from 'internal/errors';
+import { validateNumber } from 'internal/validators';
 import { isIPv4 } from './addresses.js';
 import { lookup } from './dns.js';
 import { enter, nextTick, ref, unref } from './loop.js';
@@ -248,11 +250,26 @@ export class Socket extends EventEmitter {
     return this;
   }
 
-  setTTL(hops) { this._running(); this._udp.setUnicastHopLimit(hops); return hops; }
+  setTTL(hops) {
+    validateNumber(hops, 'ttl');
+    this._running();
+    if (!(hops >= 1 && hops <= 255)) throw new ErrnoException(-22, 'setTTL');
+    this._udp.setUnicastHopLimit(Math.trunc(hops));
+    return hops;
+  }
   getRecvBufferSize() { this._running(); return Number(this._udp.getReceiveBufferSize()); }
   getSendBufferSize() { this._running(); return Number(this._udp.getSendBufferSize()); }
-  setRecvBufferSize(size) { this._running(); this._udp.setReceiveBufferSize(BigInt(size)); }
-  setSendBufferSize(size) { this._running(); this._udp.setSendBufferSize(BigInt(size)); }
+  setRecvBufferSize(size) { this._setSize('uv_recv_buffer_size', size, (bytes) => this._udp.setReceiveBufferSize(bytes)); }
+  setSendBufferSize(size) { this._setSize('uv_send_buffer_size', size, (bytes) => this._udp.setSendBufferSize(bytes)); }
+  _setSize(syscall, size, set) {
+    if (!Number.isInteger(size) || size < 0 || size > 4294967295) throw new codes.ERR_SOCKET_BAD_BUFFER_SIZE();
+    this._running();
+    try {
+      set(Math.max(1, size));
+    } catch (e) {
+      throw failure(e, syscall);
+    }
+  }
   getSendQueueSize() { return 0; }
   getSendQueueCount() { return this._sending ?? 0; }
   // A guest's network has no broadcast and no groups.

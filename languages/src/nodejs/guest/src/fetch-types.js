@@ -178,23 +178,35 @@ function addressOf(input) {
   }
 }
 
+// What a request or response says of itself, for getters: classes on top of these have getters of the same names.
+const FIELDS = Symbol('fields');
+function hold(message, fields) {
+  Object.defineProperty(message, FIELDS, { value: fields, writable: true, configurable: true });
+  return message;
+}
+function show(Kind, names) {
+  for (const name of names) Object.defineProperty(Kind.prototype, name, { get() { return this[FIELDS][name]; }, enumerable: true, configurable: true });
+}
+
 export class Request extends Body {
   constructor(input, init = {}) {
     super();
     const from = typeof input === 'object' && input !== null && 'headers' in input && 'method' in input ? input : null;
-    this.url = from ? from.url : addressOf(input);
-    this.method = String(init.method ?? from?.method ?? 'GET').toUpperCase();
-    if (!NAME.test(this.method) || ['CONNECT', 'TRACE', 'TRACK'].includes(this.method)) throw new TypeError(`'${this.method}' HTTP method is unsupported.`);
-    this.headers = new Headers(init.headers ?? from?.headers);
-    this.signal = init.signal ?? from?.signal ?? new AbortController().signal;
-    Object.assign(this, { mode: 'cors', credentials: 'same-origin', cache: 'default', redirect: init.redirect ?? 'follow', referrer: 'about:client', integrity: '', keepalive: false, destination: '', duplex: 'half' });
+    const url = from ? from.url : addressOf(input);
+    const method = String(init.method ?? from?.method ?? 'GET').toUpperCase();
+    if (!NAME.test(method) || ['CONNECT', 'TRACE', 'TRACK'].includes(method)) throw new TypeError(`'${method}' HTTP method is unsupported.`);
+    const headers = new Headers(init.headers ?? from?.headers);
+    hold(this, {
+      url, method, headers, signal: init.signal ?? from?.signal ?? new AbortController().signal, mode: init.mode ?? from?.mode ?? 'cors', credentials: init.credentials ?? from?.credentials ?? 'same-origin', cache: init.cache ?? from?.cache ?? 'default',
+      redirect: init.redirect ?? from?.redirect ?? 'follow', referrer: 'about:client', referrerPolicy: init.referrerPolicy ?? '', integrity: init.integrity ?? '', keepalive: Boolean(init.keepalive), destination: '', duplex: 'half',
+    });
     if (init.body !== undefined && init.body !== null) {
-      if (this.method === 'GET' || this.method === 'HEAD') throw new TypeError('Request with GET/HEAD method cannot have body.');
+      if (method === 'GET' || method === 'HEAD') throw new TypeError('Request with GET/HEAD method cannot have body.');
       if (init.duplex === undefined && (typeof init.body.getReader === 'function' || (init.body[Symbol.asyncIterator] && !ArrayBuffer.isView(init.body)))) {
         throw new TypeError('RequestInit: duplex option is required when sending a body.');
       }
       this._setBody(init.body);
-      if (this._bodyType && !this.headers.has('content-type')) this.headers.set('content-type', this._bodyType);
+      if (this._bodyType && !headers.has('content-type')) headers.set('content-type', this._bodyType);
     } else if (from instanceof Body) this._copyBody(from);
     else if (from?.body) this._setBody(from.body);
   }
@@ -203,16 +215,13 @@ export class Request extends Body {
 export class Response extends Body {
   constructor(body = null, init = {}) {
     super();
-    this.status = init.status ?? 200;
-    if (!(this.status >= 200 && this.status <= 599) && this.status !== 101) throw new RangeError('init["status"] must be in the range of 200 to 599, inclusive.');
-    this.statusText = init.statusText ?? '';
-    this.headers = new Headers(init.headers);
-    this.type = 'default';
-    this.url = '';
-    this.redirected = false;
-    if (body !== null && [101, 204, 205, 304].includes(this.status)) throw new TypeError('Response constructor: Invalid response status code ' + this.status);
+    const { status = 200 } = init;
+    if (!(status >= 200 && status <= 599) && status !== 101) throw new RangeError('init["status"] must be in the range of 200 to 599, inclusive.');
+    const headers = new Headers(init.headers);
+    hold(this, { status, statusText: init.statusText ?? '', headers, type: 'default', url: '', redirected: false });
+    if (body !== null && [101, 204, 205, 304].includes(status)) throw new TypeError('Response constructor: Invalid response status code ' + status);
     this._setBody(body);
-    if (this._bodyType && !this.headers.has('content-type')) this.headers.set('content-type', this._bodyType);
+    if (this._bodyType && !headers.has('content-type')) headers.set('content-type', this._bodyType);
   }
   get ok() { return this.status >= 200 && this.status < 300; }
   clone() {
@@ -228,9 +237,10 @@ export class Response extends Body {
   static redirect(url, status = 302) { return new Response(null, { status, headers: { location: new URL(url).href } }); }
   // One that came: its status may be any.
   static _come(status, statusText, headers, url, redirected, type) {
-    const r = new Response();
-    return Object.assign(r, { status, statusText, headers, url, redirected, type });
+    return hold(new Response(), { status, statusText, headers, url, redirected, type });
   }
-  static error() { const r = new Response(); r.type = 'error'; r.status = 0; return r; }
+  static error() { return hold(new Response(), { status: 0, statusText: '', headers: new Headers(), type: 'error', url: '', redirected: false }); }
 }
+show(Request, ['url', 'method', 'headers', 'signal', 'mode', 'credentials', 'cache', 'redirect', 'referrer', 'referrerPolicy', 'integrity', 'keepalive', 'destination', 'duplex']);
+show(Response, ['status', 'statusText', 'headers', 'type', 'url', 'redirected']);
 expose({ Headers, Request, Response, Blob, File, FormData });

@@ -38,6 +38,8 @@ process.stdout = out(writeOut, 1);
 process.stderr = out(writeErr, 2);
 process.stdin = Object.assign(new Readable({ read() { this.push(null); } }), { fd: 0, isTTY: false, setRawMode() {} });
 initializeGlobalConsole(console);
+// The standard streams have no errors; to listen for them at each line is half of its time.
+console._ignoreErrors = false;
 expose({ console });
 process.loadEnvFile = (path = '.env') => loadEnv(process.env, fs.readFileSync(path, 'utf8'));
 

@@ -197,12 +197,16 @@ class SocketClass extends Duplex {
     const host = isHere ? '127.0.0.1' : (options.host ?? 'localhost');
     if (isHere) nextTick(() => this.emit('lookup', null, host, 4, 'localhost'));
     this.connecting = true;
-    ref();
+    let isHeld = false;
     (async () => {
       let conn;
       try {
         let failed;
-        for (const { address } of await this._addresses(host, options)) {
+        // What looks a name up keeps the program itself, if it waits for something.
+        const found = await this._addresses(host, options);
+        ref();
+        isHeld = true;
+        for (const { address } of found) {
           conn = sockets.TcpSocket.create(isIPv4(address) ? 'ipv4' : 'ipv6');
           try {
             await conn.connect(toWasi(address, +options.port));
@@ -230,7 +234,7 @@ class SocketClass extends Duplex {
         this.connecting = false;
         enter(() => this.destroy(failure(e, 'connect', host, +options.port)));
       }
-      unref();
+      if (isHeld) unref();
     })();
     return this;
   }

@@ -41,8 +41,8 @@ export class TLSSocket extends Socket {
     this._context = options.secureContext;
     if (!parent) return;
     this._adopt(parent);
-    // Who makes one itself and says nothing more wants its handshake.
-    if (!options._isStarted) nextTick(() => this._start());
+    // Who makes one itself and says nothing more wants its handshake; on a stream, once something is written.
+    if (!options._isStarted && (this._isServer || parent instanceof Socket)) nextTick(() => this._start());
   }
 
   // ---- the connection below
@@ -279,6 +279,7 @@ export class TLSSocket extends Socket {
   // ---- what leaves
 
   _write(chunk, encoding, done) {
+    this._start();
     if (this.secureConnecting) {
       this._held = Object.assign(() => this._write(chunk, encoding, done), { isWrite: true });
       return;

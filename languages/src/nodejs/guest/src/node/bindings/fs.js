@@ -92,12 +92,16 @@ function close(fd) {
 }
 
 // -1, null and undefined: where the last one ended.
+const placed = (position) => {
+  const place = Math.trunc(Number(position));
+  if (!(place <= Number.MAX_SAFE_INTEGER)) throw 'invalid';
+  return place;
+};
 const isPlace = (position) => typeof position === 'bigint' || (typeof position === 'number' && position >= 0);
 function read(fd, buffer, offset, length, position) {
   if (fd === 0) return 0;
   const file = handle(fd, 'read');
-  const from = isPlace(position) ? Number(position) : file.at;
-  const [bytes] = attempt('read', () => file.descriptor.read(length, from));
+  const [bytes] = attempt('read', () => file.descriptor.read(length, isPlace(position) ? placed(position) : file.at));
   new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength).set(bytes, offset);
   if (!isPlace(position)) file.at += bytes.length;
   return bytes.length;
@@ -109,7 +113,7 @@ function write(fd, bytes, position) {
   }
   const file = handle(fd, 'write');
   return attempt('write', () => {
-    const from = file.appends ? Number(file.descriptor.stat().size) : isPlace(position) ? Number(position) : file.at;
+    const from = file.appends ? Number(file.descriptor.stat().size) : isPlace(position) ? placed(position) : file.at;
     let done = 0;
     while (done < bytes.length) done += Number(file.descriptor.write(bytes.subarray(done), from + done));
     if (file.appends || !isPlace(position)) file.at = from + done;
@@ -225,8 +229,9 @@ const remove = (syscall, fn) => (path) => {
   changes.count++;
   return at(path, syscall, fn);
 };
+const LAST = 2 ** 40; // seconds; what is later no file system has
 const moment = (seconds) => {
-  const whole = Math.floor(seconds);
+  const whole = Math.min(Math.floor(seconds), LAST);
   return { tag: 'timestamp', val: { seconds: Math.max(0, whole), nanoseconds: Math.max(0, Math.round((seconds - whole) * 1e9)) } };
 };
 const setTimes = (follow, syscall) => (path, atime, mtime) => at(path, syscall, (dir, rest) => dir.setTimesAt(follow, rest, moment(atime), moment(mtime)));

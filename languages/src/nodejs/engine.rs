@@ -31,8 +31,10 @@ pub(super) async fn find_or_make(policy: Policy) -> Result<Component> {
         return Err(Failure::usage(message).hint("run once without `--offline`"));
     }
     let making = Staging::begin(&place)?;
-    let work =
-        Work::begin("installing the Node.js toolchain (componentize-qjs, esbuild) and making the engine".to_owned());
+    let work = Work::begin(
+        "installing the Node.js toolchain (componentize-qjs, esbuild, Node.js's library) and making the engine"
+            .to_owned(),
+    );
     GUEST
         .extract(making.path())
         .with_context(|| format!("cannot write to {}", making.path().display()))?;

@@ -1,7 +1,7 @@
 // Makes engine.js, which componentize-qjs makes the engine of: src/, packages of npm, and before them those of Node.js's own modules
 // that natives.json lists, as they are. They are in every node binary; package-lock.json pins this one.
 import { execFileSync } from 'node:child_process';
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,8 +11,8 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 const require = createRequire(import.meta.url);
 const names = JSON.parse(readFileSync(path.join(here, 'natives.json'), 'utf8'));
 
-const binary = path.join(path.dirname(require.resolve(`node-linux-${process.arch}/package.json`)), 'bin/node');
-const natives = JSON.parse(execFileSync(binary, ['--no-deprecation', '-p', "JSON.stringify(process.binding('natives'))"], { maxBuffer: 1 << 26 }));
+const carrier = path.dirname(require.resolve(`node-linux-${process.arch}/package.json`));
+const natives = JSON.parse(execFileSync(path.join(carrier, 'bin/node'), ['--no-deprecation', '-p', "JSON.stringify(process.binding('natives'))"], { maxBuffer: 1 << 26 }));
 const unknown = names.filter((name) => !Object.hasOwn(natives, name));
 if (unknown.length > 0) throw new Error(`Node.js has no ${unknown}`);
 const table = names.map((name) => `${JSON.stringify(name)}(exports, require, module, process, internalBinding, primordials) {${natives[name]}\n}`);
@@ -59,3 +59,5 @@ const { outputFiles } = await build({
   plugins: [node],
 });
 writeFileSync(path.join(here, 'engine.js'), `const $natives = { __proto__: null,\n${table.join(',\n')}\n};\n${outputFiles[0].text}`);
+// It has 100 MB, which nobody needs any more.
+rmSync(carrier, { recursive: true });

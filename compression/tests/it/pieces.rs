@@ -33,6 +33,8 @@ proptest! {
         let pair = pair(kind);
         // Flushes of a byte each, a byte at a time, are no more than slow.
         let most = if content.len() > 20_000 { most.max(4096) } else { most };
+        // With less room a flush of deflate never ends: each call begins another marker (zlib.h, at deflate()).
+        let most = if packed_at.iter().any(|(_, flushes)| *flushes) { most.max(7) } else { most };
         let mut packs = Stream::open(pair.packs).unwrap();
         let mut unpacks = Stream::open(pair.unpacks).unwrap();
         for _ in 0..=usize::from(restarts) {

@@ -168,7 +168,7 @@ const steps = async () => {
   observer.observe({ entryTypes: ['mark', 'measure'] });
   performance.mark('m');
   performance.measure('n', 'm');
-  await timers.setTimeout(5);
+  await timers.setTimeout(50);
   line('observed', seen);
   observer.disconnect();
   const on = [];

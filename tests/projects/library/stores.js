@@ -21,8 +21,9 @@ const main=async(n)=>{
   const t = await Promise.resolve({ f: async () => als.getStore() })
   await t.f()
   out.push(typeof await t, await t.f?.(), !await false, [await 1, await 2])
-  console.log(JSON.stringify(out));
+  return JSON.stringify(out);
 };
-for (const id of ['a','b','c']) als.run(id,()=>main(id.charCodeAt(0)-96));
-console.log('outside', als.getStore()); setTimeout(()=>console.log('later',als.getStore()),400);
+const all = ['a', 'b', 'c'].map((id) => als.run(id, () => main(id.charCodeAt(0) - 96)));
+console.log('outside', als.getStore());
+Promise.all(all).then((lines) => console.log(`${lines.join('\n')}\nlater ${als.getStore()}`));
 process.on('unhandledRejection',(e)=>console.log('unhandled',e.message)); (async()=>{ await null; throw new Error('lost') })();

@@ -77,12 +77,13 @@ function runImmediates() {
   isScheduled = false;
   // What nothing else waits for does not keep the program.
   if (immediateInfo[REFS] === 0 && immediateInfo[OUTSTANDING] === 0 && isIdle()) return;
-  // Timers that are due come first.
-  if (immediateInfo[OUTSTANDING] === 0 && armed <= now()) {
+  const isCut = attempt(processImmediate);
+  // Timers that are due come before those that these have asked for.
+  if (!isCut && armed <= now()) {
     armed = Infinity;
     run();
   }
-  const isMore = attempt(processImmediate) || immediateInfo[COUNT] > 0;
+  const isMore = isCut || immediateInfo[COUNT] > 0;
   if (isMore) scheduleImmediates();
   holdImmediate(isMore || immediateInfo[REFS] > 0);
 }

@@ -1,7 +1,8 @@
 // Arguments: what they may be, and Node's errors for what they may not.
 import { inspect } from 'internal/util/inspect';
+import { coded } from './coded.js';
 
-export const coded = (error, code) => Object.assign(error, { code });
+export { coded };
 
 export function received(value) {
   if (value === undefined || value === null) return `Received ${value}`;

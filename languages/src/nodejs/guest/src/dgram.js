@@ -4,11 +4,11 @@ import EventEmitter from 'events';
 import { codes, ErrnoException } from 'internal/errors';
 import { validateNumber } from 'internal/validators';
 import { isIPv4 } from './addresses.js';
+import { coded } from './coded.js';
 import { lookup } from './dns.js';
 import { enter, nextTick, ref, unref } from './loop.js';
 import { failure, fromWasi, swallow, toWasi } from './sockets.js';
 
-const coded = (error, code) => Object.assign(error, { code });
 const notRunning = () => coded(new Error('Not running'), 'ERR_SOCKET_DGRAM_NOT_RUNNING');
 const notConnected = () => coded(new Error('Not connected'), 'ERR_SOCKET_DGRAM_NOT_CONNECTED');
 const isConnected = () => coded(new Error('Already connected'), 'ERR_SOCKET_DGRAM_IS_CONNECTED');

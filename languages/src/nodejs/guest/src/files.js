@@ -3,6 +3,7 @@
 import preopens from 'wasi:filesystem/preopens@0.2.12';
 import { decode } from './encoding.js';
 import { ERRORS } from './node/bindings/errno.js';
+import { swallow } from './sockets.js';
 
 // The cases of WASI's error-code that have another name than errno's.
 const NAMES = {
@@ -64,7 +65,6 @@ export function isGiven(path) {
   return roots.some(([, name]) => name.startsWith(`${path}/`));
 }
 
-export const swallow = (fn) => { try { fn(); } catch { /* nothing to do about it */ } };
 export const FOLLOW = { symlinkFollow: true };
 export const AS_IS = { symlinkFollow: false };
 // Runs an operation on the directory that holds a path.
@@ -82,8 +82,8 @@ export const readlink = (path) => at(path, 'readlink', (dir, rest) => dir.readli
 export const openAt = (path, open, flags, follow = FOLLOW) => at(path, 'open', (dir, rest) => dir.openAt(follow, rest, open, flags));
 
 // Names and kinds of a directory's entries, in no order.
-export function list(path) {
-  return at(path, 'scandir', (dir, rest) => {
+export function list(path, syscall = 'scandir') {
+  return at(path, syscall, (dir, rest) => {
     const opened = dir.openAt(FOLLOW, rest, { directory: true }, { read: true });
     try {
       const entries = opened.readDirectory();

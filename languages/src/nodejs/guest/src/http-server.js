@@ -435,15 +435,15 @@ export const withRequests = (Below, event) => class extends Below {
   closeIdleConnections() { for (const c of this._connections) if (!c.res && !c.buf?.length) c.socket.destroy(); }
 };
 
-const started = (options, listener) => (typeof options === 'function' ? [{}, options] : [options ?? {}, listener]);
+// A listener may stand alone.
+export const started = (options, listener) => (typeof options === 'function' ? [{}, options] : [options ?? {}, listener]);
 class ServerClass extends withRequests(NetServer, 'connection') {
   constructor(options, listener) {
     super({ allowHalfOpen: true });
     this._serve(...started(options, listener));
   }
 }
-Object.defineProperty(ServerClass, 'name', { value: 'Server' });
-export const Server = callable(ServerClass, (self, [options, listener]) => {
+export const Server = callable('Server', ServerClass, (self, [options, listener]) => {
   NetServer.call(self, { allowHalfOpen: true });
   self._serve(...started(options, listener));
 });

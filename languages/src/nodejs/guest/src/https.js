@@ -3,7 +3,7 @@ import { callable } from './callable.js';
 import { Agent as HttpAgent } from './http-agent.js';
 import { ClientRequest } from './http-client.js';
 import { isAddress } from './http-options.js';
-import { withRequests } from './http-server.js';
+import { started, withRequests } from './http-server.js';
 import { connect } from './tls.js';
 import { Server as TlsServer } from './tls-server.js';
 
@@ -56,7 +56,6 @@ export function get(...args) {
 }
 
 const below = (options) => ({ ALPNProtocols: options?.ALPNCallback ? undefined : ['http/1.1'], ...options });
-const started = (options, listener) => (typeof options === 'function' ? [{}, options] : [options ?? {}, listener]);
 class ServerClass extends withRequests(TlsServer, 'secureConnection') {
   constructor(...args) {
     const [options, listener] = started(...args);
@@ -70,8 +69,7 @@ class ServerClass extends withRequests(TlsServer, 'secureConnection') {
     });
   }
 }
-Object.defineProperty(ServerClass, 'name', { value: 'Server' });
-export const Server = callable(ServerClass, (self, args) => {
+export const Server = callable('Server', ServerClass, (self, args) => {
   const [options, listener] = started(...args);
   TlsServer.call(self, below(options));
   self._begin(options, listener);

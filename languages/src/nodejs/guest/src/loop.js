@@ -105,5 +105,5 @@ export const waitNs = (ns) => clock.waitFor(ns);
 
 // Milliseconds since the program began.
 let startNs = 0;
-export const start = () => { startNs = hrtimeNs(); };
+export function start() { startNs = hrtimeNs(); }
 export const sinceStart = () => (hrtimeNs() - startNs) / 1e6;

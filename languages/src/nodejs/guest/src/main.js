@@ -11,9 +11,9 @@ import console from 'console';
 import { initializeGlobalConsole } from 'internal/console/constructor';
 import { initializeDebugEnv } from 'internal/util/debuglog';
 import { expose } from './globals.js';
-import process, { boot as bootProcess, fatal, setDirectory, setIsDirectory, writeOut, writeErr } from './process.js';
+import process, { boot as bootProcess, setDirectory, writeOut, writeErr } from './process.js';
 import './builtins.js';
-import { enter, settle, onUncaught } from './loop.js';
+import { enter, settle } from './loop.js';
 import './origin.js';
 import { install } from './stack.js';
 import { hear } from './ending.js';
@@ -21,7 +21,7 @@ import { open as openPositions } from './positions.js';
 import { open as openPrepared } from './prepared.js';
 import { preload, runMain } from './loader.js';
 import fs from 'fs';
-import { isDirectory, normal, setProject } from './files.js';
+import { normal, setProject } from './files.js';
 import { load as loadEnv } from './env-files.js';
 import { begin as holdTargets } from './weak.js';
 import './intl/intl.js';
@@ -60,9 +60,7 @@ function reseed() {
 
 export const run = {
   async run() {
-    onUncaught(fatal);
     bootProcess();
-    setIsDirectory(isDirectory);
     initializeDebugEnv(process.env.NODE_DEBUG);
     if (process.env.WASMRUN_FOLDER) {
       setDirectory(process.env.WASMRUN_FOLDER);

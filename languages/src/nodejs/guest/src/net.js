@@ -317,8 +317,7 @@ function checkConnect(options) {
   return undefined;
 }
 const duplexOptions = (options = {}) => ({ allowHalfOpen: !!options.allowHalfOpen, autoDestroy: true, emitClose: true, decodeStrings: true, signal: options.signal });
-Object.defineProperty(SocketClass, 'name', { value: 'Socket' });
-export const Socket = callable(SocketClass, (self, [options]) => {
+export const Socket = callable('Socket', SocketClass, (self, [options]) => {
   Duplex.call(self, duplexOptions(options));
   self._beginSocket(options);
 });
@@ -511,8 +510,7 @@ class ServerClass extends EventEmitter {
   unref() { if (this._refed) { this._refed = false; if (this.listening) unref(); } return this; }
   [Symbol.asyncDispose]() { return new Promise((resolve) => this.close(() => resolve())); }
 }
-Object.defineProperty(ServerClass, 'name', { value: 'Server' });
-export const Server = callable(ServerClass, (self, args) => {
+export const Server = callable('Server', ServerClass, (self, args) => {
   EventEmitter.call(self);
   self._beginServer(...args);
 });

@@ -5,21 +5,21 @@ import wasiOut from 'wasi:cli/stdout@0.2.12';
 import wasiErr from 'wasi:cli/stderr@0.2.12';
 import EventEmitter from 'events';
 import { begin as beginPerformance } from './node/bindings/performance.js';
-import { begin as beginTimers, timers } from './node/bindings/timers.js';
+import { timers } from './node/bindings/timers.js';
 import { env } from './process-env.js';
 import { emitWarning, listenForWarnings } from './process-warning.js';
 import { onUnhandled } from './promise.js';
-import { enter, isIdle, nextTick, hrtimeNs, onRefused, settle, turn, start as beginClock, onIdle, onUncaught } from './loop.js';
+import { enter, isIdle, nextTick, hrtimeNs, onRefused, settle, sinceStart, turn, start as beginClock, onIdle, onUncaught } from './loop.js';
 import path from 'path';
 import { format } from 'internal/util/inspect';
 import { parseFileMode, validateArray, validateBoolean, validateInteger, validateNumber, validateObject, validateString, validateUint32 } from 'internal/validators';
 import { coded, outOfRange, wrongType } from './arguments.js';
 import { encode } from './encoding.js';
+import { isDirectory } from './files.js';
 import { SIGNALS } from './node/bindings/constants.js';
 
 let cwd = '/';
 let exiting = false;
-let startNs = 0;
 
 function output(get) {
   let stream = null;
@@ -60,7 +60,7 @@ hrtime.bigint = () => BigInt(Math.floor(hrtimeNs()));
 
 // There is one thread, which computes as long as the guest does.
 function cpuUsage(since) {
-  const usage = { user: Math.floor((hrtimeNs() - startNs) / 1e3), system: 0 };
+  const usage = { user: Math.floor(sinceStart() * 1e3), system: 0 };
   if (!since) return usage;
   validateObject(since, 'prevValue');
   for (const name of ['user', 'system']) {
@@ -132,7 +132,7 @@ Object.assign(process, {
     validateString(directory, 'directory');
     cwd = enterDirectory(directory, cwd);
   },
-  uptime: () => (hrtimeNs() - startNs) / 1e9,
+  uptime: () => sinceStart() / 1e3,
   resourceUsage: () => ({ userCPUTime: cpuUsage().user, systemCPUTime: 0, maxRSS: Math.ceil(memoryUsage.rss() / 1024), sharedMemorySize: 0, unsharedDataSize: 0, unsharedStackSize: 0, minorPageFault: 0, majorPageFault: 0, swappedOut: 0, fsRead: 0, fsWrite: 0, ipcSent: 0, ipcReceived: 0, signalsCount: 0, voluntaryContextSwitches: 0, involuntaryContextSwitches: 0 }),
   getActiveResourcesInfo: () => [...Array(timers.timeoutInfo[0]).fill('Timeout'), ...Array(timers.immediateInfo[1]).fill('Immediate')],
   binding() { throw new Error('process.binding is not there under WebAssembly'); },
@@ -173,8 +173,6 @@ listenForWarnings(process, writeErr);
 Object.defineProperty(process, Symbol.toStringTag, { value: 'process', configurable: true });
 
 // The directory with all of its name, if it is one.
-let isDirectory = () => true;
-export const setIsDirectory = (fn) => { isDirectory = fn; };
 function enterDirectory(directory, from) {
   const whole = path.resolve(from, directory);
   const failed = (code, errno, why) => Object.assign(new Error(`${code}: ${why}, chdir '${from}' -> '${directory}'`), { errno, code, syscall: 'chdir', path: from, dest: directory });
@@ -220,8 +218,6 @@ export function fatal(e, origin = 'uncaughtException') {
 export const setDirectory = (directory) => { cwd = directory; };
 
 export function boot() {
-  startNs = hrtimeNs();
-  beginTimers();
   beginClock();
   beginPerformance();
   for (const [k, v] of environment.getEnvironment()) process.env[k] = v;

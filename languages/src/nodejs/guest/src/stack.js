@@ -62,25 +62,23 @@ function place(site) {
   return [found.file, own, column];
 }
 
-// The file that called who calls this.
-export function caller() {
+// The call site so many above who asks.
+function siteAbove(count) {
   const { prepareStackTrace, stackTraceLimit } = Error;
   Error.prepareStackTrace = (_, sites) => sites;
-  Error.stackTraceLimit = 3;
+  Error.stackTraceLimit = count + 2;
   const sites = new Error().stack;
   Object.assign(Error, { prepareStackTrace, stackTraceLimit });
-  return place(sites[2])[0];
+  return sites[count + 1];
 }
+// The file that called who calls this.
+export const caller = () => place(siteAbove(2))[0];
 
 // Line, column and file of who called the function that asks.
 export function callerPlace() {
-  const { prepareStackTrace, stackTraceLimit } = Error;
-  Error.prepareStackTrace = (_, sites) => sites;
-  Error.stackTraceLimit = 4;
-  const sites = new Error().stack;
-  Object.assign(Error, { prepareStackTrace, stackTraceLimit });
-  if (sites.length < 4 || sites[3].isNative()) return undefined;
-  const [file, line, column] = place(sites[3]);
+  const site = siteAbove(3);
+  if (site === undefined || site.isNative()) return undefined;
+  const [file, line, column] = place(site);
   return file === null ? undefined : [line, column, file];
 }
 

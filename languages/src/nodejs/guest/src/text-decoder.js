@@ -1,5 +1,7 @@
 // TextDecoder (https://encoding.spec.whatwg.org/#interface-textdecoder), of the encodings that are in use.
+import { coded } from './coded.js';
 import { decode, encode, latin1 } from './encoding.js';
+import { slice } from './node/bindings/text.js';
 
 const LABELS = {
   'utf-8': ['utf-8', 'utf8', 'unicode-1-1-utf-8', 'unicode11utf8', 'unicode20utf8', 'x-unicode20utf8'],
@@ -23,18 +25,14 @@ function wholeUtf8(bytes) {
   }
   return bytes.length;
 }
-const CHUNK = 4096;
-function utf16(bytes, isLittle) {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const units = new Uint16Array(bytes.length >> 1);
-  for (let i = 0; i < units.length; i++) units[i] = view.getUint16(i * 2, isLittle);
-  let text = '';
-  for (let i = 0; i < units.length; i += CHUNK) text += String.fromCharCode.apply(null, units.subarray(i, i + CHUNK));
-  return text;
+// The same text with the low byte of each unit before the high one.
+function swapped(bytes) {
+  const made = new Uint8Array(bytes.length & ~1);
+  for (let i = 0; i < made.length; i++) made[i] = bytes[i ^ 1];
+  return made;
 }
 const isHigh = (text) => (text.charCodeAt(text.length - 1) & 0xfc00) === 0xd800;
 
-const coded = (error, code) => Object.assign(error, { code });
 const invalid = (encoding) => coded(new TypeError(`The encoded data was not valid for encoding ${encoding}`), 'ERR_ENCODING_INVALID_ENCODED_DATA');
 
 export class TextDecoder {
@@ -89,7 +87,7 @@ export class TextDecoder {
       return text;
     }
     const isOdd = bytes.length % 2 === 1;
-    let text = utf16(bytes, this.#encoding === 'utf-16le');
+    let text = slice(this.#encoding === 'utf-16le' ? bytes : swapped(bytes), 'utf16le');
     if (isMore) {
       if (isHigh(text)) text = text.slice(0, -1);
       this.#keep(bytes, text.length * 2);
@@ -101,10 +99,10 @@ export class TextDecoder {
     if (whole < bytes.length) this.#rest = bytes.slice(whole);
     return bytes.subarray(0, whole);
   }
-  [Symbol.for('nodejs.util.inspect.custom')](depth, options) {
+  [Symbol.for('nodejs.util.inspect.custom')]() {
     const shown = { __proto__: { constructor: TextDecoder } };
     for (const name of ['fatal', 'ignoreBOM', 'encoding']) shown[name] = this[name];
-    return options === undefined ? shown : Object.assign(shown);
+    return shown;
   }
 }
 const isSame = (a, b) => a.length === b.length && a.every((byte, i) => byte === b[i]);

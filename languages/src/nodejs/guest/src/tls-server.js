@@ -71,8 +71,7 @@ class ServerClass extends NetServer {
   getTicketKeys() { return Buffer.alloc(48); }
   setTicketKeys() {}
 }
-Object.defineProperty(ServerClass, 'name', { value: 'Server' });
-export const Server = callable(ServerClass, (self, args) => {
+export const Server = callable('Server', ServerClass, (self, args) => {
   const [options, listener] = checked(...args);
   NetServer.call(self, below(options));
   self._beginTls(options, listener);

@@ -16,7 +16,6 @@ class SocketAddress {
     // IPv4 is compared as what it is mapped to in IPv6.
     this.number = groups === null ? MAPPED | number(address.split('.').map(Number), 8n) : number(groups, 16n);
   }
-  get isMapped() { return this.number >> 32n === 0xffffn; }
   get family() { return this.#family; }
   detail(detail) { return Object.assign(detail, { address: this.#text, port: this.#port, family: this.#family, flowlabel: this.#flow }); }
   flowlabel() { return this.#flow; }

@@ -1,12 +1,11 @@
 // The parts of Buffer that node has in C++. Loops over single bytes are what costs in an interpreter: where the engine has a native
 // way, it is taken.
+import { coded } from '../../coded.js';
 import { isAscii } from '../../encoding.js';
-import { bytesOf, slice, utf8Length, whole } from './text.js';
+import { ENCODINGS, bytesOf, encodingOf, slice, utf8Length, whole } from './text.js';
 
-const ENCODINGS = ['ascii', 'utf8', 'base64', 'utf16le', 'latin1', 'hex', 'buffer', 'base64url'];
 const { indexOf, lastIndexOf, fill: fillNumber, set, subarray } = Uint8Array.prototype;
 const raw = (view) => (view instanceof Uint8Array ? view : ArrayBuffer.isView(view) ? new Uint8Array(view.buffer, view.byteOffset, view.byteLength) : new Uint8Array(view));
-const coded = (error, code) => Object.assign(error, { code });
 const outside = (name) => coded(new RangeError(name === undefined ? 'Attempt to access memory outside buffer bounds' : `"${name}" is outside of buffer bounds`), 'ERR_BUFFER_OUT_OF_BOUNDS');
 const index = (value, otherwise) => {
   if (value === undefined) return otherwise;
@@ -80,7 +79,7 @@ const isWhole = (bytes) => {
 function fill(target, value, start, end, encoding) {
   if (start < 0 || end > target.length) return -2;
   if (start >= end) return undefined;
-  const pattern = typeof value === 'string' ? bytesOf(value, ENCODING_NAMES[`${encoding}`.toLowerCase()] ?? 'utf8') : ArrayBuffer.isView(value) ? raw(value) : undefined;
+  const pattern = typeof value === 'string' ? bytesOf(value, encodingOf(encoding)) : ArrayBuffer.isView(value) ? raw(value) : undefined;
   if (pattern === undefined) {
     fillNumber.call(target, value & 255, start, end);
     return undefined;
@@ -92,9 +91,6 @@ function fill(target, value, start, end, encoding) {
   for (let done = pattern.length; done < part.length; done *= 2) part.copyWithin(done, 0, Math.min(done, part.length - done));
   return undefined;
 }
-const ENCODING_NAMES = {
-  __proto__: null, utf8: 'utf8', 'utf-8': 'utf8', ucs2: 'utf16le', 'ucs-2': 'utf16le', utf16le: 'utf16le', 'utf-16le': 'utf16le', latin1: 'latin1', binary: 'latin1', ascii: 'ascii', hex: 'hex', base64: 'base64', base64url: 'base64url',
-};
 
 const swapping = (size) => (target) => {
   for (let at = 0; at + size <= target.length; at += size) {

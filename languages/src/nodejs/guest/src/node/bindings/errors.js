@@ -1,6 +1,5 @@
 // Where errors go that nobody catches.
-let uncaught = (error) => { throw error; };
-export const setUncaught = (fn) => { uncaught = fn; };
+import { uncaughtNow } from '../../loop.js';
 
 export const errors = {
   setPrepareStackTraceCallback() {},
@@ -9,6 +8,6 @@ export const errors = {
   setMaybeCacheGeneratedSourceMap() {},
   setEnhanceStackForFatalException() {},
   noSideEffectsToString: (value) => String(value),
-  triggerUncaughtException: (error, isRejection) => uncaught(error, isRejection ? 'unhandledRejection' : 'uncaughtException'),
+  triggerUncaughtException: (error) => uncaughtNow(error),
   exitCodes: { kNoFailure: 0, kGenericUserError: 1, kInternalJSParseError: 3, kInternalJSEvaluationFailure: 4, kV8FatalError: 5, kInvalidFatalExceptionMonkeyPatching: 6, kExceptionInFatalExceptionHandler: 7, kUnsettledTopLevelAwait: 13, kInvalidCommandLineArgument: 9, kBootstrapFailure: 10, kInvalidCommandLineArgument2: 12, kStartupSnapshotFailure: 14, kAbort: 134 },
 };

@@ -1,8 +1,9 @@
 // What node:fs calls in C++: each function once, called with a request that is told of the end, for a promise, or for its value.
 import { decode, encode } from '../../encoding.js';
-import { AS_IS, FOLLOW, at, changes, failure, isGiven, list, locate, normal, openAt, readAll, readlink, realpath, stat, swallow } from '../../files.js';
+import { AS_IS, FOLLOW, at, changes, failure, isGiven, list, locate, normal, openAt, readAll, readlink, realpath, stat } from '../../files.js';
 import { enter, ref, turn, unref } from '../../loop.js';
-import { bytesOf, slice } from './text.js';
+import { swallow } from '../../sockets.js';
+import { bytesOf, encodingOf, slice } from './text.js';
 
 const kUsePromises = Symbol('fs_use_promises_symbol');
 class FSReqCallback {
@@ -44,7 +45,7 @@ const onOpen = (place, fn) => {
   };
 };
 
-export const O = { O_RDONLY: 0, O_WRONLY: 1, O_RDWR: 2, O_CREAT: 64, O_EXCL: 128, O_NOCTTY: 256, O_TRUNC: 512, O_APPEND: 1024, O_DIRECTORY: 65536, O_NOATIME: 262144, O_NOFOLLOW: 131072, O_SYNC: 1052672, O_DSYNC: 4096, O_DIRECT: 16384, O_NONBLOCK: 2048 };
+const O = { O_RDONLY: 0, O_WRONLY: 1, O_RDWR: 2, O_CREAT: 64, O_EXCL: 128, O_NOCTTY: 256, O_TRUNC: 512, O_APPEND: 1024, O_DIRECTORY: 65536, O_NOATIME: 262144, O_NOFOLLOW: 131072, O_SYNC: 1052672, O_DSYNC: 4096, O_DIRECT: 16384, O_NONBLOCK: 2048 };
 const S = { S_IFMT: 61440, S_IFREG: 32768, S_IFDIR: 16384, S_IFCHR: 8192, S_IFBLK: 24576, S_IFIFO: 4096, S_IFLNK: 40960, S_IFSOCK: 49152 };
 const DIRENTS = { unknown: 0, 'regular-file': 1, directory: 2, 'symbolic-link': 3, fifo: 4, socket: 5, 'character-device': 6, 'block-device': 7 };
 // Of permissions WASI says nothing.
@@ -91,12 +92,12 @@ function close(fd) {
   handles.delete(fd);
 }
 
-// -1, null and undefined: where the last one ended.
 const placed = (position) => {
   const place = Math.trunc(Number(position));
   if (!(place <= Number.MAX_SAFE_INTEGER)) throw 'invalid';
   return place;
 };
+// -1, null and undefined: where the last one ended.
 const isPlace = (position) => typeof position === 'bigint' || (typeof position === 'number' && position >= 0);
 function read(fd, buffer, offset, length, position) {
   if (fd === 0) return 0;
@@ -154,9 +155,14 @@ const exists = (path) => {
     return isGiven(normal(path));
   }
 };
-function mkdir(path, mode, isRecursive) {
+// What WASI says of it, for who tells it in other words.
+function makeDirectory(path) {
   changes.count++;
-  if (!isRecursive) return at(path, 'mkdir', (dir, rest) => dir.createDirectoryAt(rest));
+  const [dir, rest] = locate(path);
+  dir.createDirectoryAt(rest);
+}
+function mkdir(path, mode, isRecursive) {
+  if (!isRecursive) return attempt('mkdir', () => makeDirectory(path), text(path));
   const parts = normal(path).split('/').slice(1);
   let first;
   for (let i = 1; i <= parts.length; i++) {
@@ -165,25 +171,16 @@ function mkdir(path, mode, isRecursive) {
       if (isGiven(name) || stat(name).type === 'directory') continue;
       throw failure(i === parts.length ? 'exist' : 'not-directory', 'mkdir', text(path));
     }
-    try {
-      at(name, 'mkdir', (dir, rest) => dir.createDirectoryAt(rest));
-    } catch (e) {
-      throw failure(Object.keys(WASI).find((tag) => WASI[tag] === e.code) ?? e, 'mkdir', text(path));
-    }
+    attempt('mkdir', () => makeDirectory(name), text(path));
     first ??= name;
   }
   return first;
 }
-const WASI = { 'no-entry': 'ENOENT', 'read-only': 'EROFS', 'not-permitted': 'EPERM', access: 'EACCES', 'insufficient-space': 'ENOSPC', 'name-too-long': 'ENAMETOOLONG' };
 const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
 function mkdtemp(prefix, encoding) {
   const end = Array.from({ length: 6 }, () => LETTERS[Math.floor(Math.random() * LETTERS.length)]).join('');
   const path = `${text(prefix)}${end}`;
-  try {
-    mkdir(path);
-  } catch (e) {
-    throw failure(Object.keys(WASI).find((tag) => WASI[tag] === e.code) ?? e, 'mkdtemp', `${text(prefix)}XXXXXX`);
-  }
+  attempt('mkdtemp', () => makeDirectory(path), `${text(prefix)}XXXXXX`);
   return named(path, encoding);
 }
 function readdir(path, encoding, hasTypes) {
@@ -204,7 +201,6 @@ const both = (syscall, fn) => (from, to) => {
 const CHUNK = 1 << 20;
 function copyFile(from, to, mode) {
   changes.count++;
-  const into = (e) => failure(e, 'copyfile', text(from), text(to));
   let source, target;
   try {
     const [fromDir, fromRest] = locate(from);
@@ -219,7 +215,7 @@ function copyFile(from, to, mode) {
       if (isEnd || bytes.length === 0) break;
     }
   } catch (e) {
-    throw into(e);
+    throw failure(e, 'copyfile', text(from), text(to));
   } finally {
     swallow(() => source[Symbol.dispose]());
     swallow(() => target[Symbol.dispose]());
@@ -251,25 +247,13 @@ class FileHandle {
 }
 class DirHandle {
   #entries;
-  constructor(path) { this.#entries = list(path); }
+  constructor(path) { this.#entries = list(path, 'opendir'); }
   read = operation(2, (encoding, size) => {
     const next = this.#entries.splice(0, size);
     return next.length === 0 ? null : next.flatMap(({ name, type }) => [named(name, encoding), DIRENTS[type] ?? 0]);
   });
   close = operation(0, () => {});
 }
-const opened = (path, syscall) => {
-  try {
-    return new DirHandle(path);
-  } catch (e) {
-    if (e.syscall === 'scandir') {
-      e.message = e.message.replace('scandir', syscall);
-      e.syscall = syscall;
-    }
-    throw e;
-  }
-};
-
 const binding = {
   kFsStatsFieldsNumber: FIELDS, kUsePromises, FSReqCallback, FileHandle,
   statValues: new Float64Array(FIELDS * 2), bigintStatValues: new BigInt64Array(FIELDS * 2),
@@ -290,7 +274,7 @@ const binding = {
   }),
   writeBuffer: operation(5, (fd, buffer, offset, length, position) => write(fd, view(buffer).subarray(offset, offset + length), position)),
   writeBuffers: operation(3, (fd, buffers, position) => buffers.reduce((sum, buffer) => sum + write(fd, view(buffer), isPlace(position) ? Number(position) + sum : position), 0)),
-  writeString: operation(4, (fd, string, position, encoding) => write(fd, bytesOf(string, ENCODINGS[`${encoding ?? 'utf8'}`.toLowerCase()] ?? 'utf8'), position)),
+  writeString: operation(4, (fd, string, position, encoding) => write(fd, bytesOf(string, encodingOf(encoding)), position)),
   readFileUtf8(path, flags) {
     const fd = typeof path === 'number' ? path : open(path, flags);
     try {
@@ -358,10 +342,9 @@ const binding = {
   fchown: onOpen(3, unchangedOpen('fchown')),
   getFormatOfExtensionlessFile: () => 0,
 };
-const ENCODINGS = { __proto__: null, utf8: 'utf8', 'utf-8': 'utf8', ucs2: 'utf16le', 'ucs-2': 'utf16le', utf16le: 'utf16le', 'utf-16le': 'utf16le', latin1: 'latin1', binary: 'latin1', ascii: 'ascii', hex: 'hex', base64: 'base64', base64url: 'base64url' };
 
 export const fs = binding;
 export const fsDir = {
-  opendir: operation(2, (path) => opened(path, 'opendir')),
-  opendirSync: (path) => opened(path, 'opendir'),
+  opendir: operation(2, (path) => new DirHandle(path)),
+  opendirSync: (path) => new DirHandle(path),
 };

@@ -1,7 +1,6 @@
 // The machine that a guest sees.
 import { sinceStart } from '../../loop.js';
 
-const LIMIT = 2 ** 32; // what 32-bit memories can have
 const home = () => process.env.HOME || '/';
 const priorities = new Map();
 const IPV6 = 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', MAC = '00:00:00:00:00:00';
@@ -13,8 +12,8 @@ const noProcess = (context, syscall) => {
 export const os = {
   getAvailableParallelism: () => 1,
   getCPUs: () => ['wasm', 0, 0, 0, 0, 0, 0],
-  getTotalMem: () => LIMIT,
-  getFreeMem: () => LIMIT - process.memoryUsage.rss(),
+  getTotalMem: () => process.constrainedMemory(),
+  getFreeMem: () => process.availableMemory(),
   getHomeDirectory: home,
   getHostname: () => process.env.HOSTNAME || 'localhost',
   getInterfaceAddresses: () => ['lo', '127.0.0.1', '255.0.0.0', 'IPv4', MAC, true, -1, 'lo', '::1', IPV6, 'IPv6', MAC, true, 0],

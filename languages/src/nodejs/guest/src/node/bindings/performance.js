@@ -20,11 +20,8 @@ const TOP = 2 ** 63;
 
 class Histogram {
   #counts = new Map();
-  #count = 0; #exceeds = 0; #min = TOP; #max = 0; #low; #high; #last = -1;
-  constructor(low = 1, high = Number.MAX_SAFE_INTEGER) {
-    this.#low = Number(low);
-    this.#high = Number(high);
-  }
+  #count = 0; #exceeds = 0; #min = TOP; #max = 0; #high; #last = -1;
+  constructor(low, high) { this.#high = Number(high); }
   #note(value, times) {
     const step = lowest(value);
     this.#counts.set(step, (this.#counts.get(step) ?? 0) + times);
@@ -106,7 +103,7 @@ class Histogram {
 class DelayHistogram extends Histogram {
   #timer = null; #resolution;
   constructor(resolution) {
-    super(1, 3.6e12);
+    super(1, 3.6e12); // an hour
     this.#resolution = resolution;
   }
   start(resets) {

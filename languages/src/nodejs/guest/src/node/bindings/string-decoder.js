@@ -1,10 +1,9 @@
 // Text that arrives in pieces. What a piece ends with and only the next one completes is kept in the decoder's state, which Node.js's
 // string_decoder shows as `lastChar`, `lastNeed` and `lastTotal`.
-import { slice } from './text.js';
+import { ENCODINGS as encodings, slice } from './text.js';
 
 const [START, END, MISSING, BUFFERED, ENCODING, SIZE] = [0, 4, 4, 5, 6, 7];
 const [UTF8, BASE64, UTF16, BASE64URL] = [1, 2, 3, 7];
-const encodings = ['ascii', 'utf8', 'base64', 'utf16le', 'latin1', 'hex', 'buffer', 'base64url'];
 
 const keep = (state, from, at) => {
   for (let i = 0; i < from.length; i++) state[at + i] = from[i];

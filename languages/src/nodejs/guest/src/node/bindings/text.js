@@ -1,6 +1,13 @@
 // Text and bytes, by the names that Node.js has for encodings.
 import { bytesOfLatin1, decode, encode, latin1 } from '../../encoding.js';
 
+// By number, as Node.js's modules call them, and by each name that programs use; what is none of these is UTF-8.
+export const ENCODINGS = ['ascii', 'utf8', 'base64', 'utf16le', 'latin1', 'hex', 'buffer', 'base64url'];
+const NAMES = {
+  __proto__: null, utf8: 'utf8', 'utf-8': 'utf8', ucs2: 'utf16le', 'ucs-2': 'utf16le', utf16le: 'utf16le', 'utf-16le': 'utf16le', latin1: 'latin1', binary: 'latin1', ascii: 'ascii', hex: 'hex', base64: 'base64', base64url: 'base64url',
+};
+export const encodingOf = (name) => NAMES[`${name}`.toLowerCase()] ?? 'utf8';
+
 const { map, subarray, toBase64, toHex } = Uint8Array.prototype;
 const CHUNK = 4096;
 const NARROW = /^[\x00-\xff]*$/;
@@ -51,11 +58,10 @@ const bytesOfBinary = (text) => (NARROW.test(text) ? bytesOfLatin1(text) : Uint8
 // What a length is asked for is written next.
 let last = null, lastBytes = null;
 function bytesOfUtf8(text) {
-  if (last === text) {
-    last = null;
-    return lastBytes;
-  }
-  return encode(text);
+  if (last !== text) return encode(text);
+  const bytes = lastBytes;
+  last = lastBytes = null;
+  return bytes;
 }
 export function utf8Length(text) {
   last = null;

@@ -1,10 +1,8 @@
 // The timer and the turns of the event loop that Node.js's timers (its lib/internal/timers.js) run on.
-import { drain, enter, hrtimeNs, isIdle, ref, turn, uncaughtNow, unref, waitNs } from '../../loop.js';
+import { drain, enter, isIdle, ref, sinceStart, turn, uncaughtNow, unref, waitNs } from '../../loop.js';
 
 const [COUNT, REFS, OUTSTANDING] = [0, 1, 2];
-let begun = 0;
-export const begin = () => { begun = hrtimeNs(); };
-const now = () => Math.floor((hrtimeNs() - begun) / 1e6);
+const now = () => Math.floor(sinceStart());
 
 // Between two callbacks the engine has to run promise jobs, which it does before it goes back to the host: what runs next is left
 // to another turn, by an exception that both loops of Node.js's survive.
@@ -50,7 +48,7 @@ function schedule(ms) {
   const at = now() + Math.max(1, ms);
   if (at >= armed) return;
   armed = at;
-  waitNs(Math.max(1, at * 1e6 - (hrtimeNs() - begun))).then(() => {
+  waitNs(Math.max(1, (at - sinceStart()) * 1e6)).then(() => {
     if (armed !== at) return;
     armed = Infinity;
     run();

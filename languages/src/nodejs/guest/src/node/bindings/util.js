@@ -76,7 +76,6 @@ export const util = {
   getOwnNonIndexProperties,
   getConstructorName,
   getExternalValue: () => 0n,
-  getSystemErrorName() {},
   sleep() {},
   isInsideNodeModules: () => false,
   isConstructor,

@@ -58,6 +58,8 @@ for (const [name, fn] of Object.entries({ far: () => bytes.readUInt32LE(100), te
 line('buffer more', [Buffer.concat([Buffer.from('a'), Buffer.from('bc')], 2), Buffer.compare(Buffer.from('a'), Buffer.from('b')), Buffer.alloc(7, 'abc'), Buffer.alloc(5, 'YQ', 'base64'), bytes.subarray(1, 3), bytes.toJSON().data.length, Buffer.from([1, 2, 3, 4]).swap32(), isUtf8(Buffer.from([0xc3])), isAscii(Buffer.from('a')), bytes.equals(Buffer.from(bytes)), Buffer.from(new Uint16Array([1, 258]).buffer)]);
 const decoder = new StringDecoder('utf8');
 line('string decoder', [[0xe2, 0x82, 0xac, 0xf0, 0x9f, 0x41].map((byte) => decoder.write(Buffer.from([byte]))), decoder.end(), new StringDecoder('base64').write(Buffer.from('ab')), new StringDecoder('utf16le').end(Buffer.from([0x61, 0, 0x3d]))]);
+const halves = new StringDecoder('utf16le');
+line('halves of pairs', [[0x61, 0, 0x11], [0xda, 0x55, 0x61, 0x62], [0, 0x3d], [0xd8, 0, 0xde, 0x3d], [0xd8, 0x3d, 0xd8]].map((piece) => halves.write(Buffer.from(piece))).concat(halves.end()));
 for (const [name, options, data] of [['utf-8', {}, [0xef, 0xbb, 0xbf, 0x61, 0xe0, 0xa0, 0x62]], ['utf-16le', {}, [0x61, 0, 0x3d, 0xd8]], ['utf-16be', {}, [0, 0x61]], ['latin1', {}, [0x61, 0xe9]], ['utf-8', { fatal: true }, [0xff]], ['utf-8', { ignoreBOM: true }, [0xef, 0xbb, 0xbf]]]) failure(`text decoder ${name} ${data}`, () => [new TextDecoder(name, options).encoding, new TextDecoder(name, options).decode(new Uint8Array(data))]);
 failure('no such encoding', () => new TextDecoder('nope'));
 

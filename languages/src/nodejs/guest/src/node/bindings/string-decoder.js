@@ -71,7 +71,12 @@ function decode(state, data) {
   let bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   if (encoding !== UTF8 && encoding !== UTF16 && encoding !== BASE64 && encoding !== BASE64URL) return slice(bytes, encodings[encoding]);
   let before = '';
-  if (state[MISSING] > 0) [before, bytes] = complete(state, encoding, bytes);
+  // Of UTF-16 the first half of a pair may be complete, which waits for the second one.
+  while (state[MISSING] > 0 && bytes.length > 0) {
+    const [text, left] = complete(state, encoding, bytes);
+    before += text;
+    bytes = left;
+  }
   if (bytes.length === 0) return before;
   const [buffered, missing] = rest(encoding, bytes);
   wait(state, buffered, missing);

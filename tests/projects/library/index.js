@@ -4,6 +4,7 @@ const { AsyncLocalStorage, AsyncResource } = require('node:async_hooks');
 const { Buffer, isAscii, isUtf8 } = require('node:buffer');
 const diagnostics = require('node:diagnostics_channel');
 const events = require('node:events');
+const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { createHistogram, performance, PerformanceObserver } = require('node:perf_hooks');
@@ -62,6 +63,7 @@ const halves = new StringDecoder('utf16le');
 line('halves of pairs', [[0x61, 0, 0x11], [0xda, 0x55, 0x61, 0x62], [0, 0x3d], [0xd8, 0, 0xde, 0x3d], [0xd8, 0x3d, 0xd8]].map((piece) => halves.write(Buffer.from(piece))).concat(halves.end()));
 for (const [name, options, data] of [['utf-8', {}, [0xef, 0xbb, 0xbf, 0x61, 0xe0, 0xa0, 0x62]], ['utf-16le', {}, [0x61, 0, 0x3d, 0xd8]], ['utf-16be', {}, [0, 0x61]], ['latin1', {}, [0x61, 0xe9]], ['utf-8', { fatal: true }, [0xff]], ['utf-8', { ignoreBOM: true }, [0xef, 0xbb, 0xbf]]]) failure(`text decoder ${name} ${data}`, () => [new TextDecoder(name, options).encoding, new TextDecoder(name, options).decode(new Uint8Array(data))]);
 failure('no such encoding', () => new TextDecoder('nope'));
+for (const encoding of [undefined, 'utf8']) failure('a directory is read', () => fs.readFileSync('/tmp', encoding));
 
 // util
 line('format', [util.format('%s %d %i %f %j %o %O %c %%', 'a', 1.5, 1.5, '1.5', { a: 1 }, [1], { b: { c: {} } }, 'css'), util.format('%s', Symbol('x')), util.format('a', 'b', { c: 1 }), util.format('%s', { toString: () => 'own' }), util.format('%d', '0x10'), util.format(-0)]);

@@ -97,12 +97,21 @@ export function list(path, syscall = 'scandir') {
   });
 }
 
+// WASI has one word for a directory's bytes and for a descriptor that is bad.
+export function readAt(descriptor, length, from) {
+  try {
+    return descriptor.read(length, from);
+  } catch (e) {
+    throw descriptor.getType() === 'directory' ? 'is-directory' : e;
+  }
+}
+
 // Until its end.
 export function readAll(descriptor, from = 0) {
   const parts = [];
   let size = 0;
   for (;;) {
-    const [bytes, end] = descriptor.read(1 << 20, from + size);
+    const [bytes, end] = readAt(descriptor, 1 << 20, from + size);
     if (bytes.length) {
       const part = bytes instanceof Uint8Array ? bytes : Uint8Array.from(bytes);
       parts.push(part);

@@ -1,6 +1,6 @@
 // What node:fs calls in C++: each function once, called with a request that is told of the end, for a promise, or for its value.
 import { decode, encode } from '../../encoding.js';
-import { AS_IS, FOLLOW, at, changes, failure, isGiven, list, locate, normal, openAt, readAll, readlink, realpath, stat } from '../../files.js';
+import { AS_IS, FOLLOW, at, changes, failure, isGiven, list, locate, normal, openAt, readAll, readAt, readlink, realpath, stat } from '../../files.js';
 import { enter, ref, turn, unref } from '../../loop.js';
 import { swallow } from '../../sockets.js';
 import { bytesOf, encodingOf, slice } from './text.js';
@@ -102,7 +102,7 @@ const isPlace = (position) => typeof position === 'bigint' || (typeof position =
 function read(fd, buffer, offset, length, position) {
   if (fd === 0) return 0;
   const file = handle(fd, 'read');
-  const [bytes] = attempt('read', () => file.descriptor.read(length, isPlace(position) ? placed(position) : file.at));
+  const [bytes] = attempt('read', () => readAt(file.descriptor, length, isPlace(position) ? placed(position) : file.at));
   new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength).set(bytes, offset);
   if (!isPlace(position)) file.at += bytes.length;
   return bytes.length;

@@ -63,6 +63,8 @@ const halves = new StringDecoder('utf16le');
 line('halves of pairs', [[0x61, 0, 0x11], [0xda, 0x55, 0x61, 0x62], [0, 0x3d], [0xd8, 0, 0xde, 0x3d], [0xd8, 0x3d, 0xd8]].map((piece) => halves.write(Buffer.from(piece))).concat(halves.end()));
 for (const [name, options, data] of [['utf-8', {}, [0xef, 0xbb, 0xbf, 0x61, 0xe0, 0xa0, 0x62]], ['utf-16le', {}, [0x61, 0, 0x3d, 0xd8]], ['utf-16be', {}, [0, 0x61]], ['latin1', {}, [0x61, 0xe9]], ['utf-8', { fatal: true }, [0xff]], ['utf-8', { ignoreBOM: true }, [0xef, 0xbb, 0xbf]]]) failure(`text decoder ${name} ${data}`, () => [new TextDecoder(name, options).encoding, new TextDecoder(name, options).decode(new Uint8Array(data))]);
 failure('no such encoding', () => new TextDecoder('nope'));
+line('a text decoder', [new TextDecoder('latin1', { fatal: true }), { a: { b: { c: new TextDecoder() } } }]);
+line('names', [Headers, Request, Response, Blob, TextDecoder, Proxy, structuredClone, module.constructor, require('crypto').KeyObject, require('async_hooks').AsyncLocalStorage, require('https').Agent, require('https').get, require('http').createServer].map((made) => made.name));
 for (const encoding of [undefined, 'utf8']) failure('a directory is read', () => fs.readFileSync('/tmp', encoding));
 
 // util

@@ -41,6 +41,7 @@ import zlib from './zlib.js';
 import async_hooks from './async_hooks.js';
 import timers from './timers.js';
 import process from './process.js';
+import { keepNames } from './names.js';
 import { load as loadNative } from './node/load.js';
 import { BuiltinModule, offer } from 'internal/bootstrap/realm';
 
@@ -82,6 +83,7 @@ export const builtins = {
 };
 builtins['dns/promises'] = builtins.dns.promises;
 builtins.sys = util;
+for (const { value } of Object.values(Object.getOwnPropertyDescriptors(builtins))) if (value !== undefined) keepNames(value);
 
 // `fs.promises` and others are looked up by packages that want the same object each time.
 export const builtin = (name) => {

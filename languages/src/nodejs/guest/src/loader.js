@@ -7,6 +7,7 @@ import { changes, isGiven } from './files.js';
 import { builtin, builtins } from './builtins.js';
 import { expose } from './globals.js';
 import { hosted, isHosted } from './crypto-bcrypt.js';
+import { keepNames } from './names.js';
 import { claim } from './stack.js';
 import { isOpen as isBundled } from './positions.js';
 import { adopt, run as runSteps } from './promise.js';
@@ -253,6 +254,7 @@ export class Module {
     return /^\.{1,2}(?:\/|$)/.test(name) ? [parent?.path ?? '.'] : (parent?.paths ?? []);
   }
 }
+keepNames({ Module });
 // As `require.resolve` has it.
 function resolveFor(name, module, options) {
   if (typeof name !== 'string') throw wrongType('request', 'of type string', name);

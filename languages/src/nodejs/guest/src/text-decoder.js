@@ -99,10 +99,10 @@ export class TextDecoder {
     if (whole < bytes.length) this.#rest = bytes.slice(whole);
     return bytes.subarray(0, whole);
   }
-  [Symbol.for('nodejs.util.inspect.custom')]() {
-    const shown = { __proto__: { constructor: TextDecoder } };
-    for (const name of ['fatal', 'ignoreBOM', 'encoding']) shown[name] = this[name];
-    return shown;
+  [Symbol.for('nodejs.util.inspect.custom')](depth, options, inspect) {
+    if (depth < 0) return `[${this.constructor.name}]`;
+    const { encoding, fatal, ignoreBOM } = this;
+    return `${this.constructor.name} ${inspect({ encoding, fatal, ignoreBOM }, options)}`;
   }
 }
 const isSame = (a, b) => a.length === b.length && a.every((byte, i) => byte === b[i]);

@@ -1,4 +1,5 @@
 // What kind of object a value is, whatever its prototype says.
+import { keepNames } from '../../names.js';
 const apply = Reflect.apply;
 const getter = (proto, name) => Object.getOwnPropertyDescriptor(proto, name).get;
 const { toString } = Object.prototype;
@@ -53,6 +54,7 @@ NotingProxy.revocable = (target, handler) => {
 };
 Object.defineProperty(NotingProxy, 'prototype', { value: undefined });
 Object.defineProperty(NotingProxy, 'length', { value: 2 });
+keepNames({ Proxy: NotingProxy });
 Object.defineProperty(globalThis, 'Proxy', { value: NotingProxy, writable: true, configurable: true, enumerable: false });
 
 export const types = {

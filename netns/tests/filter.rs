@@ -181,6 +181,30 @@ fn no_lock_and_no_lease_is_taken() {
     });
 }
 
+/// Who writes to the host's files locks parts of them, as databases do, and nothing else.
+#[test]
+fn who_writes_files_locks_them() {
+    use rustix::fs::FlockOperation;
+    namespaced("who_writes_files_locks_them", || {
+        let file = tempfile::tempfile().unwrap();
+        let powers = Powers {
+            sockets: Sockets::Own,
+            files: Files::Written,
+        };
+        limited_to(powers, move || {
+            let not_there = Err(rustix::io::Errno::NOSYS);
+            let lock = |operation| rustix::fs::fcntl_lock(&file, operation);
+            assert_eq!(lock(FlockOperation::NonBlockingLockExclusive), Ok(()));
+            assert_eq!(lock(FlockOperation::NonBlockingUnlock), Ok(()));
+            assert_eq!(lock(FlockOperation::LockExclusive), not_there);
+            assert_eq!(
+                rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared),
+                not_there
+            );
+        });
+    });
+}
+
 /// A socket of the host in such a process must stay what it is.
 #[test]
 fn a_socket_that_was_given_cannot_be_taken_anywhere_else() {

@@ -39,7 +39,7 @@ pub enum Format {
 }
 
 /// Our own crates: what libraries trace is not written for users.
-const CRATES: [&str; 13] = [
+const CRATES: [&str; 14] = [
     "wasmrun",
     "compression",
     "crypto",
@@ -50,6 +50,7 @@ const CRATES: [&str; 13] = [
     "page",
     "report",
     "runtime",
+    "sqlite",
     "supervisor",
     "tls",
     "tunnel",

@@ -18,6 +18,7 @@ use crate::wasi::http::{self, LoadMore, Outgoing};
 use crate::wasi::imports;
 use crate::wasi::preview1;
 use crate::wasi::sockets::Network;
+use crate::wasi::sqlite::Directories;
 use crate::wasi::tls::Contexts;
 use std::sync::Arc;
 use wasmtime::component::Component;
@@ -97,6 +98,7 @@ fn start(
                 }
             };
             let stores = Stores {
+                folders: Directories::new(&guest),
                 guest,
                 network,
                 budget,

@@ -18,7 +18,7 @@ use std::time::{Duration, SystemTime};
 const IGNORE_FILE: &str = ".wasmrunignore";
 /// What is never a source, whatever the ignore files say: version control, and what editors leave beside a file while they
 /// save it. What the tools of languages leave is theirs to say.
-const NEVER: [&str; 20] = [
+const NEVER: [&str; 22] = [
     ".git",
     ".hg",
     ".svn",
@@ -36,6 +36,8 @@ const NEVER: [&str; 20] = [
     // What a run itself may leave, by way of nohup(1) or a database.
     "nohup.out",
     "*-journal",
+    "*-shm",
+    "*-wal",
     "*-wal",
     "*-shm",
     "*___jb_tmp___",

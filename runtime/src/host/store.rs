@@ -1,13 +1,14 @@
 //! The state behind a component's store, and what the guest may do with WASI.
 
 use super::gate::Gate;
-use crate::guest::Guest;
+use crate::guest::{Directory, Guest};
 use crate::host::memory::{Budget, Share};
 use crate::wasi::compression::Streams;
 use crate::wasi::crypto::Holdings;
 use crate::wasi::http::Outgoing;
 use crate::wasi::sockets::{Network, View};
 use crate::wasi::tls::Contexts;
+use sqlite::Folders;
 use std::sync::Arc;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Result, Store};
@@ -46,8 +47,8 @@ pub(crate) fn wasi(guest: &Guest, gate: &Arc<Gate>) -> Result<WasiCtxBuilder> {
 }
 
 /// Opens the guest's directories.
-pub(crate) fn add_directories(builder: &mut WasiCtxBuilder, guest: &Guest) -> Result<()> {
-    for directory in &guest.directories {
+pub(crate) fn add_directories(builder: &mut WasiCtxBuilder, directories: &[Directory]) -> Result<()> {
+    for directory in directories {
         let permissions = if directory.read_only {
             FsPerms::ReadOnly
         } else {
@@ -68,6 +69,7 @@ pub(crate) struct Host {
     contexts: Contexts,
     streams: Streams,
     crypto: Holdings,
+    folders: Arc<dyn Folders>,
     share: Share,
 }
 
@@ -80,13 +82,15 @@ pub(crate) struct Stores {
     pub(crate) contexts: Contexts,
     pub(crate) streams: Streams,
     pub(crate) crypto: Holdings,
+    /// For databases.
+    pub(crate) folders: Arc<dyn Folders>,
 }
 
 impl Stores {
     /// A store with a fresh context.
     pub(crate) fn make(&self, engine: &Engine) -> Result<Store<Host>> {
         let mut builder = wasi(&self.guest, &self.network.gate)?;
-        add_directories(&mut builder, &self.guest)?;
+        add_directories(&mut builder, &self.guest.directories)?;
         let host = Host {
             table: ResourceTable::new(),
             wasi: builder.build(),
@@ -99,6 +103,7 @@ impl Stores {
             contexts: self.contexts.clone(),
             streams: self.streams.clone(),
             crypto: self.crypto.clone(),
+            folders: self.folders.clone(),
             share: Share::new(self.budget.clone()),
         };
         let mut store = Store::new(engine, host);
@@ -126,6 +131,11 @@ impl Host {
     /// What cryptography needs of it.
     pub(crate) fn crypto(&mut self) -> (&mut ResourceTable, &Holdings) {
         (&mut self.table, &self.crypto)
+    }
+
+    /// What databases need of it.
+    pub(crate) fn databases(&mut self) -> (&mut ResourceTable, &Arc<dyn Folders>) {
+        (&mut self.table, &self.folders)
     }
 
     /// What sockets need of it.

@@ -5,6 +5,7 @@ use super::crypto;
 use super::files;
 use super::lifecycle;
 use super::records;
+use super::sqlite;
 use super::tls;
 use crate::host::{Host, Stores};
 use crate::wasi::sockets;
@@ -25,6 +26,7 @@ pub(crate) fn linker(component: &Component) -> Result<InstancePre<Host>> {
     crypto::add_to_linker(&mut linker, component)?;
     lifecycle::add_to_linker(&mut linker)?;
     records::add_to_linker(&mut linker)?;
+    sqlite::add_to_linker(&mut linker, component)?;
     tls::add_to_linker(&mut linker, component)?;
     linker.instantiate_pre(component)
 }

@@ -11,4 +11,5 @@ pub(crate) mod preview1;
 mod readiness;
 mod records;
 pub(crate) mod sockets;
+pub(crate) mod sqlite;
 pub(crate) mod tls;

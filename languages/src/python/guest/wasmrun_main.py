@@ -1,6 +1,6 @@
 """The component's own module. What is imported here is in the snapshot that every start begins with."""
 
-from wasmrun_guest import absent, compression, ending, hashes, sockets, storage, streams, threads, tls  # First: others take names from what these change.
+from wasmrun_guest import absent, compression, database, ending, hashes, sockets, storage, streams, threads, tls  # First: others take names from what these change.
 
 hashes.install()
 streams.install()
@@ -11,6 +11,7 @@ sockets.install()
 absent.install()
 tls.install()
 compression.install()
+database.install()
 
 from wasmrun_guest import servers, loops, stdlib, packages, start
 

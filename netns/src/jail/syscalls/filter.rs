@@ -42,8 +42,8 @@ pub enum Files {
     /// one call.
     #[default]
     Read,
-    /// It makes and changes them. openat2(2) has the mode of a new file in memory, where a filter cannot look, so it is not
-    /// there; the runtime then goes from folder to folder.
+    /// It makes and changes them, and locks parts of them. openat2(2) has the mode of a new file in memory, where a filter cannot
+    /// look, so it is not there; the runtime then goes from folder to folder.
     Written,
 }
 
@@ -167,7 +167,7 @@ const MODES: &[(libc::c_long, u8)] = &[
     (libc::SYS_open, 2),
 ];
 /// What fcntl(2) is used for, besides F_SETFL. Locks and leases are not: they would hold up programs of the host, also on
-/// what can only be read.
+/// what can only be read. Who may change files of the host may lock them ([`LOCKS`]).
 const DESCRIPTOR: [libc::c_int; 5] = [
     libc::F_DUPFD,
     libc::F_DUPFD_CLOEXEC,
@@ -175,6 +175,8 @@ const DESCRIPTOR: [libc::c_int; 5] = [
     libc::F_SETFD,
     libc::F_GETFL,
 ];
+/// Locks of SQLite's, by which it and programs of the host write to one database. None of them waits.
+const LOCKS: [libc::c_int; 2] = [libc::F_GETLK, libc::F_SETLK];
 /// Calls that send, and which of their arguments has the flags.
 const SENDING: [(libc::c_long, u8); 3] = [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)];
 
@@ -349,6 +351,9 @@ fn rules(powers: Powers) -> Result<Rules, BackendError> {
         }
     }
     let mut fcntl = any_of(1, &DESCRIPTOR.map(|command| command as u64))?;
+    if files == Files::Written {
+        fcntl.extend(any_of(1, &LOCKS.map(|command| command as u64))?);
+    }
     // O_ASYNC sends signals.
     let (kept, values) = match sockets {
         Sockets::Own => (libc::O_ASYNC, 0),

@@ -76,11 +76,11 @@ fn context(guest: &Guest, ports: &[u16], network: &Network) -> Result<Context> {
     let first = match guest.listeners {
         Listeners::BeforeDirectories => {
             placeholders(&mut builder)?;
-            host::add_directories(&mut builder, guest)?;
+            host::add_directories(&mut builder, &guest.directories)?;
             FIRST_DESCRIPTOR
         }
         Listeners::AfterDirectories => {
-            host::add_directories(&mut builder, guest)?;
+            host::add_directories(&mut builder, &guest.directories)?;
             placeholders(&mut builder)?;
             FIRST_DESCRIPTOR + u32::try_from(guest.directories.len())?
         }

@@ -7,6 +7,7 @@ mod crypto;
 mod frameworks;
 mod modules;
 mod snapshots;
+mod sqlite;
 #[path = "../support/mod.rs"]
 mod support;
 mod tls;
@@ -18,7 +19,7 @@ use support::{connect, eventually, mutations, output, wasmrun};
 
 fn main() {
     let has_node = succeeds("node", &["--version"]) && succeeds("npm", &["--version"]);
-    let tests: [(&'static str, fn()); 54] = [
+    let tests: [(&'static str, fn()); 56] = [
         ("a_project_says_itself_what_it_is", a_project_says_itself_what_it_is),
         ("failures_are_emitted", failures_are_emitted),
         ("nodes_library_is_as_in_nodejs", modules::nodes_library_is_as_in_nodejs),
@@ -38,6 +39,11 @@ fn main() {
         (
             "tokens_and_passwords_are_as_under_node",
             crypto::tokens_and_passwords_are_as_under_node,
+        ),
+        ("sqlite_says_what_nodes_says", sqlite::says_what_nodes_says),
+        (
+            "better_sqlite3_is_as_under_node",
+            sqlite::better_sqlite3_is_as_under_node,
         ),
         ("odd_requests_end_nothing", odd_requests_end_nothing),
         ("a_program_hears_of_its_end", a_program_hears_of_its_end),

@@ -225,9 +225,10 @@ impl Bundler<'_> {
             "--bundle",
             "--platform=node",
             "--keep-names",
-            // The guest has them with the runtime's own bcrypt (guest/src/crypto-bcrypt.js).
+            // The guest has them with native code of the runtime's (guest/src/hosted.js).
             "--external:bcrypt",
             "--external:bcryptjs",
+            "--external:bindings",
         ]);
         words.push(entry.into());
         words.extend([format!("--format={format}").into(), format!("--sourcemap={map}").into()]);

@@ -39,6 +39,7 @@ import vm from 'vm';
 import worker_threads from 'worker_threads';
 import zlib from './zlib.js';
 import async_hooks from './async_hooks.js';
+import sqlite from './sqlite/sync.js';
 import timers from './timers.js';
 import process from './process.js';
 import { keepNames } from './names.js';
@@ -76,6 +77,7 @@ export const builtins = {
   child_process,
   cluster: { isMaster: true, isPrimary: true, isWorker: false, workers: {}, ...absent('cluster', ['fork']), on() {} },
   worker_threads,
+  sqlite,
   // It keeps the standard streams that it finds while it loads.
   get test() { return loadNative('test'); },
   get 'test/reporters'() { return loadNative('test/reporters'); },

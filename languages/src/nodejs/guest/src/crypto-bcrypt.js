@@ -176,11 +176,4 @@ function bcrypt() {
   };
 }
 
-const MAKERS = { bcryptjs, bcrypt };
-const made = new Map();
-export const isHosted = (name) => Object.hasOwn(MAKERS, name);
-// The package of this name, as this version of it has it.
-export function hosted(name, version = '') {
-  if (!made.has(name)) made.set(name, MAKERS[name](version));
-  return made.get(name);
-}
+export const makers = { bcryptjs, bcrypt };

@@ -55,6 +55,7 @@ let roots;
 const given = () => preopens.getDirectories().map(([dir, name]) => [dir, ('/' + name.replace(/^\.?\/*/, '')).replace(/\/$/, '') + '/']).sort((a, b) => b[1].length - a[1].length);
 export function locate(path) {
   roots ??= given();
+  if (path.length === 0) throw 'no-entry';
   const full = normal(path);
   for (const [dir, name] of roots) if ((full + '/').startsWith(name)) return [dir, full.slice(name.length) || '.'];
   throw 'no-entry';

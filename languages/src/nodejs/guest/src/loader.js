@@ -6,7 +6,7 @@ import * as files from './files.js';
 import { changes, isGiven } from './files.js';
 import { builtin, builtins } from './builtins.js';
 import { expose } from './globals.js';
-import { hosted, isHosted } from './crypto-bcrypt.js';
+import { hosted, isHosted } from './hosted.js';
 import { keepNames } from './names.js';
 import { claim } from './stack.js';
 import { isOpen as isBundled } from './positions.js';

@@ -152,7 +152,7 @@ const exists = (path) => {
     stat(path);
     return true;
   } catch {
-    return isGiven(normal(path));
+    return path.length > 0 && isGiven(normal(path));
   }
 };
 // What WASI says of it, for who tells it in other words.

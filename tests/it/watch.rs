@@ -619,31 +619,26 @@ fn a_page_is_told_to_refresh() {
 
 #[test]
 fn a_kernel_without_notifications_left_is_polled() {
-    let project = Project::new(Kind::Http);
-    let mut command = std::process::Command::new("unshare");
-    command
-        .args(["--user", "--map-root-user", "--", "sh", "-c"])
-        .arg("echo 0 > /proc/sys/user/max_inotify_instances && exec \"$@\"")
-        .args([
-            "sh",
-            env!("CARGO_BIN_EXE_wasmrun"),
-            "os",
-            project.path(),
-            "--watch",
-            "-f",
-            "0:8080",
-        ])
-        .env("WASMRUN_CACHE_DIR", project.folder.path().join("target"))
-        .env("XDG_RUNTIME_DIR", support::runtime_folder())
-        .env("NO_COLOR", "1");
-    let mut run = Run::of(command);
-    run.wait_for("polling for changes twice a second");
-    run.wait_for("hint: sysctl -w fs.inotify.max_user_instances=524288");
-    let address = run.ready(8080);
-    project.save(2);
-    run.reloaded(2);
-    assert_eq!(version(address), Ok(2));
-    run.stop();
+    for what in ["instances", "watches"] {
+        let project = Project::new(Kind::Http);
+        let mut command = std::process::Command::new("unshare");
+        let script = format!("echo 0 > /proc/sys/user/max_inotify_{what} && exec \"$@\"");
+        command
+            .args(["--user", "--map-root-user", "--", "sh", "-c", &script, "sh"])
+            .args([env!("CARGO_BIN_EXE_wasmrun"), "os", project.path()])
+            .args(["--watch", "-f", "0:8080"])
+            .env("WASMRUN_CACHE_DIR", project.folder.path().join("target"))
+            .env("XDG_RUNTIME_DIR", support::runtime_folder())
+            .env("NO_COLOR", "1");
+        let mut run = Run::of(command);
+        run.wait_for("polling for changes twice a second");
+        run.wait_for(&format!("hint: sysctl -w fs.inotify.max_user_{what}=524288"));
+        let address = run.ready(8080);
+        project.save(2);
+        run.reloaded(2);
+        assert_eq!(version(address), Ok(2));
+        run.stop();
+    }
 }
 
 /// What a supervisor has: descriptors that are no sockets, threads, processes below it, and memory of its own in bytes. Of

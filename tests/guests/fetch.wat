@@ -1,5 +1,5 @@
 ;; world http-and-client: answers each request with the body that http://api.example.com/fetched has, or with 502 and the number of
-;; the error (wasi:http/types error-code), two digits.
+;; the error (wasi:http/types error-code), two digits. Time-outs are in nanoseconds.
 (module
   (import "wasi:http/types@0.2.0" "[constructor]fields" (func $new-fields (result i32)))
   (import "wasi:http/types@0.2.0" "[constructor]outgoing-request" (func $new-request (param i32) (result i32)))
@@ -7,6 +7,11 @@
     (func $set-path (param i32 i32 i32 i32) (result i32)))
   (import "wasi:http/types@0.2.0" "[method]outgoing-request.set-scheme" (func $set-scheme (param i32 i32 i32 i32 i32) (result i32)))
   (import "wasi:http/types@0.2.0" "[method]outgoing-request.set-authority" (func $set-authority (param i32 i32 i32 i32) (result i32)))
+  (import "wasi:http/types@0.2.0" "[constructor]request-options" (func $new-options (result i32)))
+  (import "wasi:http/types@0.2.0" "[method]request-options.set-connect-timeout"
+    (func $set-connect (param i32 i32 i64) (result i32)))
+  (import "wasi:http/types@0.2.0" "[method]request-options.set-first-byte-timeout"
+    (func $set-first-byte (param i32 i32 i64) (result i32)))
   (import "wasi:http/outgoing-handler@0.2.0" "handle" (func $fetch (param i32 i32 i32 i32)))
   (import "wasi:http/types@0.2.0" "[method]future-incoming-response.subscribe" (func $subscribe (param i32) (result i32)))
   (import "wasi:http/types@0.2.0" "[method]future-incoming-response.get" (func $get (param i32 i32)))
@@ -30,16 +35,21 @@
   ;; 0 results; 0x100 texts; 0x200 the answer's text; 0x1000 what the host gives: one body, read at once.
   (memory (export "memory") 2)
   (data (i32.const 0x100) "/fetchedapi.example.com")
+  (global $connect i64 (i64.const 600000000000))
+  (global $first-byte i64 (i64.const 600000000000))
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 0x1000))
   ;; The length of the body, which is at 0x1000; or 0, and the error's number is at 0x200.
   (func $fetched (result i32)
     (local $request i32) (local $future i32) (local $pollable i32) (local $response i32) (local $body i32) (local $stream i32)
-    (local $length i32)
+    (local $length i32) (local $options i32)
     (local.set $request (call $new-request (call $new-fields)))
     (drop (call $set-path (local.get $request) (i32.const 1) (i32.const 0x100) (i32.const 8)))
     (drop (call $set-scheme (local.get $request) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0)))
     (drop (call $set-authority (local.get $request) (i32.const 1) (i32.const 0x108) (i32.const 15)))
-    (call $fetch (local.get $request) (i32.const 0) (i32.const 0) (i32.const 0))
+    (local.set $options (call $new-options))
+    (drop (call $set-connect (local.get $options) (i32.const 1) (global.get $connect)))
+    (drop (call $set-first-byte (local.get $options) (i32.const 1) (global.get $first-byte)))
+    (call $fetch (local.get $request) (i32.const 1) (local.get $options) (i32.const 0))
     (if (i32.load8_u (i32.const 0)) (then (call $number (i32.load8_u (i32.const 8))) (return (i32.const 0))))
     (local.set $future (i32.load (i32.const 8)))
     (local.set $pollable (call $subscribe (local.get $future)))

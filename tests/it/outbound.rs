@@ -90,7 +90,8 @@ pub fn on_a_host(path: &str, test: impl FnOnce(&str)) {
     });
 }
 
-/// The servers of the other host: on ports 80, 443 and 5432 of every address each answers with what it is and what it read.
+/// The servers of the other host: on ports 80, 443 and 5432 of every address each answers with what it is and what it read; on port 7
+/// nobody does.
 const SERVER: &str = "
 import socket, socketserver, sys, threading
 class Answer(socketserver.BaseRequestHandler):
@@ -137,6 +138,7 @@ for port in (80, 443, 5432):
     threading.Thread(target=Server(('::', port), Answer).serve_forever, daemon=True).start()
 for address in ('::ffff:203.0.113.9', '2001:db8::9', '::ffff:10.0.0.9', '::ffff:169.254.169.254'):
     threading.Thread(target=Datagrams((address, 53), Echo).serve_forever, daemon=True).start()
+silent = socket.create_server(('::', 7), family=socket.AF_INET6, dualstack_ipv6=True)
 print('ready', flush=True)
 sys.stdin.read()
 ";
@@ -631,6 +633,37 @@ fn requests_of_a_guest_leave_by_rules_too() {
         assert_eq!(support::get(address).0, 502);
         run.wait_for("denied: api.example.com:80/tcp: no rule allows it");
         run.stop();
+    });
+}
+
+/// Each time-out of a request has its own error: of a host that says nothing, and of a server that does not answer.
+#[test]
+fn requests_end_by_the_time_out_that_was_asked_for() {
+    on_a_host("outbound::requests_end_by_the_time_out_that_was_asked_for", |other| {
+        let drop = ["ip", "route", "add", "blackhole", "192.0.2.77/32"];
+        command("nsenter", &[&["--target", other, "--net"], &drop[..]].concat());
+        std::fs::write(
+            "/etc/hosts",
+            "203.0.113.9 silent.example.com\n192.0.2.77 gone.example.com\n",
+        )
+        .unwrap();
+        let folder = support::folder();
+        let file = folder.path().join("fetch.wasm");
+        for (authority, [connect, first_byte], expected) in [
+            // ConnectionReadTimeout and ConnectionTimeout (wasi:http/types error-code).
+            ("silent.example.com:7", [60_000, 300], "09"),
+            ("gone.example.com:7", [300, 60_000], "08"),
+        ] {
+            std::fs::write(&file, guests::fetches_within(authority, connect, first_byte)).unwrap();
+            let mut run = Run::start(&["os", file.to_str().unwrap(), "-f", "0:3000", "--allow", authority]);
+            let address = run.ready(3000);
+            let begun = std::time::Instant::now();
+            let (status, body) = support::get(address);
+            assert!(status == 502 && body.contains(expected), "{authority}: {status} {body}");
+            let passed = begun.elapsed().as_secs_f64();
+            assert!((0.3..5.0).contains(&passed), "{authority}: {passed}");
+            run.stop();
+        }
     });
 }
 

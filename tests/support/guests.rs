@@ -85,8 +85,26 @@ pub fn encode(text: &Path, source: &str, world: &str) -> Vec<u8> {
 
 /// A guest of `fetch` that asks this authority.
 pub fn fetches(scheme: &str, authority: &str) -> Vec<u8> {
-    let text = root().join("tests/guests/fetch.wat");
-    let source = std::fs::read_to_string(&text).unwrap();
+    encode(&fetch(), &asking(scheme, authority), "http-and-client")
+}
+
+/// The same by http; it waits so long for a connection, and for the answer's first byte, in milliseconds.
+pub fn fetches_within(authority: &str, connect: u64, first_byte: u64) -> Vec<u8> {
+    let mut source = asking("http", authority);
+    for (name, milliseconds) in [("connect", connect), ("first-byte", first_byte)] {
+        let long = format!("(global ${name} i64 (i64.const 600000000000))");
+        assert!(source.contains(&long));
+        source = source.replace(&long, &format!("(global ${name} i64 (i64.const {milliseconds}000000))"));
+    }
+    encode(&fetch(), &source, "http-and-client")
+}
+
+fn fetch() -> PathBuf {
+    root().join("tests/guests/fetch.wat")
+}
+
+fn asking(scheme: &str, authority: &str) -> String {
+    let source = std::fs::read_to_string(fetch()).unwrap();
     let escaped: String = authority.bytes().map(|byte| format!("\\{byte:02x}")).collect();
     let length = format!("(i32.const 0x108) (i32.const {})", authority.len());
     let scheme = if scheme == "https" { 1 } else { 0 };
@@ -99,7 +117,7 @@ pub fn fetches(scheme: &str, authority: &str) -> Vec<u8> {
             &chosen,
         );
     assert!(changed.contains(&length) && changed.contains(&escaped) && changed.contains(&chosen));
-    encode(&text, &changed, "http-and-client")
+    changed
 }
 
 /// Who runs the tests: they may be run as root and as another user one after the other, and in a user namespace

@@ -291,10 +291,13 @@ impl Run {
         descendants(self.pid())
     }
 
-    /// The process that runs the guest: the last in the line.
+    /// The process that runs the guest. Others may come later: a build goes on beside it.
     #[track_caller]
     pub fn guest(&self) -> Pid {
-        *self.descendants().last().expect("a guest's process")
+        let name = |pid: &Pid| std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        let family = self.descendants();
+        let guest = family.iter().rfind(|pid| name(pid).trim_end() == "wasmrun-guest");
+        *guest.or(family.last()).expect("a guest's process")
     }
 }
 

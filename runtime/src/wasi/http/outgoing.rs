@@ -15,17 +15,18 @@ use http::{HeaderValue, Request, Response, Uri};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper_util::client::legacy::{Client, Error as ClientError};
+use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
+use hyper_util::client::legacy::{Client, Error as ClientError, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use std::error::Error as StdError;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, Sleep, timeout};
 use tokio_rustls::rustls::ClientConfig;
 use tower_service::Service;
 use wasmtime_wasi::sockets::SocketAddrUse;
@@ -71,18 +72,27 @@ impl Outgoing {
         options: Option<RequestOptions>,
     ) -> impl Future<Output = Result<Response<WasiBody>, Error>> + Send + 'static {
         let options = options.unwrap_or_default();
-        let first = options
-            .connect_timeout
-            .unwrap_or(LONG)
-            .saturating_add(options.first_byte_timeout.unwrap_or(LONG));
-        let between = options.between_bytes_timeout.unwrap_or(LONG);
-        let answer = self.begin(network, request);
+        let [connect, first, between] = [
+            options.connect_timeout,
+            options.first_byte_timeout,
+            options.between_bytes_timeout,
+        ]
+        .map(|timeout| timeout.unwrap_or(LONG));
+        let begun = self.begin(network, request);
         async move {
-            let answer = tokio::time::timeout(first, answer?);
-            let answer = answer
-                .await
-                .map_err(|_| Error::ConnectionReadTimeout)?
-                .map_err(|error| of_client(&error))?;
+            let (answer, mut connection) = begun?;
+            let mut answer = pin!(answer);
+            let connected = async { connection.wait_for_connection_metadata().await.is_some() };
+            let answer = tokio::select! {
+                biased;
+                // It has failed.
+                answer = &mut answer => answer,
+                connected = timeout(connect, connected) => {
+                    connected.map_err(|_| Error::ConnectionTimeout)?;
+                    timeout(first, answer).await.map_err(|_| Error::ConnectionReadTimeout)?
+                }
+            };
+            let answer = answer.map_err(|error| of_client(&error))?;
             let body = |body| Timed {
                 body,
                 between,
@@ -92,11 +102,12 @@ impl Outgoing {
         }
     }
 
+    /// The answer, and who is told when there is a connection for it.
     fn begin(
         &self,
         network: &Network,
         mut request: Request<WasiBody>,
-    ) -> Result<hyper_util::client::legacy::ResponseFuture, Error> {
+    ) -> Result<(ResponseFuture, CaptureConnection), Error> {
         let authority = request
             .uri()
             .authority()
@@ -127,7 +138,8 @@ impl Outgoing {
                 .pool_idle_timeout(IDLE)
                 .build(connector)
         });
-        Ok(client.request(request))
+        let connection = capture_connection(&mut request);
+        Ok((client.request(request), connection))
     }
 }
 

@@ -12,11 +12,14 @@ use corosensei::{Coroutine, CoroutineResult, Yielder};
 use libsqlite3_sys as ffi;
 use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// As the main thread of a program has, for which SQLite's limits of depth are made. Memory is what was used of it.
 const STACK: usize = 8 << 20;
 /// Questions within questions of one connection: a function that runs a statement with a function.
 const DEEPEST: usize = 64;
+/// Questions that are open at once in a process: each has a stack.
+const MOST: usize = 1024;
 
 /// How a call goes on.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +39,8 @@ pub(crate) enum Made {
 type Outcome = Result<Made, Failure>;
 type Stack = Coroutine<Answer, Question, Outcome, DefaultStack>;
 type Asker = Yielder<Answer, Question>;
+
+static OPEN: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     /// Whom the callbacks of the call that runs now ask by.
@@ -66,6 +71,23 @@ struct Waiting {
     stack: Stack,
     kind: Kind,
     statement: Option<usize>,
+    _counted: Counted,
+}
+
+/// An open question.
+struct Counted;
+
+impl Counted {
+    fn new() -> Counted {
+        OPEN.fetch_add(1, Ordering::Relaxed);
+        Counted
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        OPEN.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 pub(crate) enum Turn {
@@ -86,11 +108,12 @@ impl Calls {
         statement: Option<usize>,
         body: impl FnOnce() -> Outcome + 'static,
     ) -> Result<Turn, Failure> {
+        let full = |text: &str| Err(Failure::new(ffi::SQLITE_ERROR, text));
         if self.waiting.len() == DEEPEST {
-            return Err(Failure::new(
-                ffi::SQLITE_ERROR,
-                "too many levels of functions that run statements",
-            ));
+            return full("too many levels of functions that run statements");
+        }
+        if OPEN.load(Ordering::Relaxed) >= MOST {
+            return full("too many calls wait for their functions");
         }
         let stack = match self.stacks.pop() {
             Some(stack) => stack,
@@ -122,7 +145,12 @@ impl Calls {
         match turn {
             CoroutineResult::Yield(question) => {
                 let kind = question.kind;
-                self.waiting.push(Waiting { stack, kind, statement });
+                self.waiting.push(Waiting {
+                    stack,
+                    kind,
+                    statement,
+                    _counted: Counted::new(),
+                });
                 Turn::Asks(question)
             }
             CoroutineResult::Return(outcome) => {
@@ -149,6 +177,11 @@ impl Calls {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
+    }
+
+    /// Leaves what waits as it is, for ever.
+    pub(crate) fn forget(&mut self) {
+        std::mem::forget(std::mem::take(&mut self.waiting));
     }
 
     /// Ends what waits: nobody will answer.

@@ -324,6 +324,13 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         if !self.calls.is_empty() {
+            if self.home != std::thread::current().id() {
+                // Its calls hold locks of another thread's.
+                self.calls.forget();
+                std::mem::forget(std::mem::take(&mut self.statements));
+                std::mem::forget((std::mem::take(&mut self.blobs), std::mem::take(&mut self.backups)));
+                return;
+            }
             self.interrupt();
             let place = self.place.clone();
             self.calls.abandon(&place);

@@ -7,7 +7,7 @@ use libsqlite3_sys as ffi;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use std::cell::RefCell;
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
@@ -120,11 +120,10 @@ pub(crate) fn install() {
 }
 
 /// The folder of a path, and the name in it.
-fn find(path: *const c_char) -> Result<(Folder, &'static CStr), Errno> {
+fn find(path: *const c_char) -> Result<(Folder, CString), Errno> {
     // SAFETY: SQLite's paths end with a zero, and last as long as the call.
-    let path: &'static CStr = unsafe { CStr::from_ptr(path) };
-    let text = path.to_str().map_err(|_| Errno::ILSEQ)?;
-    let (folder, name) = text.rsplit_once('/').ok_or(Errno::NOENT)?;
+    let path = unsafe { CStr::from_ptr(path) }.to_str().map_err(|_| Errno::ILSEQ)?;
+    let (folder, name) = path.rsplit_once('/').ok_or(Errno::NOENT)?;
     if matches!(name, "" | "." | "..") {
         return Err(Errno::NOENT);
     }
@@ -136,8 +135,7 @@ fn find(path: *const c_char) -> Result<(Folder, &'static CStr), Errno> {
     // Above the folders that there are is nothing.
     let found = place.folders.folder(folder);
     let found = found.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::NOENT))?;
-    let name = &path.to_bytes_with_nul()[text.len() - name.len()..];
-    Ok((found, CStr::from_bytes_with_nul(name).map_err(|_| Errno::INVAL)?))
+    Ok((found, CString::new(name).map_err(|_| Errno::INVAL)?))
 }
 
 /// As a system call answers.
@@ -166,7 +164,7 @@ extern "C" fn open(path: *const c_char, flags: c_int, mode: c_int) -> c_int {
         }
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::from_bits_truncate(mode as u32);
-        rustix::fs::openat(&*folder.directory, name, flags, mode)
+        rustix::fs::openat(&*folder.directory, &name, flags, mode)
     };
     answer(opened().map(IntoRawFd::into_raw_fd))
 }
@@ -187,7 +185,7 @@ extern "C" fn access(path: *const c_char, mode: c_int) -> c_int {
             return Err(Errno::ROFS);
         }
         let mode = rustix::fs::Access::from_bits_truncate(mode as u32);
-        rustix::fs::accessat(&*folder.directory, name, mode, AtFlags::empty())
+        rustix::fs::accessat(&*folder.directory, &name, mode, AtFlags::empty())
     };
     answer(accessed().map(|()| 0))
 }
@@ -214,7 +212,7 @@ extern "C" fn unlink(path: *const c_char) -> c_int {
         if folder.is_read_only {
             return Err(Errno::ROFS);
         }
-        rustix::fs::unlinkat(&*folder.directory, name, AtFlags::empty())
+        rustix::fs::unlinkat(&*folder.directory, &name, AtFlags::empty())
     };
     answer(removed().map(|()| 0))
 }
@@ -252,7 +250,7 @@ extern "C" fn getcwd(buffer: *mut c_char, size: usize) -> *mut c_char {
 }
 
 extern "C" fn readlink(path: *const c_char, buffer: *mut c_char, size: usize) -> isize {
-    let read = find(path).and_then(|(folder, name)| rustix::fs::readlinkat(&*folder.directory, name, Vec::new()));
+    let read = find(path).and_then(|(folder, name)| rustix::fs::readlinkat(&*folder.directory, &name, Vec::new()));
     match read {
         Ok(target) => {
             let count = target.as_bytes().len().min(size);

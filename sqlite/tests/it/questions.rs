@@ -289,3 +289,16 @@ fn another_thread_is_refused() {
     let (refused, _connection) = refused.join().unwrap();
     assert_eq!(refused.text, "the connection belongs to another thread");
 }
+
+/// Its locks are of the thread that began.
+#[test]
+fn what_waits_is_left_by_another_thread() {
+    let mut connection = memory();
+    connection
+        .create_function("asks", 0, 0, Definition::Scalar, Some(1))
+        .unwrap();
+    let number = statement(&mut connection, "select asks()");
+    let asked = connection.run(number, None, all());
+    assert!(matches!(asked, Ok(Progress::Asks(_))), "{asked:?}");
+    std::thread::spawn(move || drop(connection)).join().unwrap();
+}

@@ -113,6 +113,9 @@ impl Access {
         self.judge(Operation::List, None, None)?;
         let mut runs = self.hall.runs.list().await?;
         let ruling = self.ruling();
+        if ruling.leads_elsewhere(&self.principal) {
+            runs.extend(self.hall.runs.elsewhere());
+        }
         runs.retain(|run| {
             ruling
                 .may(&self.principal, Operation::State, Some(&run.name), None)

@@ -3,7 +3,7 @@
 use super::grants::Grants;
 use super::policy::{Off, Policy, Switch};
 use super::principal::{Door, Principal, Who};
-use super::scope::{Operation, Scope};
+use super::scope::{self, Operation, Scope};
 use super::token::Token;
 use http::StatusCode;
 use std::time::SystemTime;
@@ -147,7 +147,8 @@ impl Ruling {
         }
         if let Some(run) = run {
             self.policy.run(run)?;
-            if !grants.runs.has(run) {
+            let is_foreign = scope::is_elsewhere(run) && !self.leads_elsewhere(principal);
+            if is_foreign || !grants.runs.has(run) {
                 let run = run.to_owned();
                 return Err(Denied::Run { who: who(), run });
             }
@@ -159,6 +160,15 @@ impl Ruling {
             }
         }
         Ok(())
+    }
+
+    /// Whether somebody may go on from here to other machines, with this user's keys: their own browser alone, where nothing
+    /// narrows it. Hubs that ask each other would go round in circles, and tokens are for this machine.
+    pub fn leads_elsewhere(&self, principal: &Principal) -> bool {
+        match &principal.who {
+            Who::Browser { grants, .. } => grants.runs.is_all() && grants.ports.is_all(),
+            Who::User { .. } | Who::Token { .. } | Who::Anyone => false,
+        }
     }
 }
 
@@ -206,6 +216,28 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn other_machines_are_for_an_own_browser_alone() {
+        let browser = |grants: Grants| {
+            let session = Secret::new("").digest();
+            let grants = Arc::new(grants);
+            Principal::new(Who::Browser { session, grants }, Door::Page, None)
+        };
+        let named = |names: &[&str]| Grants {
+            runs: Names::new(names.iter().map(ToString::to_string).collect()).unwrap(),
+            ..Grants::ALL
+        };
+        let may = |principal: &Principal, run: &str| {
+            let ruling = Ruling::default();
+            ruling.may(principal, Operation::Connect, Some(run), Some(80)).is_ok()
+        };
+        assert!(may(&browser(Grants::ALL), "lab~web") && may(&browser(Grants::ALL), "web"));
+        for narrowed in [browser(named(&["*"])), browser(named(&["lab~web"])), user(Door::Pipe)] {
+            assert!(!may(&narrowed, "lab~web"), "{narrowed:?}");
+        }
+        assert!(may(&browser(named(&["*"])), "web") && may(&user(Door::Pipe), "web"));
     }
 
     #[test]

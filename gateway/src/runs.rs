@@ -3,12 +3,13 @@
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{Method, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use tunnel::mux::{Body, Connected, Head, Refusal, Socket};
 
 /// A run, as far as pages and clients are told.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Run {
     /// Its name: one run has it at a time.
     pub name: String,
@@ -43,7 +44,7 @@ pub struct Run {
 }
 
 /// A port of this machine that leads into a run.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Forward {
     /// Where it is.
     pub host: SocketAddr,
@@ -63,8 +64,14 @@ pub struct Forward {
 ///
 /// The futures are dropped when nobody waits for them any more.
 pub trait Runs: Send + Sync + 'static {
-    /// All of them.
+    /// All of them, of this machine.
     fn list(&self) -> impl Future<Output = Result<Vec<Run>, Refusal>> + Send;
+
+    /// Those of other machines that this user reaches, as far as is known by now. Their names have the machine's before a `~`
+    /// ([`scope::is_elsewhere`](super::scope::is_elsewhere)).
+    fn elsewhere(&self) -> Vec<Run> {
+        Vec::new()
+    }
 
     /// A TCP connection to a port of one. It waits while the run starts, as long as the head says.
     fn connect(&self, head: Head) -> impl Future<Output = Result<Connected, Refusal>> + Send;
@@ -86,6 +93,7 @@ pub trait Runs: Send + Sync + 'static {
 /// The same for whoever does not want to be generic over it.
 pub(crate) trait AnyRuns: Send + Sync {
     fn list(&self) -> BoxFuture<'_, Result<Vec<Run>, Refusal>>;
+    fn elsewhere(&self) -> Vec<Run>;
     fn connect(&self, head: Head) -> BoxFuture<'_, Result<Connected, Refusal>>;
     fn associate(&self, head: Head) -> BoxFuture<'_, Result<Box<dyn Socket>, Refusal>>;
     fn request<'a>(&'a self, run: &'a str, method: Method, what: &'a str, body: Bytes)
@@ -95,6 +103,10 @@ pub(crate) trait AnyRuns: Send + Sync {
 impl<R: Runs> AnyRuns for R {
     fn list(&self) -> BoxFuture<'_, Result<Vec<Run>, Refusal>> {
         Box::pin(Runs::list(self))
+    }
+
+    fn elsewhere(&self) -> Vec<Run> {
+        Runs::elsewhere(self)
     }
 
     fn connect(&self, head: Head) -> BoxFuture<'_, Result<Connected, Refusal>> {

@@ -238,6 +238,14 @@ pub fn is_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 255 && name.chars().all(is_plain) && name.chars().any(|c| c != '.')
 }
 
+/// Between the name of another machine and that of its run. No run's own name has it.
+pub const ELSEWHERE: char = '~';
+
+/// Whether a name is of a run of another machine: `lab~web`.
+pub fn is_elsewhere(name: &str) -> bool {
+    name.contains(ELSEWHERE)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,6 @@
 //! Words for people: sizes, times, and what guests print.
 
+use gateway::scope::ELSEWHERE;
 use std::time::Duration;
 
 const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -136,6 +137,11 @@ fn string(chars: &mut std::str::Chars<'_>) {
             _ => {}
         }
     }
+}
+
+/// A run's name as people and commands write it: `lab/web` of another machine.
+pub(crate) fn run(name: &str) -> String {
+    name.replace(ELSEWHERE, "/")
 }
 
 #[cfg(test)]

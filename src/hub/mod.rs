@@ -14,6 +14,8 @@
 
 mod audit;
 mod channel;
+mod complaint;
+mod elsewhere;
 mod kohaku;
 mod links;
 mod place;

@@ -1,10 +1,12 @@
-//! This user's runs, for the gateway: their guests by link sockets, the rest by control sockets.
+//! This user's runs, for the gateway: their guests by link sockets, the rest by control sockets. Those of other machines: [`Elsewhere`].
 
+use super::complaint::complaint;
+use super::elsewhere::Elsewhere;
 use crate::control::{self, Client, State};
 use bytes::Bytes;
 use gateway::runs::{Forward, Run, Runs};
-use http::{Method, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full};
+use gateway::scope::is_elsewhere;
+use http::{Method, Response, StatusCode};
 use netns::Limits;
 use netns::link::{Client as Links, Refused};
 use std::net::Ipv4Addr;
@@ -16,11 +18,23 @@ use tunnel::mux::{Body, Connected, Head, Refusal, Socket};
 const CLIENT: Ipv4Addr = Ipv4Addr::new(240, 0, 1, 254);
 
 /// The runs of this user.
-pub(super) struct Own(Links);
+pub(super) struct Own {
+    links: Links,
+    /// Where it is wanted.
+    elsewhere: Option<Elsewhere>,
+}
 
-impl Default for Own {
-    fn default() -> Own {
-        Own(Links::new(Arc::new(control::link_to)))
+impl Own {
+    /// `with_others`: their contexts' runs, too.
+    pub(super) fn new(with_others: bool) -> Own {
+        Own {
+            links: Links::new(Arc::new(control::link_to)),
+            elsewhere: with_others.then(Elsewhere::default),
+        }
+    }
+
+    fn elsewhere(&self, run: &str) -> Option<&Elsewhere> {
+        self.elsewhere.as_ref().filter(|_| is_elsewhere(run))
     }
 }
 
@@ -44,9 +58,16 @@ impl Runs for Own {
         Ok(runs)
     }
 
+    fn elsewhere(&self) -> Vec<Run> {
+        self.elsewhere.as_ref().map(Elsewhere::runs).unwrap_or_default()
+    }
+
     async fn connect(&self, head: Head) -> Result<Connected, Refusal> {
+        if let Some(elsewhere) = self.elsewhere(&head.run) {
+            return elsewhere.connect(head).await;
+        }
         let patience = head.wait.unwrap_or(Limits::CONNECT_TIMEOUT);
-        let connected = self.0.connect(&head.run, head.port, CLIENT, patience).await;
+        let connected = self.links.connect(&head.run, head.port, CLIENT, patience).await;
         let (stream, held) = connected.map_err(|why| refusal(&head, &why))?;
         Ok(Connected {
             tcp: TcpStream::from_std(stream).map_err(|error| broken(&error))?,
@@ -57,12 +78,15 @@ impl Runs for Own {
 
     async fn associate(&self, head: Head) -> Result<Box<dyn Socket>, Refusal> {
         let patience = head.wait.unwrap_or(Limits::CONNECT_TIMEOUT);
-        let socket = self.0.datagrams(&head.run, head.port, CLIENT, patience).await;
+        let socket = self.links.datagrams(&head.run, head.port, CLIENT, patience).await;
         let socket = socket.map_err(|why| refusal(&head, &why))?;
         Ok(Box::new(UdpSocket::from_std(socket).map_err(|error| broken(&error))?))
     }
 
     async fn request(&self, run: &str, method: Method, what: &str, body: Bytes) -> Response<Body> {
+        if let Some(elsewhere) = self.elsewhere(run) {
+            return elsewhere.request(run, method, what, body).await;
+        }
         let client = match Client::here(run).await {
             Ok(client) => client,
             Err(failure) => return complaint(StatusCode::NOT_FOUND, &failure),
@@ -119,17 +143,4 @@ fn refusal(head: &Head, why: &Refused) -> Refusal {
 
 fn broken(error: &std::io::Error) -> Refusal {
     Refusal::new(StatusCode::BAD_GATEWAY, error.to_string())
-}
-
-fn complaint(status: StatusCode, failure: &report::Failure) -> Response<Body> {
-    let complaint = control::Complaint {
-        error: format!("{:#}", failure.error),
-        hint: failure.hint.clone(),
-    };
-    let body = Bytes::from(serde_json::to_vec(&complaint).unwrap_or_default());
-    let mut response = Response::new(Full::new(body).map_err(|never| match never {}).boxed_unsync());
-    *response.status_mut() = status;
-    let json = header::HeaderValue::from_static("application/json");
-    response.headers_mut().insert(header::CONTENT_TYPE, json);
-    response
 }

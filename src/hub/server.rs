@@ -112,7 +112,8 @@ pub async fn run(options: Options) -> Result<u8> {
     let has_page = rules.now().policy.switch(Switch::Browser).is_ok();
     let gateway = Gateway::new(
         rules,
-        Arc::new(Own::default()),
+        // Whoever comes is no reason to lend them this user's keys.
+        Arc::new(Own::new(!options.is_open && !options.is_started)),
         gateway::gateway::Options {
             hosts: Hosts::new(options.names.clone(), options.domains.clone()),
             settings: Settings {

@@ -4,19 +4,21 @@ use super::place::{Place, Way};
 use super::ssh::{self, Ssh};
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
+use gateway::runs::Run;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use netns::Limits;
 use report::{Failure, Result};
+use serde::de::DeserializeOwned;
 use std::sync::LazyLock;
 use std::time::Duration;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::{oneshot, watch};
 use tokio_util::task::TaskTracker;
 use tunnel::carrier::{BoxCarrier, Framed};
-use tunnel::mux::{self, Datagrams, HALF_CLOSED, Head, Incoming, OpenError, Relayed};
+use tunnel::mux::{self, Channel, Datagrams, HALF_CLOSED, Head, Incoming, OpenError, Relayed};
 use tunnel::pipe::{Bye, Settings};
-use tunnel::session::{self, Attempt, ConnectError, Ender, Event};
+use tunnel::session::{self, ConnectError, Ender, Event};
 
 /// Links that are still to say that they end.
 static LINKS: LazyLock<TaskTracker> = LazyLock::new(TaskTracker::new);
@@ -58,9 +60,22 @@ impl Hub {
     ///
     /// It cannot be reached. What was reached once is reached again, whenever that takes.
     pub async fn reach(place: &Place) -> Result<Hub> {
+        Hub::begin(place, true).await
+    }
+
+    /// The same for who has nobody to ask for a password.
+    ///
+    /// # Errors
+    ///
+    /// As [`Hub::reach`].
+    pub async fn reach_unasked(place: &Place) -> Result<Hub> {
+        Hub::begin(place, false).await
+    }
+
+    async fn begin(place: &Place, asks: bool) -> Result<Hub> {
         let (says, link) = watch::channel(Link::Awaited);
         let (wanted, is_wanted) = oneshot::channel();
-        LINKS.spawn(keep(place.clone(), says, is_wanted));
+        LINKS.spawn(keep(place.clone(), asks, says, is_wanted));
         let mut hub = Hub {
             place: place.clone(),
             link,
@@ -116,13 +131,31 @@ impl Hub {
         Ok(client.map_err(|_| gone())?.map_err(|_| gone())?)
     }
 
+    /// A stream to a port of a run. While there is no link it waits, as long as the head says.
+    ///
+    /// # Errors
+    ///
+    /// There is no way to it.
+    pub async fn open(&self, head: &Head) -> std::result::Result<Channel, OpenError> {
+        self.in_time(head).await?.open(head).await
+    }
+
     /// The names of its runs.
     pub async fn runs(&self) -> Result<Vec<String>> {
-        let request = Request::get("http://hub/v1/runs").body(Full::default())?;
+        self.read("http://hub/v1/runs").await
+    }
+
+    /// Its runs, with what there is to know of each.
+    pub async fn known(&self) -> Result<Vec<Run>> {
+        self.read("http://hub/v1/runs?full=true").await
+    }
+
+    async fn read<T: DeserializeOwned>(&self, what: &str) -> Result<T> {
+        let request = Request::get(what).body(Full::default())?;
         let body = self.request(request).await?.into_body();
-        let names = http_body_util::Limited::new(body, LONGEST).collect().await;
-        let names = names.map_err(|error| anyhow!("{}: {error}", self.place))?;
-        Ok(serde_json::from_slice(&names.to_bytes()).context("invalid response from the hub")?)
+        let text = http_body_util::Limited::new(body, LONGEST).collect().await;
+        let text = text.map_err(|error| anyhow!("{}: {error}", self.place))?;
+        Ok(serde_json::from_slice(&text.to_bytes()).context("invalid response from the hub")?)
     }
 
     /// An ordinary request.
@@ -137,10 +170,10 @@ impl Hub {
 }
 
 /// Keeps a link for as long as it is wanted.
-async fn keep(place: Place, says: watch::Sender<Link>, mut wanted: oneshot::Receiver<()>) {
+async fn keep(place: Place, asks: bool, says: watch::Sender<Link>, mut wanted: oneshot::Receiver<()>) {
     loop {
         let (stream, link, mut events) = session::connect(
-            |attempt| carrier(&place, attempt),
+            |attempt| carrier(&place, asks && attempt.is_first),
             Settings {
                 agent: concat!("wasmrun ", env!("CARGO_PKG_VERSION")).to_owned(),
                 ..Settings::default()
@@ -244,11 +277,11 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     texts.join(": ")
 }
 
-async fn carrier(place: &Place, attempt: Attempt) -> std::result::Result<BoxCarrier, ConnectError> {
+async fn carrier(place: &Place, asks: bool) -> std::result::Result<BoxCarrier, ConnectError> {
     match &place.way {
         Way::Ssh { host, port, command } => {
             let command = command.as_deref().unwrap_or(ssh::COMMAND);
-            let ssh = Ssh::start(host, *port, command, attempt.is_first);
+            let ssh = Ssh::start(host, *port, command, asks);
             let ssh = ssh.map_err(|error| ConnectError::Later(format!("cannot start ssh: {error}").into()))?;
             Ok(Box::new(Framed::new(ssh)))
         }

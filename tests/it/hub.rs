@@ -479,3 +479,58 @@ fn a_browser_starts_an_app_from_the_page() {
             .contains("switched off by")
     );
 }
+
+/// A laptop's page has the runs of its contexts beside its own, and opens their ports through the tunnel.
+#[test]
+fn the_page_has_the_runs_of_other_machines() {
+    let lab = Lab::new();
+    let (_web, hub) = (lab.web("web"), Hub::start(&lab, &["--tls", "self"]));
+    hub.context(&lab, &["--allow", "connect,logs"]);
+    let mut own = lab.here(&["hub", "--bind", "127.0.0.1:0"]);
+    let line = own.wait_for("listening: ");
+    let address: SocketAddr = line.split_once("//").unwrap().1.parse().unwrap();
+    let line = own.wait_for("open this link once: ");
+    let get = |url: &str, cookie: &str| browse(address, "GET", url, cookie, "");
+    let entered = get(&line["open this link once: ".len()..], "");
+    let cookie = entered.cookie().to_owned();
+    let page = format!("http://wasmrun.localhost:{}", address.port());
+    // The first look has the machine reached.
+    eventually("its runs are there", || {
+        get(&format!("{page}/"), &cookie).body.contains(">lab/web</a>")
+    });
+    let run = get(&format!("{page}/runs/lab~web"), &cookie);
+    assert!(
+        run.body.contains("wasmrun forward lab/web"),
+        "{} {}",
+        run.head,
+        run.body
+    );
+    // The context's token has no scope for it.
+    let (_, token) = run.body.split_once("name=\"token\" value=\"").expect("a form");
+    let token = token.split('"').next().unwrap();
+    let post = |path: &str, form: &str| browse(address, "POST", &format!("{page}{path}"), &cookie, form);
+    let restarted = post("/runs/lab~web/restart", &format!("token={token}"));
+    assert_eq!(restarted.status, 403, "{}", restarted.body);
+    let started = post("/start", &format!("token={token}&run=lab~web&port=3000"));
+    let enter = started.field("location").to_owned();
+    assert!(enter.starts_with("http://lab-web-"), "{} {enter}", started.head);
+    let (app, _) = enter.split_once("/.wasmrun/").unwrap();
+    let inside = get(&enter, "");
+    for _ in 0..3 {
+        let hello = get(&format!("{app}/"), inside.cookie());
+        let is_hello = hello.status == 200 && hello.body.contains("hello from wasmrun");
+        assert!(is_hello, "{} {}", hello.head, hello.body);
+    }
+    // Who comes by this hub's tunnel is led no further.
+    let beyond = lab.says(&["ps", &format!("unix:{}/", lab.path("here/wasmrun/hub.pipe").display())]);
+    assert_eq!(beyond.code, Some(0), "{}", beyond.stderr);
+    assert!(!beyond.stdout.contains("lab"), "{}", beyond.stdout);
+    // What is no context any more is not on the page.
+    assert_eq!(lab.says(&["context", "remove", "lab"]).code, Some(0));
+    eventually("they are gone", || {
+        !get(&format!("{page}/"), &cookie).body.contains("lab/web")
+    });
+    assert_eq!(get(&format!("{page}/runs/lab~web"), &cookie).status, 404);
+    own.signal(Signal::SIGINT);
+    own.ended();
+}

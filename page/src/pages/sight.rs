@@ -50,6 +50,8 @@ pub(super) struct Seen {
     pub(super) connections: String,
     pub(super) traffic: String,
     pub(super) apps: Vec<Open>,
+    /// As people and commands write the name.
+    pub(super) shown: String,
     pub(super) may_connect: bool,
     pub(super) may_read: bool,
     pub(super) may_restart: bool,
@@ -116,6 +118,7 @@ impl Looker<'_> {
         let of_apps: usize = apps.iter().map(|app| app.guest.traffic.connections()).sum();
         Seen {
             href: is_name.then(|| format!("/runs/{}", run.name)),
+            shown: text::run(&run.name),
             age: text::age(Duration::from_secs(run.generation_uptime)),
             memory: run.memory.map_or_else(String::new, text::size),
             bound: text::listed(&run.bound),
@@ -162,7 +165,7 @@ impl Looker<'_> {
         let browser = app.by.to_hex();
         Open {
             number: app.number,
-            run: app.target().run.clone(),
+            run: text::run(&app.target().run),
             port: app.target().port,
             href: is_own.then(|| format!("{}/", app.origin)),
             age: text::age(app.began.elapsed()),

@@ -53,7 +53,7 @@ pub(super) struct Log {
 #[derive(Clone, Default)]
 pub(super) struct StartForm {
     /// Runs to choose from.
-    pub(super) runs: Vec<String>,
+    pub(super) runs: Vec<(String, String)>,
     /// What was chosen.
     pub(super) run: String,
     /// What was typed.
@@ -71,13 +71,15 @@ pub(super) struct StartForm {
 impl StartForm {
     /// The empty form; none where nothing may be started.
     pub(super) fn offered(runs: &[Seen], run: Option<&str>) -> Option<StartForm> {
-        let names: Vec<String> = runs
+        let names: Vec<(String, String)> = runs
             .iter()
             .filter(|run| run.may_connect)
-            .map(|run| run.name.clone())
+            .map(|run| (run.name.clone(), run.shown.clone()))
             .collect();
         let first = runs.iter().find(|run| run.may_connect && !run.listening.is_empty());
-        let first = first.map(|run| run.name.as_str()).or(names.first().map(String::as_str));
+        let first = first
+            .map(|run| run.name.as_str())
+            .or(names.first().map(|(name, _)| name.as_str()));
         let chosen = run.or(first)?.to_owned();
         let of_run = runs.iter().find(|seen| seen.name == chosen && seen.may_connect)?;
         let listening: Vec<u16> = of_run

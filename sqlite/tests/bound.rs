@@ -1,5 +1,4 @@
 //! What all connections of a process share: on its own, because tests of one program would share it, too.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use sqlite::{Connection, Definition, Folder, Folders, Place, Progress, Shape, Texts};
 use std::io::{Error, ErrorKind};
@@ -20,7 +19,7 @@ fn open_questions_have_a_bound() {
     let mut connections: Vec<_> = (0..1100)
         .map(|_| Connection::open(":memory:", 6, place.clone()).unwrap())
         .collect();
-    let mut asks = |connection: &mut Connection| {
+    let asks = |connection: &mut Connection| {
         connection
             .create_function("asks", 0, 0, Definition::Scalar, Some(1))
             .unwrap();

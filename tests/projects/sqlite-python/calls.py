@@ -4,6 +4,7 @@ import datetime
 import re
 import sqlite3
 import sys
+import tempfile
 import threading
 import warnings
 
@@ -162,8 +163,10 @@ typed.execute("insert into t values (?, ?, ?)", (1 + 2j, datetime.date(2026, 11,
 says(typed.execute("select * from t").fetchone())
 says(typed.execute('select a as "a [complex]", b as "b [date]" from t').fetchone())
 
-with sqlite3.connect("/tmp/source.db") as source:
-    source.executescript("drop table if exists t; create table t (a, b blob); insert into t values (1, zeroblob(10));")
+folder = tempfile.TemporaryDirectory()
+place = f"{folder.name}/source.db"
+with sqlite3.connect(place) as source:
+    source.executescript("create table t (a, b blob); insert into t values (1, zeroblob(10));")
 with source.blobopen("t", "b", 1) as blob:
     blob.write(b"hello")
     blob[7] = 65
@@ -207,7 +210,7 @@ for isolation in (None, "IMMEDIATE", ""):
     db.execute("insert into t (b) values ('w')")
     says(isolation, db.in_transaction)
     db.rollback()
-first, second = (sqlite3.connect("/tmp/source.db", timeout=0.1, isolation_level=None) for _ in range(2))
+first, second = (sqlite3.connect(place, timeout=0.1, isolation_level=None) for _ in range(2))
 first.execute("begin immediate")
 fails(second.execute, "begin immediate")
 says(second.execute("select count(*) from t").fetchone())

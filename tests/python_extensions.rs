@@ -1,5 +1,5 @@
 //! Native code of Python packages, built for the guest. Needs python3 with venv, PyPI, cargo with wasm32-wasip2 and crates.io;
-//! without them each test is listed as ignored.
+//! without them each test is listed as ignored, and so it is without TEST_FULL: they build for minutes, so `.ci/full` has them.
 
 mod support;
 
@@ -9,7 +9,8 @@ use support::program::{self, get, project, script, succeeds};
 use support::{Run, connect, output, wasmrun};
 
 fn main() {
-    let is_possible = succeeds("python3", &["-c", "import venv, ensurepip"]) && program::has_rust();
+    let is_wanted = std::env::var_os("TEST_FULL").is_some();
+    let is_possible = is_wanted && succeeds("python3", &["-c", "import venv, ensurepip"]) && program::has_rust();
     let tests: [program::Test; 2] = [
         (
             "native_code_in_rust_is_built_for_the_guest",
@@ -18,8 +19,7 @@ fn main() {
         ),
         (
             "fastapi_answers_as_its_first_page_says",
-            // It builds for some minutes: `.ci/full` has it.
-            is_possible && std::env::var_os("TEST_FULL").is_some(),
+            is_possible,
             fastapi_answers_as_its_first_page_says,
         ),
     ];

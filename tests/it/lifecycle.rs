@@ -59,6 +59,32 @@ fn signals_that_were_ignored_at_the_start_stay_so() {
     }
 }
 
+/// systemd-run(1) and a unit without settings: a session of its own, no terminal, and no variables; not even HOME.
+#[test]
+fn a_service_manager_needs_to_give_nothing() {
+    let folder = support::guests::root().join("examples/echo");
+    let own = support::wasmrun(&["os", folder.to_str().unwrap(), "-f", "0:3000"]);
+    let kept = own
+        .get_envs()
+        .filter(|(name, _)| name.to_str().unwrap().ends_with("_DIR"));
+    let mut command = std::process::Command::new("/usr/bin/setsid");
+    command
+        .args(["--wait".as_ref(), own.get_program()])
+        .args(own.get_args());
+    command
+        .env_clear()
+        .envs(kept.filter_map(|(name, value)| Some((name, value?))))
+        .stdin(std::process::Stdio::null());
+    let mut run = Run::of(command);
+    let address = run.ready(3000);
+    let mut client = connect(address);
+    client.write_all(b"x").unwrap();
+    client.read_exact(&mut [0]).unwrap();
+    drop(client);
+    kill(run.descendants()[0], Signal::SIGTERM).unwrap();
+    assert_eq!(run.ended().code(), Some(143), "{}", run.stderr());
+}
+
 #[test]
 fn killing_the_guest_is_said_and_passed_on() {
     let mut run = echo();

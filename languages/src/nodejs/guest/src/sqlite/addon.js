@@ -119,17 +119,17 @@ export class Database {
     return Buffer.from(state.db.serialize(attached) ?? []);
   }
 
-  function(fn, name, count, integers, deterministic, directOnly) {
+  function(fn, name, count, safe, deterministic, directOnly) {
     const state = inner.get(this);
     state.quiet();
-    const whole = wholeOf(integers, state);
+    const whole = wholeOf(safe, state);
     state.db.define(name, count, flags(deterministic, directOnly), KINDS.scalar, (kind, bytes) => result(name, fn(...decodeArguments(bytes, whole, toBuffer))));
   }
 
-  aggregate(start, step, inverse, finish, name, count, integers, deterministic, directOnly) {
+  aggregate(start, step, inverse, finish, name, count, safe, deterministic, directOnly) {
     const state = inner.get(this);
     state.quiet();
-    const whole = wholeOf(integers, state);
+    const whole = wholeOf(safe, state);
     const sums = new Map();
     const sum = (instance) => {
       if (!sums.has(instance)) sums.set(instance, typeof start === 'function' ? start() : start);
@@ -226,7 +226,9 @@ const bool = (value) => {
   return value;
 };
 const flags = (deterministic, directOnly) => (deterministic ? DETERMINISTIC : 0) | (directOnly ? DIRECT_ONLY : 0);
-const wholeOf = (integers, state) => ((integers < 2 ? integers === 1 : state.isSafe) ? large : plain);
+const integers = (isSafe) => (isSafe ? large : plain);
+// Of a function: 1, 0, or 2 for what the database has.
+const wholeOf = (asked, state) => integers(asked < 2 ? asked === 1 : state.isSafe);
 
 function result(name, value) {
   if (value === undefined) return null;
@@ -277,38 +279,26 @@ export class Statement {
     return state.during(() => {
       const before = state.db.totalChanges;
       logged(own, this, values);
-      const { isEnd, changes, rowid } = state.db.run(number, values, 1, own.isSafe ? large : plain, toBuffer);
+      const { isEnd, changes, rowid } = state.db.run(number, values, 1, integers(own.isSafe), toBuffer);
       if (!isEnd) state.db.reset(number);
       return { changes: state.db.totalChanges === before ? 0 : Number(changes), lastInsertRowid: rowid };
     });
   }
 
   get(...args) {
-    const own = inner.get(this);
-    reads(own);
-    const { state, number } = own;
-    const values = begin(own, args);
-    return state.during(() => {
-      logged(own, this, values);
-      const made = state.db.run(number, values, 1, own.isSafe ? large : plain, toBuffer);
-      if (!made.isEnd) state.db.reset(number);
+    return read(this, args, 1, (own, made) => {
+      if (!made.isEnd) own.state.db.reset(own.number);
       return made.rows.length === 0 ? undefined : shaper(own, made)(made.rows[0]);
     });
   }
 
   all(...args) {
-    const own = inner.get(this);
-    reads(own);
-    const { state, number } = own;
-    const values = begin(own, args);
-    return state.during(() => {
-      logged(own, this, values);
-      const whole = own.isSafe ? large : plain;
-      let made = state.db.run(number, values, ALL, whole, toBuffer);
+    return read(this, args, ALL, (own, first) => {
+      let made = first;
       const shape = shaper(own, made);
       const rows = made.rows.map(shape);
       while (!made.isEnd) {
-        made = state.db.fetch(number, ALL, whole, toBuffer);
+        made = own.state.db.fetch(own.number, ALL, integers(own.isSafe), toBuffer);
         for (const row of made.rows) rows.push(shape(row));
       }
       return rows;
@@ -356,6 +346,16 @@ export class Statement {
   }
 }
 
+// Begins a statement of which so many rows are wanted, and does something with what has come.
+function read(statement, args, most, use) {
+  const own = inner.get(statement);
+  reads(own);
+  const values = begin(own, args);
+  return own.state.during(() => {
+    logged(own, statement, values);
+    return use(own, own.state.db.run(own.number, values, most, integers(own.isSafe), toBuffer));
+  });
+}
 function setMode(statement, name, is) {
   const own = inner.get(statement);
   if (!own.reads) throw new TypeError(`The ${name}() method is only for statements that return data`);
@@ -469,7 +469,7 @@ export class StatementIterator {
     let made;
     try {
       made = state.during(() => {
-        const whole = isSafe ? large : plain;
+        const whole = integers(isSafe);
         if (self.isBegun) return state.db.fetch(number, 1, whole, toBuffer);
         self.isBegun = true;
         logged(own, this.statement, self.values);

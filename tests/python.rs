@@ -494,6 +494,7 @@ fn what_frameworks_take_for_granted_is_there() {
         "pdb",
         "(1, 'database is locked')",
         "((b'one', b''), b'two')",
+        "[[], (1, b'x'), (1, b'x')]",
         "2026-01-01 00:00:00+01:00",
     ];
     let (last, said) = lines.split_last().unwrap();

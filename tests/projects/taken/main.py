@@ -1,6 +1,7 @@
 """What frameworks take for granted: each line says what came of one thing."""
 import asyncio
 import os
+import select
 import socket
 import sys
 import threading
@@ -114,6 +115,18 @@ def grown():
         return first, reader.read()
 
 
+def polled():
+    """A connection on which nobody has spoken is not readable; who waits for it lets threads go on, in a loop of its own, too."""
+    one, other = socket.socketpair()
+    poller = select.poll()
+    poller.register(one, select.POLLIN)
+    said = [poller.poll(0)]
+    for wait in (lambda: poller.poll(5000), lambda: select.select([one], [], [], 5)[0]):
+        threading.Timer(0, other.send, [b"x"]).start()
+        said.append((len(wait()), one.recv(1)))
+    return said
+
+
 def zone():
     from datetime import datetime
     from zoneinfo import ZoneInfo
@@ -136,6 +149,7 @@ for case in (
     lambda: __import__("pdb").__name__,
     database,
     grown,
+    polled,
     zone,
 ):
     print(case())

@@ -60,7 +60,8 @@ impl Streams {
         Streams(Arc::new(Shared {
             connection: connection.clone(),
             sending: sending.clone(),
-            reading: Mutex::new(Reading::Open { may_be_drained: false }),
+            // What it was registered with may be older than the connection.
+            reading: Mutex::new(Reading::Open { may_be_drained: true }),
             writing: Mutex::new(Writing::Open { permit: 0 }),
         }))
     }

@@ -443,6 +443,18 @@ def _shutdown(self):
     self._BaseServer__is_shut_down.set()
 
 
+def _beside_others(look, timeout):
+    """What `look()` finds in the end; others go on meanwhile. The time is in seconds."""
+    while True:
+        found = look()
+        if found or (timeout is not None and timeout <= 0):
+            return found
+        pause = 0.01 if timeout is None else min(timeout, 0.01)
+        scheduler.wait(timeout=pause)
+        if timeout is not None:
+            timeout -= pause
+
+
 def _select(original):
     def select(self, timeout=None):
         connection = Connection.handled
@@ -468,14 +480,7 @@ def _select(original):
             woken, self.wasmrun_woken = self.wasmrun_woken, False
             return woken or bool(found)
 
-        while not look():
-            pause = 0.01 if timeout is None else min(timeout, 0.01)
-            scheduler.wait(timeout=pause)
-            if timeout is not None:
-                timeout -= pause
-                if timeout <= 0:
-                    look()
-                    break
+        _beside_others(look, timeout)
         return found
 
     return select
@@ -483,7 +488,14 @@ def _select(original):
 
 def _select_of(rlist, wlist, xlist, timeout=None):
     if rlist or wlist or xlist:
-        return _select_of.original(rlist, wlist, xlist, timeout)
+        if scheduler.is_alone():
+            return _select_of.original(rlist, wlist, xlist, timeout)
+
+        def look():
+            found = _select_of.original(rlist, wlist, xlist, 0)
+            return found if any(found) else None
+
+        return _beside_others(look, timeout) or ([], [], [])
     # As above. Whoever waits for nothing waits for a time.
     cooperative_sleep(timeout if timeout is not None else FOREVER)
     return [], [], []
@@ -508,11 +520,13 @@ class _Poll:
         self._registered.discard(fd if isinstance(fd, int) else fd.fileno())
 
     def poll(self, timeout=None):
-        if self._registered:
+        seconds = None if timeout is None or timeout < 0 else timeout / 1000
+        if not self._registered:
+            cooperative_sleep(FOREVER if seconds is None else seconds)
+            return []
+        if scheduler.is_alone():
             return self._poll.poll(timeout)
-        forever = timeout is None or timeout < 0
-        cooperative_sleep(FOREVER if forever else timeout / 1000)
-        return []
+        return _beside_others(lambda: self._poll.poll(0), seconds)
 
 
 def install():

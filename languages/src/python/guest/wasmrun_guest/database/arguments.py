@@ -90,3 +90,16 @@ def positional(*names):
         return call
 
     return decorate
+
+
+def kept(name):
+    """An attribute that programs set and do not delete; None before it is set."""
+    own = f"_{name}"
+
+    def put(self, value):
+        setattr(self, own, value)
+
+    def refuse(self):
+        raise AttributeError(f"cannot delete {name} attribute")
+
+    return property(lambda self: getattr(self, own, None), put, refuse)

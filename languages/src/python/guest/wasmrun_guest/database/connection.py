@@ -319,30 +319,6 @@ class Connection:
         raise AttributeError("cannot delete autocommit attribute")
 
     @property
-    def row_factory(self):
-        return getattr(self, "_row_factory", None)
-
-    @row_factory.setter
-    def row_factory(self, value):
-        self._row_factory = value
-
-    @row_factory.deleter
-    def row_factory(self):
-        raise AttributeError("cannot delete row_factory attribute")
-
-    @property
-    def text_factory(self):
-        return getattr(self, "_text_factory", None)
-
-    @text_factory.setter
-    def text_factory(self, value):
-        self._text_factory = value
-
-    @text_factory.deleter
-    def text_factory(self):
-        raise AttributeError("cannot delete text_factory attribute")
-
-    @property
     def in_transaction(self):
         self._check_open()
         return not self._is_autocommit
@@ -351,6 +327,9 @@ class Connection:
     def total_changes(self):
         self._check_open()
         return self._database.total_changes()
+
+    row_factory = arguments.kept("row_factory")
+    text_factory = arguments.kept("text_factory")
 
     for _method in (*callbacks.METHODS, *settings.METHODS, *copies.METHODS):
         _method.__qualname__ = f"Connection.{_method.__name__}"

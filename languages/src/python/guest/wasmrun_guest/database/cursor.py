@@ -61,6 +61,7 @@ class Cursor:
     description = property(operator.attrgetter("_description"))
     lastrowid = property(operator.attrgetter("_lastrowid"))
     rowcount = property(operator.attrgetter("_rowcount"))
+    row_factory = arguments.kept("row_factory")
 
     @property
     def arraysize(self):
@@ -73,18 +74,6 @@ class Cursor:
     @arraysize.deleter
     def arraysize(self):
         raise AttributeError("attribute 'arraysize' of 'sqlite3.Cursor' objects cannot be deleted")
-
-    @property
-    def row_factory(self):
-        return self._row_factory
-
-    @row_factory.setter
-    def row_factory(self, value):
-        self._row_factory = value
-
-    @row_factory.deleter
-    def row_factory(self):
-        raise AttributeError("cannot delete row_factory attribute")
 
     def _check(self):
         """The connection, where this can be used."""
